@@ -1,0 +1,222 @@
+/* core/include/lunatcp/host.h
+ *
+ * A host: many connections behind one or more addresses. It never sleeps and never looks at a
+ * clock: the caller passes packets and the time in, and takes packets, events and the next deadline
+ * out. Nothing is called back; a call marks a connection as having something to send, and
+ * ltcp_host_transmit makes the packets. */
+#ifndef LUNATCP_HOST_H
+#define LUNATCP_HOST_H
+
+#include "lunatcp/congestion.h"
+#include "lunatcp/packet.h"
+#include "lunatcp/random.h"
+#include "lunatcp/settings.h"
+#include "lunatcp/trace.h"
+#include "lunatcp/wire.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ltcp_host;
+
+/* Names a listener or a connection; carries a generation number, so that a stale one is
+ * LTCP_ERR_STALE and never another connection. 0 names nothing. */
+typedef uint64_t ltcp_handle;
+
+/* RFC 9293 section 3.3.2. */
+enum ltcp_state {
+    LTCP_CLOSED,
+    LTCP_LISTEN,
+    LTCP_SYN_SENT,
+    LTCP_SYN_RECEIVED,
+    LTCP_ESTABLISHED,
+    LTCP_FIN_WAIT_1,
+    LTCP_FIN_WAIT_2,
+    LTCP_CLOSE_WAIT,
+    LTCP_CLOSING,
+    LTCP_LAST_ACK,
+    LTCP_TIME_WAIT,
+    LTCP_STATE_COUNT
+};
+const char *ltcp_state_name(enum ltcp_state state); /* "SYN-RECEIVED" */
+
+struct ltcp_host_config {
+    struct ltcp_pool *pool;               /* outlives the host */
+    const struct ltcp_settings *settings; /* copied; NULL: ltcp_profile_rfc */
+    struct ltcp_siphash_key secret;       /* ISNs, ports, timestamps, the demultiplexer */
+    struct ltcp_trace *trace;             /* NULL, or outlives the host */
+    uint32_t id;                          /* the host's name in trace records */
+};
+/* NULL when there is no memory. */
+struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config);
+/* Frees all connections without a word to their peers. */
+void ltcp_host_destroy(struct ltcp_host *host);
+/* What connections opened from now on begin with. */
+const struct ltcp_settings *ltcp_host_settings(const struct ltcp_host *host);
+enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host, const struct ltcp_settings *settings);
+
+/* ---- interfaces and routes ----------------------------------------------------------------- */
+/* Interfaces are numbered from 0; ltcp_packet.interface carries the number in and out. `mtu` is of
+ * IP packets: 68 to 65,535 (IPv6: at least 1280). */
+enum ltcp_status ltcp_host_add_interface(struct ltcp_host *host, uint32_t mtu, uint32_t *number);
+enum ltcp_status ltcp_host_set_mtu(struct ltcp_host *host, uint32_t number, uint32_t mtu);
+/* The subnet's prefix makes its directed broadcast address known (RFC9293:MUST-57) and is a route. */
+enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
+                                       const struct ltcp_address *address, uint8_t prefix_length);
+/* Longest prefix wins; prefix_length counts in the address's own family (IPv4: 0..32). */
+enum ltcp_status ltcp_host_add_route(struct ltcp_host *host, const struct ltcp_address *destination,
+                                     uint8_t prefix_length, uint32_t number);
+/* The i-th address; false past the last. */
+bool ltcp_host_address(const struct ltcp_host *host, size_t i, struct ltcp_address *out,
+                       uint32_t *interface_number);
+
+/* ---- packets, time ----------------------------------------------------------------------------- */
+/* One IP packet arrives; packet->time is when (never later than `now`). The host takes references to
+ * the bytes that it keeps; the caller's reference stays the caller's. LTCP_OK, or why the packet was
+ * dropped (it is then counted and traced). */
+enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet);
+/* Makes and hands over up to `room` packets, one reference each; 0: nothing to send now. All
+ * segments that have arrived should have been passed in before (RFC9293:MUST-58, MUST-59). */
+size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_packet **packets,
+                          size_t room);
+/* When ltcp_host_advance is next wanted: LTCP_NEVER when no timer runs. Never later than is right;
+ * may be earlier (deadlines are moved lazily). */
+ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host);
+/* Lets every timer that is due at `now` fire. */
+void ltcp_host_advance(struct ltcp_host *host, ltcp_time now);
+/* Something waits in ltcp_host_transmit, ltcp_host_next_event. */
+bool ltcp_host_has_output(const struct ltcp_host *host);
+bool ltcp_host_has_events(const struct ltcp_host *host);
+
+enum ltcp_event_bit {
+    LTCP_EVENT_CONNECTED = 1 << 0,   /* entered ESTABLISHED (or beyond) */
+    LTCP_EVENT_ACCEPT = 1 << 1,      /* a listener has a connection for ltcp_accept */
+    LTCP_EVENT_READABLE = 1 << 2,    /* octets, or the end of the stream, can be read */
+    LTCP_EVENT_WRITABLE = 1 << 3,    /* room came back in the send buffer */
+    LTCP_EVENT_URGENT = 1 << 4,      /* RFC9293:MUST-32: urgent data announced, or the pointer moved */
+    LTCP_EVENT_PEER_CLOSED = 1 << 5, /* the peer's FIN was processed */
+    LTCP_EVENT_CLOSED = 1 << 6,      /* entered CLOSED; `status` says why, LTCP_OK after a close */
+    LTCP_EVENT_ADVICE = 1 << 7,      /* R1 was reached (RFC9293:SHLD-9) */
+    LTCP_EVENT_SOFT_ERROR = 1 << 8,  /* `status`: a soft error (RFC9293:MUST-47) */
+    LTCP_EVENT_STATE = 1 << 9,       /* the state changed, once or more */
+    LTCP_EVENT_SENT = 1 << 10        /* everything written was acknowledged */
+};
+struct ltcp_event {
+    ltcp_handle handle;
+    uint32_t bits;
+    enum ltcp_status status;
+};
+/* The next connection to which something happened, all of it at once; false: none. */
+bool ltcp_host_next_event(struct ltcp_host *host, struct ltcp_event *out);
+
+/* ---- user calls, RFC 9293 section 3.10.1 to 3.10.6 ------------------------------------------------
+ * A handle that names nothing gives LTCP_ERR_STALE in all of them. A connection that has died gives
+ * the reason (LTCP_ERR_RESET, _REFUSED, _TIMED_OUT, ...). */
+struct ltcp_open {
+    struct ltcp_address local;  /* unspecified: chosen by route (RFC9293:MUST-43, MUST-44) */
+    struct ltcp_address remote; /* active OPEN only */
+    uint16_t local_port;        /* 0: an ephemeral port (RFC 6056) */
+    uint16_t remote_port;
+    uint32_t backlog;                     /* passive OPEN: at most so many in SYN-RECEIVED and so
+                                           * many that wait for ltcp_accept; 0: 128 */
+    const struct ltcp_settings *settings; /* copied; NULL: the host's */
+};
+/* Active OPEN: the SYN leaves with the next ltcp_host_transmit. LTCP_ERR_ADDRESS for a remote that
+ * TCP cannot use (RFC9293:MUST-46), _NO_ROUTE, _CONNECTED (that pair of sockets is taken),
+ * _ADDRESS_NOT_AVAILABLE (a local address that is not ours; no ephemeral port left). */
+enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
+                              ltcp_handle *out);
+/* Passive OPEN. LTCP_ERR_ADDRESS_IN_USE for a second listener on the same local socket. */
+enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
+                             ltcp_handle *out);
+/* The oldest connection that has reached ESTABLISHED; LTCP_AGAIN when there is none. */
+enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_handle *out);
+
+enum ltcp_write_flag {
+    LTCP_WRITE_URGENT = 1 << 0, /* the octets are urgent (RFC 9293 section 3.8.5) */
+    LTCP_WRITE_MORE = 1 << 1    /* no PUSH: more will follow (RFC9293:MAY-15, MAY-16) */
+};
+/* Queues octets, copied: LTCP_OK with 1 <= *taken <= length; LTCP_AGAIN when the send buffer is
+ * full; LTCP_ERR_PIPE after a shutdown. */
+enum ltcp_status ltcp_write(struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
+                            const void *bytes, size_t length, unsigned flags, size_t *taken);
+enum ltcp_read_flag {
+    LTCP_READ_PEEK = 1 << 0,
+    LTCP_READ_URGENT = 1 << 1 /* the out-of-band octet (urgent_inline off): LTCP_AGAIN while it has
+                               * not come, LTCP_ERR_INVALID when there is none */
+};
+/* LTCP_OK with 1 <= *got <= room; LTCP_AGAIN; LTCP_END once the peer's FIN and all before it were
+ * read. Does not read across the urgent mark in one call. */
+enum ltcp_status ltcp_read(struct ltcp_host *host, ltcp_time now, ltcp_handle handle, void *out,
+                           size_t room, unsigned flags, size_t *got);
+/* Half-close: no more SENDs; RECEIVEs go on. */
+enum ltcp_status ltcp_shutdown(struct ltcp_host *host, ltcp_time now, ltcp_handle handle);
+/* CLOSE of both directions: the user will not read either, so unread or later data is answered with
+ * RST (RFC9293:SHLD-3). On a listener: its unaccepted children are reset. */
+enum ltcp_status ltcp_close(struct ltcp_host *host, ltcp_time now, ltcp_handle handle);
+/* ABORT: buffers dropped, RST sent where the state asks for it. */
+enum ltcp_status ltcp_abort(struct ltcp_host *host, ltcp_time now, ltcp_handle handle);
+/* The user lets go of the handle: the record is freed as soon as the state is CLOSED. A connection
+ * that still is open and was not closed lives on as an orphan. */
+enum ltcp_status ltcp_release(struct ltcp_host *host, ltcp_handle handle);
+
+/* A connection's own settings. Those that only act at the opening are LTCP_ERR_CONNECTED later. */
+enum ltcp_status ltcp_settings_of(const struct ltcp_host *host, ltcp_handle handle,
+                                  struct ltcp_settings *out);
+enum ltcp_status ltcp_set_settings(struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
+                                   const struct ltcp_settings *settings);
+
+/* STATUS: the variables of RFC 9293 section 3.3.1 and of the algorithms. Windows in octets. */
+struct ltcp_info {
+    enum ltcp_state state;
+    enum ltcp_status error; /* why it died, or a pending soft error */
+    struct ltcp_address local, remote;
+    uint16_t local_port, remote_port;
+    bool passive; /* RFC9293:MUST-11 */
+    ltcp_seq iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
+    ltcp_seq irs, rcv_nxt, rcv_up;
+    uint32_t snd_wnd, rcv_wnd, max_snd_wnd;
+    uint32_t snd_mss; /* effective: what a data segment carries (RFC9293:MUST-16) */
+    uint32_t rcv_mss; /* as advertised */
+    uint32_t path_mtu;
+    uint8_t snd_wscale, rcv_wscale;
+    bool window_scaling, timestamps, sack; /* agreed in the handshake */
+    uint32_t cwnd, ssthresh, pipe;
+    bool in_recovery, in_loss; /* fast recovery; after a retransmission timeout */
+    ltcp_seq recovery_point;
+    ltcp_time srtt, rttvar, rto, min_rtt, latest_rtt;
+    ltcp_time retransmission_deadline, persist_deadline, delayed_ack_deadline, keepalive_deadline,
+        time_wait_deadline; /* LTCP_NEVER: not running */
+    uint32_t backoff;        /* how often the timeout has doubled */
+    uint32_t duplicate_acks;
+    uint32_t unsent, unacked;      /* octets in the send buffer */
+    uint32_t unread, out_of_order; /* octets in the receive buffer */
+    uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
+    bool fin_sent, fin_acked, fin_received;
+    const char *congestion;
+    /* counters */
+    uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
+    uint64_t segments_retransmitted, bytes_retransmitted, timeouts, fast_recoveries;
+    uint64_t duplicate_acks_received, acks_sent, out_of_order_segments, duplicate_segments;
+    uint64_t challenge_acks, probes_sent, paws_rejected;
+};
+enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
+
+/* Counters of the host: one a reason a packet can be dropped for, and a few more. */
+struct ltcp_host_counters {
+    uint64_t packets_received, packets_sent;
+    uint64_t refused[LTCP_STATUS_COUNT]; /* by the status that ltcp_host_receive gave */
+    uint64_t resets_sent, listen_overflows, icmp_ignored;
+    uint32_t connections, listeners, time_waits;
+};
+const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host);
+
+/* In checked builds (LTCP_CHECK): the first broken invariant of any connection as a sentence, or
+ * NULL. Always NULL in others. */
+const char *ltcp_host_check(const struct ltcp_host *host);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
