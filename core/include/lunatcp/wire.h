@@ -41,6 +41,7 @@ struct ltcp_ip {
     uint16_t identification; /* IPv4 */
     uint16_t fragment_offset; /* bytes */
     uint8_t version;          /* 4 or 6 */
+    uint8_t extension;        /* IPv6 with options_length > 0: kind of the first of them */
     uint8_t protocol;         /* of the transport header */
     uint8_t dscp;             /* 6 bits */
     uint8_t ecn;              /* 2 bits */
@@ -49,8 +50,8 @@ struct ltcp_ip {
 };
 
 /* Reads the IP header at the packet's start. IPv6 hop-by-hop, routing and destination options are
- * skipped. LTCP_ERR_TRUNCATED, _VERSION, _IP_HEADER, _IP_CHECKSUM (IPv4), _IP_OPTION, or
- * LTCP_ERR_FRAGMENT with `out` filled in. */
+ * skipped. LTCP_ERR_TRUNCATED, _VERSION, _IP_HEADER, _IP_CHECKSUM (IPv4), _IP_OPTION, _ADDRESS
+ * (a mapped address inside IPv6), or LTCP_ERR_FRAGMENT with `out` filled in. */
 enum ltcp_status ltcp_ip_decode(const struct ltcp_packet *packet, struct ltcp_ip *out);
 /* Decodes from contiguous bytes; for captures, quotes inside ICMP, Lua. `length` may be shorter
  * than total_length when `quoted`. */

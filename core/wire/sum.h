@@ -1,0 +1,65 @@
+/* core/wire/sum.h
+ *
+ * The inline half of the checksum: sums of headers, which are too short for a call. A sum in the
+ * making is 64 bits wide, so that 2^32 words of 32 bits add without a thought for carries. */
+#ifndef LUNATCP_WIRE_SUM_H
+#define LUNATCP_WIRE_SUM_H
+
+#include "lunatcp/wire.h"
+#include "bytes.h"
+
+/* 64 bits to the 32 of a running sum; a sum other than 0 stays other than 0. */
+static inline uint32_t sum_fold(uint64_t sum)
+{
+    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
+    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
+    return (uint32_t)sum;
+}
+
+static inline uint16_t sum_finish(uint32_t sum)
+{
+    sum = (sum & 0xFFFF) + (sum >> 16);
+    sum += sum >> 16;
+    return (uint16_t)~sum;
+}
+
+/* `length` is a multiple of 4. */
+static inline uint64_t sum_words(uint64_t sum, const uint8_t *p, size_t length)
+{
+    for (size_t i = 0; i < length; i += 4)
+        sum += load_32(p + i);
+    return sum;
+}
+
+/* Any length; an odd one is made even by a zero byte (RFC 1071). */
+static inline uint64_t sum_tail(uint64_t sum, const uint8_t *p, size_t length)
+{
+    for (; length >= 4; p += 4, length -= 4)
+        sum += load_32(p);
+    if (length & 2) {
+        sum += load_16(p);
+        p += 2;
+    }
+    if (length & 1) {
+        const uint8_t last[2] = {*p, 0};
+        sum += load_16(last);
+    }
+    return sum;
+}
+
+/* An address is 16 bytes in both versions: the prefix of a mapped one has the word 0xFFFF, which is
+ * zero in this arithmetic. So the pseudo headers of IPv4 and IPv6 come to the same sum. */
+static inline uint64_t sum_pseudo(const struct ltcp_address *source,
+                                  const struct ltcp_address *destination, uint8_t protocol,
+                                  size_t length)
+{
+    uint64_t sum = sum_words(0, source->bytes, 16);
+    sum = sum_words(sum, destination->bytes, 16);
+    return sum + to_be32((uint32_t)length) + to_be32(protocol);
+}
+
+/* The sum of what lies behind a packet's first `start` bytes, up to `end`, wherever it was split.
+ */
+uint32_t ltcp_packet_sum(uint32_t sum, const struct ltcp_packet *packet, size_t start, size_t end);
+
+#endif
