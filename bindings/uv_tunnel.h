@@ -1,0 +1,89 @@
+/* bindings/uv_tunnel.h
+ *
+ * A UDP tunnel: one end of a link that leads out of the process. It takes the packets that leave a
+ * direction of the link (ltcp_network_exit), puts them in datagrams, and turns the datagrams that
+ * come back into packets (ltcp_network_enter). It knows neither Lua nor libuv: whoever owns a loop
+ * calls ltcp_tunnel_receive when the descriptor is readable, ltcp_tunnel_send when it has
+ * something to send or the descriptor has become writable. */
+#ifndef LUNATCP_UV_TUNNEL_H
+#define LUNATCP_UV_TUNNEL_H
+
+#include "lunatcp/network.h"
+#include "uv_batch.h"
+
+struct ltcp_tunnel;
+
+/* The tunnels of one network, in the userdata that owns the network: zeroed is empty. */
+struct ltcp_tunnels {
+    struct ltcp_tunnel *first;
+};
+
+/* To be called for LTCP_STEP_EXIT: the tunnel of that link and direction takes all packets that
+ * wait there. Full bursts go to the kernel at once, the rest when ltcp_tunnels_send is called or
+ * the loop is about to sleep, so that one call carries many. False: no tunnel is there, and the
+ * packets still wait. */
+bool ltcp_tunnels_flush(struct ltcp_tunnels *tunnels, uint32_t link, unsigned direction);
+/* Sends what the tunnels of the network have gathered. */
+void ltcp_tunnels_send(struct ltcp_tunnels *tunnels);
+/* To be called before the network or its pool is destroyed: the tunnels drop their packets, and
+ * from then on are as good as closed. */
+void ltcp_tunnels_detach(struct ltcp_tunnels *tunnels);
+
+struct ltcp_tunnel_config {
+    struct ltcp_network *network;
+    struct ltcp_pool *pool;        /* the network's */
+    struct ltcp_tunnels *tunnels;  /* the network's */
+    uint32_t link;
+    unsigned direction; /* 0 or 1: whose packets leave here; what comes in goes the other way */
+    bool impaired;      /* what comes in passes that direction's path first (its sending end is the
+                         * outside) */
+    bool learn;         /* without a peer: the source of the first valid datagram becomes it */
+    enum ltcp_framing framing;
+    enum ltcp_inner_checksum checksum;
+    struct ltcp_address local, remote; /* inner addresses, for `plain` */
+    enum udp_batch batch;
+    struct udp_address bind, peer; /* peer.length 0: none yet */
+};
+
+/* Packets that wait for the kernel; more are dropped, as a network card's queue would. */
+#define LTCP_TUNNEL_QUEUE 1024
+
+struct ltcp_tunnel_counters {
+    struct udp_counters udp;
+    uint64_t packets_in, packets_out;
+    uint64_t queue_full;  /* not sent: LTCP_TUNNEL_QUEUE packets waited already */
+    uint64_t no_peer;     /* not sent: nobody to send to yet */
+    uint64_t unframeable; /* not sent: the framing cannot carry the packet */
+    uint64_t unreadable;  /* received, but not of this framing */
+    uint64_t strangers;   /* received from another than the peer */
+    uint64_t no_memory;
+};
+
+/* Opens, binds and joins; 0 or an errno value. `*out` belongs to the caller. */
+int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel **out);
+/* Closes the socket, drops what waits, leaves the network, frees. NULL is allowed. */
+void ltcp_tunnel_close(struct ltcp_tunnel *tunnel);
+/* -1 once it was detached. */
+int ltcp_tunnel_fd(const struct ltcp_tunnel *tunnel);
+struct ltcp_network *ltcp_tunnel_network(const struct ltcp_tunnel *tunnel);
+/* What the socket is bound to; 0 or an errno value. */
+int ltcp_tunnel_address(const struct ltcp_tunnel *tunnel, struct udp_address *out);
+int ltcp_tunnel_set_peer(struct ltcp_tunnel *tunnel, const struct udp_address *peer);
+/* False: nobody yet. */
+bool ltcp_tunnel_peer(const struct ltcp_tunnel *tunnel, struct udp_address *out);
+const struct ltcp_tunnel_counters *ltcp_tunnel_counters(const struct ltcp_tunnel *tunnel);
+/* What is used in the end: never UDP_BATCH_AUTO. */
+enum udp_batch ltcp_tunnel_batch(const struct ltcp_tunnel *tunnel);
+
+/* Reads what has arrived, up to a bound that keeps the other work going, and hands it to the
+ * network; the packets carry `now` as their time. Returns how many packets went in. */
+size_t ltcp_tunnel_receive(struct ltcp_tunnel *tunnel, ltcp_time now);
+/* Takes what waits in ltcp_network_exit. */
+void ltcp_tunnel_collect(struct ltcp_tunnel *tunnel);
+/* Hands what has been gathered to the kernel. Returns how many packets still wait: when that is not
+ * 0, the socket's buffer is full and the call is to be made again once the descriptor is writable. */
+size_t ltcp_tunnel_send(struct ltcp_tunnel *tunnel);
+/* The descriptor is in an error state (an ICMP error came back): reads it off and counts it. */
+void ltcp_tunnel_clear_error(struct ltcp_tunnel *tunnel);
+
+#endif
