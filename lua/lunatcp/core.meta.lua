@@ -1,0 +1,749 @@
+---@meta lunatcp.core
+-- What the compiled module `lunatcp.core` gives, for the language server and for readers. The
+-- module is thin: nothing here blocks, yields or knows tasks. `require "lunatcp"` is built on it.
+--
+-- Conventions
+--   * Units: seconds (floats or integers), bytes, bits a second, probabilities 0..1. They are
+--     rounded to nanoseconds, octets and parts of 2^32 once, here. NaN, infinity and what does not
+--     fit are refused. Where a name ends in `_ns` it is integer nanoseconds.
+--   * A wrong argument raises and names the argument or key; an unknown key raises and lists the
+--     known ones. A failure at run time is `nil, message, CODE` ("ECONNRESET", "EAGAIN", ...).
+--   * Directions of a link are 1 (first end to second) and 2 (back). Nodes and links are numbered
+--     from 0 in the order of their creation, as in trace records.
+--   * Sequence numbers are integers 0..2^32-1. Addresses are text ("10.0.0.1", "2001:db8::1").
+--   * Flags of a segment are letters: F S R P A U E (ECE) W (CWR) N (AE), written in this order.
+--   * After net:close() every object of that network raises "network is closed" when used;
+--     close, __close and __gc do nothing then.
+
+---@class lunatcp.core
+---@field EVENT table<string, integer> bits of next_event: connected accept readable writable urgent peer_closed closed advice soft_error state sent
+---@field WRITE table<string, integer> bits for write: urgent more
+---@field READ table<string, integer> bits for read: peek urgent
+---@field STATES string[] names of the eleven states, "CLOSED" first
+---@field TRACE_KINDS string[] names of the kinds of trace record
+---@field DROP_REASONS string[] "loss" "rule" "queue" "mtu" "down" "ttl" "route" "memory"
+---@field VERSION string
+local core = {}
+
+-- ---- network -----------------------------------------------------------------------------------
+
+---@class lunatcp.core.NetworkOptions
+---@field seed? integer 64 bits; default 0
+---@field start? number the clock's first reading; default 0
+---@field start_ns? integer the same in nanoseconds
+---@field trace_events? integer records of the event ring; default 4096, 0: none
+---@field trace_packets? integer records of the packet ring; default 4096, 0: none
+
+---@param options? lunatcp.core.NetworkOptions
+---@return lunatcp.core.Network
+function core.network(options) end
+
+---@class lunatcp.core.Network
+local Network = {}
+
+---@return number seconds
+function Network:now() end
+---@return integer nanoseconds
+function Network:now_ns() end
+---@return integer
+function Network:seed() end
+
+---@class lunatcp.core.HostOptions
+---@field profile? "rfc"|"linux" default "rfc"
+---@field settings? lunatcp.core.Settings on top of the profile
+
+---The host's number (host:id()) is also `host` in trace records.
+---@param options? lunatcp.core.HostOptions
+---@return lunatcp.core.Host
+function Network:host(options) end
+---@return lunatcp.core.Router
+function Network:router() end
+---@return lunatcp.core.Peer
+function Network:peer() end
+---The node of that number: Host, Router or Peer; nil when there is none.
+---@return lunatcp.core.Node?
+function Network:node(id) end
+---@return lunatcp.core.Link? the link of that number
+function Network:link_of(id) end
+
+---@alias lunatcp.core.Node lunatcp.core.Host|lunatcp.core.Router|lunatcp.core.Peer
+
+---One direction of a link.
+---@class lunatcp.core.Path
+---@field delay? number seconds of propagation
+---@field jitter? number seconds: uniform in [0, jitter] is added
+---@field jitter_reorders? boolean default false: order is kept
+---@field rate? number bits a second; 0: unlimited
+---@field opportunities? integer[] a Mahimahi trace: milliseconds, ascending; false: none (rate counts)
+---@field queue? integer|{packets: integer?, bytes: integer?} drop-tail limit; an integer means packets; 0: none
+---@field mtu? integer longer packets are dropped; 0: no limit
+---@field loss? number|lunatcp.core.Gilbert|{list: integer[]}|{pattern: string}|false
+---@field loss_after_queue? boolean
+---@field duplicate? number probability
+---@field corrupt? number probability
+---@field corrupt_bits? integer length of the burst, default 1
+---@field reorder? number probability that a packet is held back by reorder_delay
+---@field reorder_delay? number seconds
+---@field seed? integer of this path's random streams; default: the network's own
+---@field stream? integer|string names this path among those under one seed
+
+---Gilbert-Elliott: chances each packet.
+---@class lunatcp.core.Gilbert
+---@field model "gilbert"
+---@field to_bad number from the good state to the bad one
+---@field to_good number and back
+---@field loss_good? number loss in the good state, default 0
+---@field loss_bad? number loss in the bad state, default 1
+
+---@class lunatcp.core.LinkEnd
+---@field node? lunatcp.core.Node nil: the outside, reached through a tunnel
+---@field addresses? string[] at most two, "10.0.0.1/24" or "2001:db8::1/64"; without a slash /32 or /128
+---@field path? lunatcp.core.Path from this end to the other
+
+---@class lunatcp.core.LinkOptions
+---@field [1] lunatcp.core.LinkEnd
+---@field [2] lunatcp.core.LinkEnd
+---@field mtu? integer of both nodes' interfaces; default 1500
+---@field tunnel? boolean packets leave by the tunnel instead of reaching the other end's node
+
+---Adds interfaces, addresses and subnet routes too. Failures: EINVAL, ENOMEM.
+---@param options lunatcp.core.LinkOptions
+---@return lunatcp.core.Link?, string? message, string? code
+function Network:link(options) end
+
+---@param node lunatcp.core.Node
+---@param destination string "10.1.0.0/16", "0.0.0.0/0"
+---@param link lunatcp.core.Link
+---@return true?, string? message, string? code
+function Network:route(node, destination, link) end
+
+---Goes on to `limit` (absolute seconds; nil: without end) at the most, and returns at the first thing
+---that concerns the script:
+---  "idle"                    nothing will ever happen again by itself
+---  "limit"                   the next event lies after the limit; now() is the limit
+---  "events", host            host:next_event() has something
+---  "peer", peer              peer:receive() has something
+---  "alarm", id               the alarm is due
+---  "exit", link, direction   packets wait for the tunnel
+---  "trace"                   the hook of on_trace returned true
+---  "events_limit"            max_events were processed
+---Ask rules and the trace hook are called on the way, in protected mode, on the calling thread; an
+---error in one ends the step and is raised from here with its traceback (the packet goes on as if the
+---rule had not answered). Raises when called from inside a hook. Captures are written on the way.
+---@param limit? number
+---@param max_events? integer
+---@return string reason, any detail, integer? direction
+function Network:step(limit, max_events) end
+---The same with the limit in integer nanoseconds.
+---@param limit_ns? integer
+---@param max_events? integer
+---@return string reason, any detail, integer? direction
+function Network:step_ns(limit_ns, max_events) end
+---@return number? seconds nil: nothing is to come
+function Network:next_deadline() end
+---@return integer? nanoseconds
+function Network:next_deadline_ns() end
+
+---An alarm `after` seconds from now: step answers "alarm", id. A second alarm of one id replaces the first.
+---@param after number
+---@param id integer
+---@return true?, string? message, string? code
+function Network:alarm(after, id) end
+---@param at number absolute seconds
+---@param id integer
+function Network:alarm_at(at, id) end
+---@param at_ns integer absolute nanoseconds
+---@param id integer
+function Network:alarm_at_ns(at_ns, id) end
+---@param id integer
+function Network:cancel_alarm(id) end
+
+---The next event of any host: see Host:next_event.
+---@return lunatcp.core.Connection|lunatcp.core.Listener|nil, integer? bits, string? code, string? message
+function Network:next_event() end
+
+---`hook(event)` for every record of those kinds (default {"state"}), during step; nil removes it.
+---A true result ends the step with "trace". One hook a network.
+---@param hook? fun(event: lunatcp.core.TraceEvent): boolean?
+---@param kinds? string[]
+function Network:on_trace(hook, kinds) end
+
+---Runs a full garbage collection and then ends the connections and listeners that nobody refers to
+---any more: open ones are aborted (the peer learns of it), closed ones released. In the order of
+---(host, handle), so that the collector's timing never shows. Returns how many.
+---@return integer
+function Network:collect() end
+
+---Random stream (seed of the network, name): a function of both only.
+---@param name string
+---@return lunatcp.core.Random
+function Network:random(name) end
+
+---Packets and blocks that are in use, bytes held.
+---@return {packets: integer, blocks: integer, bytes: integer}
+function Network:memory() end
+---In checked builds the first broken invariant of any connection, else nil.
+---@return string?
+function Network:check() end
+---Frees everything, without a word to any peer; captures are completed. Idempotent. Raises inside a hook.
+function Network:close() end
+---@return boolean
+function Network:closed() end
+
+-- ---- nodes -------------------------------------------------------------------------------------
+
+---@class lunatcp.core.Router
+local Router = {}
+---@return integer
+function Router:id() end
+---@return lunatcp.core.Network
+function Router:network() end
+---@param destination string
+---@param link lunatcp.core.Link
+---@return true?, string? message, string? code
+function Router:route(destination, link) end
+---@return "router"
+function Router:kind() end
+
+---A node with no TCP behind it: the script is the TCP. Has Router's methods (kind() is "peer") and:
+---@class lunatcp.core.Peer: lunatcp.core.Router
+local Peer = {}
+---Puts one IP packet on the peer's way out: by its routes, or by `link`.
+---@param packet string
+---@param link? lunatcp.core.Link
+---@return true?, string? message, string? code
+function Peer:send(packet, link) end
+---@return string? packet, number? time when it arrived; nil alone when none waits
+function Peer:receive() end
+
+---Has Router's methods (kind() is "host") and:
+---@class lunatcp.core.Host: lunatcp.core.Router
+local Host = {}
+---Addresses in the order they were added.
+---@return string[]
+function Host:addresses() end
+---@param address string "10.0.0.1/24"
+---@param link lunatcp.core.Link
+---@return true?, string? message, string? code
+function Host:add_address(address, link) end
+---What connections opened from now on begin with.
+---@return lunatcp.core.Settings
+function Host:settings() end
+---@param settings lunatcp.core.Settings changes on top of the present ones
+---@return true?, string? message, string? code
+function Host:set_settings(settings) end
+---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
+---time_waits, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
+---@return table
+function Host:counters() end
+---The same as Peer:send, on behalf of the host: a forged packet.
+---@param packet string
+---@param link? lunatcp.core.Link
+---@return true?, string? message, string? code
+function Host:send(packet, link) end
+
+---@class lunatcp.core.ConnectOptions
+---@field address string the remote one
+---@field port integer 1..65535
+---@field local_address? string default: by route
+---@field local_port? integer default 0: an ephemeral one
+---@field settings? lunatcp.core.Settings on top of the host's
+
+---Active OPEN; returns at once. ENETUNREACH, EADDRNOTAVAIL, EISCONN.
+---@param options lunatcp.core.ConnectOptions
+---@return lunatcp.core.Connection?, string? message, string? code
+function Host:connect(options) end
+
+---@class lunatcp.core.ListenOptions
+---@field port integer 0: an ephemeral one
+---@field address? string the local one; default: all
+---@field backlog? integer default 128
+---@field settings? lunatcp.core.Settings
+
+---Passive OPEN. EADDRINUSE.
+---@param options lunatcp.core.ListenOptions
+---@return lunatcp.core.Listener?, string? message, string? code
+function Host:listen(options) end
+
+---What happened since the last call to one connection or listener, all of it at once; nil: nothing.
+---`bits` are of core.EVENT; `code` and `message` say why for `closed` (nil after an orderly close) and
+---for `soft_error`. One handle is always the same object while somebody refers to it. A connection
+---that waits for accept appears as an object too; it is the listener's until accepted.
+---@return lunatcp.core.Connection|lunatcp.core.Listener|nil, integer? bits, string? code, string? message
+function Host:next_event() end
+---@return boolean
+function Host:has_events() end
+
+-- ---- connections -------------------------------------------------------------------------------
+
+---@class lunatcp.core.Connection
+local Connection = {}
+---@return lunatcp.core.Host
+function Connection:host() end
+---The number that trace records name it by (`subject`).
+---@return integer
+function Connection:handle() end
+---"ESTABLISHED"; "CLOSED" also when the connection does not exist any more.
+---@return string
+function Connection:state() end
+---Every variable: see lunatcp.core.Info.
+---@return lunatcp.core.Info?, string? message, string? code
+function Connection:info() end
+---Queues octets from `offset` (from 1) on. `flags` are of core.WRITE. EAGAIN: the buffer is full; EPIPE
+---after a shutdown; else why the connection died.
+---@param bytes string
+---@param offset? integer
+---@param flags? integer
+---@return integer? taken, string? message, string? code
+function Connection:write(bytes, offset, flags) end
+---1 to `n` octets; nil alone: the end of the stream; EAGAIN: nothing there. `flags` are of core.READ.
+---Does not read across the urgent mark in one call.
+---@param n integer
+---@param flags? integer
+---@return string?, string? message, string? code
+function Connection:read(n, flags) end
+---Half-close.
+---@return true?, string? message, string? code
+function Connection:shutdown() end
+---CLOSE of both directions. Idempotent: true also when it is closed already.
+---@return true?, string? message, string? code
+function Connection:close() end
+---ABORT. Idempotent.
+---@return true?, string? message, string? code
+function Connection:abort() end
+---Lets go of the handle: EBADF from everything after that. The record lives on until CLOSED.
+function Connection:release() end
+---Why it died: nil while it lives and after an orderly end.
+---@return string? message, string? code
+function Connection:error() end
+---@return lunatcp.core.Settings?, string? message, string? code
+function Connection:settings() end
+---Changes on top of the present ones. EISCONN for what only acts at the opening.
+---@param settings lunatcp.core.Settings
+---@return true?, string? message, string? code
+function Connection:set_settings(settings) end
+-- __close: release after close, or after abort when the scope is left by an error.
+-- __gc: see Network:collect.
+
+---@class lunatcp.core.Listener
+local Listener = {}
+---@return lunatcp.core.Host
+function Listener:host() end
+---@return integer
+function Listener:handle() end
+---EAGAIN when none waits.
+---@return lunatcp.core.Connection?, string? message, string? code
+function Listener:accept() end
+---@return string address, integer port
+function Listener:address() end
+---Its unaccepted connections are reset. Idempotent.
+---@return true?, string? message, string? code
+function Listener:close() end
+
+---Times in seconds; a deadline that does not run is nil, one that does is absolute. RTT values are nil
+---before the first sample.
+---@class lunatcp.core.Info
+---@field state string
+---@field error? string message
+---@field code? string of the error
+---@field local_address string
+---@field remote_address string
+---@field local_port integer
+---@field remote_port integer
+---@field passive boolean
+---@field iss integer
+---@field snd_una integer
+---@field snd_nxt integer
+---@field snd_up integer
+---@field snd_wl1 integer
+---@field snd_wl2 integer
+---@field irs integer
+---@field rcv_nxt integer
+---@field rcv_up integer
+---@field snd_wnd integer
+---@field rcv_wnd integer
+---@field max_snd_wnd integer
+---@field snd_mss integer
+---@field rcv_mss integer
+---@field path_mtu integer
+---@field snd_wscale integer
+---@field rcv_wscale integer
+---@field window_scaling boolean
+---@field timestamps boolean
+---@field sack boolean
+---@field cwnd integer
+---@field ssthresh integer
+---@field pipe integer
+---@field in_recovery boolean
+---@field in_loss boolean
+---@field recovery_point integer
+---@field srtt? number
+---@field rttvar? number
+---@field rto number
+---@field min_rtt? number
+---@field latest_rtt? number
+---@field retransmission_deadline? number
+---@field persist_deadline? number
+---@field delayed_ack_deadline? number
+---@field keepalive_deadline? number
+---@field time_wait_deadline? number
+---@field backoff integer
+---@field duplicate_acks integer
+---@field unsent integer
+---@field unacked integer
+---@field unread integer
+---@field out_of_order integer
+---@field urgent_remaining integer
+---@field fin_sent boolean
+---@field fin_acked boolean
+---@field fin_received boolean
+---@field congestion string
+---@field segments_sent integer
+---@field segments_received integer
+---@field bytes_sent integer
+---@field bytes_received integer
+---@field bytes_acked integer
+---@field segments_retransmitted integer
+---@field bytes_retransmitted integer
+---@field timeouts integer
+---@field fast_recoveries integer
+---@field duplicate_acks_received integer
+---@field acks_sent integer
+---@field out_of_order_segments integer
+---@field duplicate_segments integer
+---@field challenge_acks integer
+---@field probes_sent integer
+---@field paws_rejected integer
+
+-- ---- links and rules ---------------------------------------------------------------------------
+
+---@class lunatcp.core.Link
+local Link = {}
+---@return integer
+function Link:id() end
+---@return lunatcp.core.Network
+function Link:network() end
+---The node at end 1 or 2; nil: the outside.
+---@param which 1|2
+---@return lunatcp.core.Node?
+function Link:node(which) end
+---Changes the keys that are given; the others, counters and what is under way stay.
+---@param direction 1|2
+---@param path lunatcp.core.Path
+---@return true?, string? message, string? code
+function Link:configure(direction, path) end
+---@param direction 1|2
+---@return lunatcp.core.Path every key, in Lua units
+function Link:configuration(direction) end
+---@param up boolean
+---@param direction? 1|2 default: both
+function Link:set_up(up, direction) end
+---Of both interfaces.
+---@param mtu integer
+---@return true?, string? message, string? code
+function Link:set_mtu(mtu) end
+---packets bytes delivered delivered_bytes duplicated corrupted delayed queued_packets queued_bytes
+---greatest_queue_packets greatest_queue_bytes, and dropped: {loss = n, ...} with every reason.
+---@param direction 1|2
+---@return table
+function Link:counters(direction) end
+---Puts an IP packet into a direction as if its sending end had sent it.
+---@param direction 1|2
+---@param packet string
+---@return true?, string? message, string? code
+function Link:inject(direction, packet) end
+---Adds a rule behind the others. The first that matches and answers wins.
+---@param rule lunatcp.core.Rule
+---@return integer? id, string? message, string? code
+function Link:rule(rule) end
+---@param id integer
+---@return boolean false: there is no such rule (any more)
+function Link:remove_rule(id) end
+---@param id integer
+---@return integer? matched, integer? answered
+function Link:rule_counts(id) end
+
+---Which packets, and what becomes of them. All of drop, delay, duplicate, corrupt absent: they pass
+---untouched. `ask` excludes the other actions.
+---@class lunatcp.core.Rule
+---@field direction? 1|2 default: both
+---@field flags? string|lunatcp.core.Flags|table<string, boolean> all of these are set; in a table, false: not set
+---@field without? string none of these is set
+---@field length_min? integer of the TCP payload
+---@field length_max? integer
+---@field source_port? integer
+---@field destination_port? integer
+---@field seq? integer the segment holds this octet
+---@field ack? integer its acknowledgment field
+---@field first? boolean true: none of its octets was on this link before; false: some were
+---@field tcp? boolean only TCP; implied by the fields above
+---@field nth? integer only the n-th match, from 1
+---@field every? integer each n-th match
+---@field times? integer at most so many matches
+---@field chance? number probability
+---@field drop? boolean
+---@field delay? number seconds, on top of the link's
+---@field duplicate? integer further copies; true: 1
+---@field duplicate_delay? number seconds, of the copies, on top of delay
+---@field corrupt? integer burst of so many bits; true: 1
+---@field ask? fun(segment: lunatcp.core.Segment): lunatcp.core.Verdict
+
+---nil: no answer, later rules are asked. "pass": goes on untouched. "drop".
+---@alias lunatcp.core.Verdict nil|"pass"|"drop"|lunatcp.core.Fate
+---@class lunatcp.core.Fate
+---@field drop? boolean
+---@field delay? number
+---@field duplicate? integer|boolean
+---@field duplicate_delay? number
+---@field corrupt? integer|boolean
+
+-- ---- segments ----------------------------------------------------------------------------------
+
+---A set of TCP flags: one object for each set, so == compares. Fields fin syn rst psh ack urg ece cwr ae
+---are booleans; tostring and .. give the letters, # the number of flags.
+---@class lunatcp.core.Flags
+---@field fin boolean
+---@field syn boolean
+---@field rst boolean
+---@field psh boolean
+---@field ack boolean
+---@field urg boolean
+---@field ece boolean
+---@field cwr boolean
+---@field ae boolean
+---@field bits integer
+
+---Of letters "SA", of a table {syn = true, ack = true}, or of bits.
+---@param flags string|table|integer|lunatcp.core.Flags
+---@return lunatcp.core.Flags
+function core.flags(flags) end
+
+---What an ask rule sees: fields are read when they are asked for. One object a network: after the hook
+---any access raises "segment view used after its hook returned". The fields are those of Packet, and:
+---@class lunatcp.core.Segment: lunatcp.core.Packet
+---@field time number
+---@field first boolean none of its octets was on this link before
+---@field notes table<string, boolean> retransmission duplicate corrupted delayed forged ce_marked probe
+---@field link integer number of the link
+---@field direction 1|2
+---@field packet_id integer
+local Segment = {}
+---A Packet table that stays, with time, first, notes, link and direction.
+---@return lunatcp.core.Packet
+function Segment:copy() end
+---@return string the whole IP packet
+function Segment:bytes() end
+
+---@class lunatcp.core.Packet
+---@field version 4|6
+---@field source string address
+---@field destination string
+---@field ttl integer
+---@field dscp integer
+---@field ecn integer 0..3
+---@field ip_id integer IPv4
+---@field flow_label integer IPv6
+---@field dont_fragment boolean
+---@field more_fragments boolean
+---@field fragment_offset integer bytes
+---@field ip_header_length integer
+---@field total_length integer
+---@field ip_options string
+---@field protocol "tcp"|"icmp"|"icmpv6"|integer
+---@field ip_checksum? integer IPv4
+---@field ip_checksum_ok? boolean IPv4
+---@field source_port? integer TCP from here on
+---@field destination_port? integer
+---@field seq? integer
+---@field ack? integer the field, also where A is not set
+---@field flags? lunatcp.core.Flags
+---@field flag_letters? string "SA"
+---@field window? integer the raw field
+---@field urgent? integer the urgent pointer
+---@field reserved? integer
+---@field header_length? integer of TCP
+---@field checksum? integer
+---@field checksum_ok? boolean nil when it could not be verified (quoted)
+---@field options? lunatcp.core.Options
+---@field payload? string what of it is there
+---@field length? integer of the payload, by the headers
+---@field segment_length? integer SEG.LEN: payload, SYN and FIN each one
+---@field icmp? {kind: string, type: integer, code: integer, mtu: integer?, pointer: integer?, echo_id: integer?, echo_seq: integer?, quote: string}
+
+---An array in wire order and, by name, the values: mss = 1460, window_scale = 7, sack_permitted = true,
+---sack = {{left =, right =}, ...}, timestamps = {value =, echo =}, user_timeout = raw 16 bits, md5 =
+---bytes, ao = bytes, fast_open = cookie, accecn = {kind =, counters...}.
+---@class lunatcp.core.Options
+---@field [integer] lunatcp.core.Option
+---@field mss? integer
+---@field window_scale? integer
+---@field sack_permitted? true
+---@field sack? {left: integer, right: integer}[]
+---@field timestamps? {value: integer, echo: integer}
+---@field user_timeout? integer
+---@field md5? string
+---@field ao? string
+---@field fast_open? string
+---@field accecn? table
+---@field malformed? true a known kind with a length that is not its own
+
+---@class lunatcp.core.Option
+---@field kind integer
+---@field name? string "end" "nop" "mss" "window_scale" "sack_permitted" "sack" "timestamps" "md5" "user_timeout" "ao" "fast_open" "accecn0" "accecn1" "experiment1" "experiment2"; nil: unknown
+---@field data string octets behind kind and length
+---@field value? integer mss, window_scale, user_timeout; timestamps: TSval
+---@field echo? integer timestamps: TSecr
+
+---Takes an IP packet apart. Whatever is wrong with it: the table as far as it could be read (maybe empty),
+---a message, and the status ("LTCP_ERR_CHECKSUM", "LTCP_ERR_OPTION_LENGTH", ...).
+---`quoted`: it is cut short (a quote inside ICMP, a trace record); checksums are not verified.
+---@param packet string
+---@param options? {quoted: boolean?}
+---@return lunatcp.core.Packet packet, string? message, string? status
+function core.decode(packet, options) end
+
+---Makes an IP packet. source, destination are required. What is left out: ports 0, seq 0, ack 0, flags "",
+---window 65535, ttl 64, Don't Fragment set, checksums computed. To forge: checksum, ip_checksum,
+---header_length (data offset, bytes), total_length, reserved. `options`: an array of {kind = or name =,
+---value..., data =, length = (to forge)} or names such as "nop", written as it stands and padded with
+---END; or values by name ({mss = 1460, timestamps = {value =, echo =}}) in the usual order; or the raw
+---bytes. A table that decode made is understood (flag_letters, options by name and what else follows from
+---the rest are passed over). Raises EINVAL-like errors as wrong arguments.
+---@param fields table
+---@return string packet
+function core.encode(fields) end
+
+-- ---- trace -------------------------------------------------------------------------------------
+
+---@class lunatcp.core.TraceEvent
+---@field serial integer one count over events and packets, from 1
+---@field time number
+---@field kind string "state" "timeout" "fast_retransmit" "recovered" "probe" "challenge" "urgent" "rtt" "refused" "icmp" "invariant"
+---@field host integer number of the node
+---@field subject integer handle of the connection, 0: none
+---@field from? string state
+---@field to? string state
+---@field value? number|integer timeout: the new RTO in seconds; rtt: seconds; fast_retransmit: sequence number; probe: how many; challenge: 1 when withheld; urgent: octets
+---@field icmp? string kind of ICMP message
+---@field status? string "LTCP_ERR_RESET": closed, refused
+---@field message? string of the status
+---@field code? string of the status
+---@field text? string invariant
+
+---@class lunatcp.core.TracePacket
+---@field serial integer
+---@field time number
+---@field kind "sent"|"delivered"|"dropped"
+---@field reason? string why it was dropped
+---@field link integer
+---@field direction 1|2
+---@field packet integer number of the packet
+---@field length integer of the whole IP packet
+---@field notes table<string, boolean>
+---@field head string first bytes
+---@field segment lunatcp.core.Packet decoded from the head; payload is what the head holds of it
+
+---Records with a serial >= `since` (default 1), oldest first.
+---@param since? integer
+---@return fun(): lunatcp.core.TraceEvent?
+function Network:trace_events(since) end
+---@param since? integer
+---@return fun(): lunatcp.core.TracePacket?
+function Network:trace_packets(since) end
+---Of the newest record, 0: none.
+---@return integer
+function Network:trace_serial() end
+---@param kinds string[] kinds of record to keep, also "events" and "packets" for all of them
+function Network:set_trace_kinds(kinds) end
+---@return string[]
+function Network:trace_kinds() end
+function Network:clear_trace() end
+
+-- ---- captures ----------------------------------------------------------------------------------
+
+---@class lunatcp.core.CaptureOptions
+---@field path? string a file to write; its failure to open is nil, message, CODE
+---@field file? file* or an open file; it is not closed
+---@field view? "sender"|"receiver"|"both" where the taps are: default "sender", with lost packets marked
+---@field limit? integer packets that may wait to be written, default 65536
+
+---Writes all that links carry from here on, as pcapng with nanoseconds and comments, while step runs.
+---Without path and file it is kept in memory for Capture:take.
+---@param options? lunatcp.core.CaptureOptions
+---@return lunatcp.core.Capture?, string? message, string? code
+function Network:capture(options) end
+
+---@class lunatcp.core.Capture
+local Capture = {}
+---Writes what waits.
+---@return true?, string? message, string? code
+function Capture:flush() end
+---What was captured in memory since the last call.
+---@return string
+function Capture:take() end
+---@return integer packets written
+function Capture:packets() end
+---@return integer packets that found no room
+function Capture:missed() end
+---Completes the file. Idempotent; gives the first failure to write.
+---@return true?, string? message, string? code
+function Capture:close() end
+
+-- ---- settings ----------------------------------------------------------------------------------
+
+---Keys: those of settings_list(), and congestion ("newreno", "fixed"), syn_options and other_options
+---(arrays of option names or kinds, in the order they are written).
+---@class lunatcp.core.Settings
+---@field congestion? string
+---@field syn_options? (string|integer)[]
+---@field other_options? (string|integer)[]
+---@field [string] any
+
+---@param name "rfc"|"linux"
+---@return lunatcp.core.Settings
+function core.profile(name) end
+---In the order of the header. `least` and `most` in Lua units.
+---@return {name: string, kind: "flag"|"count"|"bytes"|"time", least: number, most: number, what: string, rfc: any, linux: any}[]
+function core.settings_list() end
+---Raises what a wrong settings table raises; gives the table back.
+---@param settings lunatcp.core.Settings
+---@return lunatcp.core.Settings
+function core.check_settings(settings) end
+---@return string[] names of the congestion controls
+function core.congestions() end
+
+-- ---- small things ------------------------------------------------------------------------------
+
+---@class lunatcp.core.Random
+local Random = {}
+---64 bits.
+---@return integer
+function Random:next() end
+---Uniform in 0..bound-1.
+---@param bound integer >= 1
+---@return integer
+function Random:below(bound) end
+---Uniform in [0, 1).
+---@return number
+function Random:number() end
+
+---@param seed integer
+---@param name string
+---@return lunatcp.core.Random
+function core.random(seed, name) end
+---SipHash-2-4.
+---@param k0 integer
+---@param k1 integer
+---@param bytes string
+---@return integer
+function core.siphash(k0, k1, bytes) end
+---Canonical text of an address, or nil when it is none; and its family, 4 or 6.
+---@param text string
+---@return string? address, integer? family
+function core.address(text) end
+---{name = "LTCP_ERR_RESET", code = "ECONNRESET", message = ...} of a status by name or code.
+---@param status string
+---@return {name: string, code: string, message: string}?
+function core.status(status) end
+
+return core
