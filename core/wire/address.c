@@ -75,11 +75,13 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* Groups as they are read, and where "::" stood among them. */
+enum { NO_GAP = 17 };
+
+/* Groups as they are read, and behind how many bytes "::" stood. */
 struct groups {
     uint8_t bytes[16];
     size_t length;
-    size_t gap; /* 16 when there was no "::" */
+    size_t gap;
 };
 
 /* One group of one to four hexadecimal digits; false when there is none or too long a one. */
@@ -103,7 +105,7 @@ static bool parse_group(const char **text, struct groups *out)
 static bool parse_groups(const char *text, struct groups *out)
 {
     out->length = 0;
-    out->gap = 16;
+    out->gap = NO_GAP;
     if (text[0] == ':' && text[1] == ':') {
         out->gap = 0;
         text += 2;
@@ -122,7 +124,7 @@ static bool parse_groups(const char *text, struct groups *out)
         if (*text == '\0') return true;
         if (*text++ != ':') return false;
         if (*text == ':') {
-            if (out->gap != 16) return false;
+            if (out->gap != NO_GAP) return false;
             out->gap = out->length;
             if (*++text == '\0') return true;
         }
@@ -139,8 +141,8 @@ enum ltcp_status ltcp_address_parse(const char *text, struct ltcp_address *out)
     struct groups g;
     if (!parse_groups(text, &g)) return LTCP_ERR_INVALID;
     /* "::" stands for one group at least. */
-    if (g.gap == 16 ? g.length != 16 : g.length > 14) return LTCP_ERR_INVALID;
-    size_t before = g.gap == 16 ? 16 : g.gap, after = g.length - before;
+    if (g.gap == NO_GAP ? g.length != 16 : g.length > 14) return LTCP_ERR_INVALID;
+    size_t before = g.gap == NO_GAP ? 16 : g.gap, after = g.length - before;
     memset(out->bytes, 0, sizeof out->bytes);
     memcpy(out->bytes, g.bytes, before);
     memcpy(out->bytes + 16 - after, g.bytes + before, after);
