@@ -182,11 +182,12 @@ static size_t option_size(const struct ltcp_options *o, unsigned bit, unsigned s
 }
 
 /* NOPs in front of an option that begins at `at`, has `size` bytes and is followed by one that has
- * `next` bytes, 0 for none. */
+ * `next` bytes, 0 for none. A long option stands by itself, so that its fields are aligned
+ * (RFC 7323 appendix A); one shorter than a word may fill it up together with the next. */
 static size_t padding(size_t at, size_t size, size_t next)
 {
     size_t end = (at + size) % 4;
-    if (end == 0 || (next > 0 && (at + size + next) % 4 == 0)) return 0;
+    if (end == 0 || (size < 4 && next > 0 && (at + size + next) % 4 == 0)) return 0;
     return 4 - end;
 }
 

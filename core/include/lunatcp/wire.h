@@ -142,8 +142,9 @@ struct ltcp_raw_option {
 bool ltcp_options_next(const uint8_t *bytes, size_t length, size_t *cursor, struct ltcp_raw_option *out);
 
 /* Writes the present options in the order of `kinds` (LTCP_OPTION_..., count of them). NOPs are put
- * in front of an option so that it, or it together with its successor, ends on a 32-bit boundary:
- * this gives Linux's mss,sackOK,TS,nop,wscale and mss,nop,nop,sackOK,nop,wscale and nop,nop,TS.
+ * in front of an option so that it, or a short one together with its successor, ends on a 32-bit
+ * boundary: this gives Linux's mss,sackOK,TS,nop,wscale and mss,nop,nop,sackOK,nop,wscale and
+ * nop,nop,TS,nop,nop,SACK.
  * An option that no longer fits 40 bytes is left out, SACK shortened to as many blocks as fit.
  * Padded with END to a multiple of four, zero after it (RFC9293:MUST-69). Returns the length. */
 size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
