@@ -1,7 +1,7 @@
 /* bindings/uv_open.h
  *
- * Where the two halves of the module meet: bindings/module.c puts the loop's functions into its
- * table, and the network's class says what a loop needs to know of a network. */
+ * Where the two halves of the module meet: module.c puts the loop's functions into its table, and
+ * the network's class says what a loop needs to know of a network. */
 #ifndef LUNATCP_UV_OPEN_H
 #define LUNATCP_UV_OPEN_H
 
@@ -9,7 +9,7 @@
 
 #include "uv_tunnel.h"
 
-/* Sets `loop` and the like in the table on top of the stack; makes the classes. */
+/* Sets `loop` in the table on top of the stack; makes the classes. */
 void ltcp_open_uv(lua_State *L);
 
 /* Answered by the class of networks. The struct ltcp_tunnels lies in the network's userdata; its

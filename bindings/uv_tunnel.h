@@ -31,8 +31,8 @@ void ltcp_tunnels_detach(struct ltcp_tunnels *tunnels);
 
 struct ltcp_tunnel_config {
     struct ltcp_network *network;
-    struct ltcp_pool *pool;        /* the network's */
-    struct ltcp_tunnels *tunnels;  /* the network's */
+    struct ltcp_pool *pool;       /* the network's */
+    struct ltcp_tunnels *tunnels; /* the network's */
     uint32_t link;
     unsigned direction; /* 0 or 1: whose packets leave here; what comes in goes the other way */
     bool impaired;      /* what comes in passes that direction's path first (its sending end is the
@@ -48,8 +48,8 @@ struct ltcp_tunnel_config {
 /* Packets that wait for the kernel; more are dropped, as a network card's queue would. */
 #define LTCP_TUNNEL_QUEUE 1024
 
+/* Beside those of the socket. */
 struct ltcp_tunnel_counters {
-    struct udp_counters udp;
     uint64_t packets_in, packets_out;
     uint64_t queue_full;  /* not sent: LTCP_TUNNEL_QUEUE packets waited already */
     uint64_t no_peer;     /* not sent: nobody to send to yet */
@@ -59,19 +59,25 @@ struct ltcp_tunnel_counters {
     uint64_t no_memory;
 };
 
-/* Opens, binds and joins; 0 or an errno value. `*out` belongs to the caller. */
+/* Opens, binds and joins; 0 or an errno value (udp_open's, and EEXIST: that direction of the link
+ * has a tunnel). `*out` belongs to the caller. */
 int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel **out);
 /* Closes the socket, drops what waits, leaves the network, frees. NULL is allowed. */
 void ltcp_tunnel_close(struct ltcp_tunnel *tunnel);
+/* Called just before the descriptor is closed because the network goes; NULL: nobody. */
+void ltcp_tunnel_on_detach(struct ltcp_tunnel *tunnel, void (*call)(void *), void *context);
 /* -1 once it was detached. */
 int ltcp_tunnel_fd(const struct ltcp_tunnel *tunnel);
+/* NULL once it was detached. */
 struct ltcp_network *ltcp_tunnel_network(const struct ltcp_tunnel *tunnel);
 /* What the socket is bound to; 0 or an errno value. */
 int ltcp_tunnel_address(const struct ltcp_tunnel *tunnel, struct udp_address *out);
+/* 0 or an errno value: EAFNOSUPPORT when the family is not that of the socket. */
 int ltcp_tunnel_set_peer(struct ltcp_tunnel *tunnel, const struct udp_address *peer);
-/* False: nobody yet. */
-bool ltcp_tunnel_peer(const struct ltcp_tunnel *tunnel, struct udp_address *out);
+/* NULL: nobody yet. */
+const struct udp_address *ltcp_tunnel_peer(const struct ltcp_tunnel *tunnel);
 const struct ltcp_tunnel_counters *ltcp_tunnel_counters(const struct ltcp_tunnel *tunnel);
+const struct udp_counters *ltcp_tunnel_udp_counters(const struct ltcp_tunnel *tunnel);
 /* What is used in the end: never UDP_BATCH_AUTO. */
 enum udp_batch ltcp_tunnel_batch(const struct ltcp_tunnel *tunnel);
 
@@ -80,9 +86,16 @@ enum udp_batch ltcp_tunnel_batch(const struct ltcp_tunnel *tunnel);
 size_t ltcp_tunnel_receive(struct ltcp_tunnel *tunnel, ltcp_time now);
 /* Takes what waits in ltcp_network_exit. */
 void ltcp_tunnel_collect(struct ltcp_tunnel *tunnel);
-/* Hands what has been gathered to the kernel. Returns how many packets still wait: when that is not
- * 0, the socket's buffer is full and the call is to be made again once the descriptor is writable. */
+/* Hands what has been gathered to the kernel, unless the kernel refused before. Returns how many
+ * packets still wait: ltcp_tunnel_retry is then to be called when ltcp_tunnel_waits_for says. */
 size_t ltcp_tunnel_send(struct ltcp_tunnel *tunnel);
+size_t ltcp_tunnel_retry(struct ltcp_tunnel *tunnel);
+enum ltcp_tunnel_wait {
+    LTCP_TUNNEL_NOTHING,  /* nothing waits */
+    LTCP_TUNNEL_WRITABLE, /* until the descriptor is writable */
+    LTCP_TUNNEL_A_WHILE /* a millisecond: the kernel had no memory, and will not say when it has */
+};
+enum ltcp_tunnel_wait ltcp_tunnel_waits_for(const struct ltcp_tunnel *tunnel);
 /* The descriptor is in an error state (an ICMP error came back): reads it off and counts it. */
 void ltcp_tunnel_clear_error(struct ltcp_tunnel *tunnel);
 
