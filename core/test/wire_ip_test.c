@@ -88,7 +88,7 @@ static void ipv6_fields(void)
 static void malformed_ipv4(void)
 {
     struct ltcp_ip ip;
-    uint8_t bytes[64];
+    uint8_t bytes[64] = {0};
     CHECK_STATUS(decode(bytes, 0, &ip), LTCP_ERR_TRUNCATED);
     CHECK_STATUS(decode_text("35000014 00000000 40060000 c0000201 c6336402", &ip),
                  LTCP_ERR_VERSION);
