@@ -278,23 +278,43 @@ ltcp_time ltcp_loop_timeout(const struct ltcp_loop *loop)
     return loop->dirty ? 0 : until_due(loop);
 }
 
-static size_t serve(struct ltcp_member *member)
+/* Packets enter at the network's present, so it is brought up to now, or to the first thing that is
+ * due: that happens after what had arrived (RFC9293:MUST-58), and in the owner's next step. */
+static void bring_up(struct ltcp_network *network, ltcp_time now)
 {
-    bool retry = member->writable || ltcp_tunnel_waits_for(member->tunnel) == LTCP_TUNNEL_A_WHILE;
-    bool readable = member->readable;
+    struct ltcp_step_detail detail;
+    ltcp_time deadline = ltcp_network_next_deadline(network);
+    if (deadline > now)
+        ltcp_network_step(network, now, 0, &detail);
+    else if (deadline > ltcp_network_now(network))
+        ltcp_network_step(network, deadline - 1, 0, &detail);
+}
+
+static void look(struct ltcp_member *member, ltcp_time now)
+{
+    if (member->poll_closing) return;
     if (member->failed) ltcp_tunnel_clear_error(member->tunnel);
-    member->readable = member->writable = member->failed = false;
+    member->failed = false;
+    if (member->readable) bring_up(ltcp_tunnel_network(member->tunnel), now);
+}
+
+static size_t serve(struct ltcp_member *member, ltcp_time now)
+{
+    bool readable = member->readable;
     if (member->poll_closing) return 0;
-    if (retry) ltcp_tunnel_retry(member->tunnel);
-    return readable ? ltcp_tunnel_receive(member->tunnel, ltcp_loop_now(member->loop)) : 0;
+    if (member->writable || ltcp_tunnel_waits_for(member->tunnel) == LTCP_TUNNEL_A_WHILE)
+        ltcp_tunnel_retry(member->tunnel);
+    member->readable = member->writable = false;
+    return readable ? ltcp_tunnel_receive(member->tunnel, now) : 0;
 }
 
 size_t ltcp_loop_run(struct ltcp_loop *loop, ltcp_time timeout)
 {
+    ltcp_time wait = earlier(timeout, LONGEST_SLEEP);
+    if (loop->members == NULL && timeout == LTCP_NEVER) wait = 0; /* for nothing, for ever */
     for (struct ltcp_member *m = loop->members; m != NULL; m = m->next)
         prepare(m);
-    ltcp_time wait = earlier(earlier(timeout, until_due(loop)), LONGEST_SLEEP);
-    if (loop->members == NULL && timeout == LTCP_NEVER) wait = 0; /* for nothing, for ever */
+    wait = earlier(wait, until_due(loop));
     loop->dirty = false;
     if (wait < WORTH_A_TIMER) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
@@ -302,8 +322,11 @@ size_t ltcp_loop_run(struct ltcp_loop *loop, ltcp_time timeout)
         timer_set(loop, wait);
         uv_run(&loop->uv, UV_RUN_ONCE);
     }
+    ltcp_time now = ltcp_loop_now(loop);
     size_t taken = 0;
     for (struct ltcp_member *m = loop->members; m != NULL; m = m->next)
-        taken += serve(m);
+        look(m, now);
+    for (struct ltcp_member *m = loop->members; m != NULL; m = m->next)
+        taken += serve(m, now);
     return taken;
 }

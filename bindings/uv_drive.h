@@ -36,7 +36,9 @@ struct ltcp_member *ltcp_loop_first(const struct ltcp_loop *loop); /* NULL: none
 
 /* Sends what the tunnels have gathered; sleeps until there is I/O, a network of a tunnel has
  * something due, or `timeout` (LTCP_NEVER: no bound) is over, but a quarter of a second at the
- * most, so that a signal gets its turn; hands in what has arrived. Returns how many packets. */
+ * most, so that a signal gets its turn; hands in what has arrived. Returns how many packets.
+ * Call ltcp_network_step up to ltcp_loop_now before and after: what has arrived stays in the
+ * sockets while a network has something due before it. */
 size_t ltcp_loop_run(struct ltcp_loop *loop, ltcp_time timeout);
 
 #endif
