@@ -1,0 +1,349 @@
+--- A connection: the calls of RFC 9293 section 3.10, blocking for the task that makes them.
+--
+-- Every blocking call takes options last, with `timeout` (seconds from now) or `deadline` (absolute
+-- time): when it passes first, the call gives `nil, message, "EAGAIN"`. "ETIMEDOUT" is the death of
+-- the connection.
+-- @module lunatcp.connection
+
+local check = require "lunatcp.check"
+local core = require "lunatcp.core"
+
+local M = {}
+
+local Connection = {}
+Connection.__index = Connection
+Connection.__name = "lunatcp.connection"
+M.Connection = Connection
+
+local EVENT <const> = core.EVENT
+local READABLE <const> = EVENT.readable | EVENT.closed | EVENT.peer_closed
+local WRITABLE <const> = EVENT.writable | EVENT.closed
+local CONNECTED <const> = EVENT.connected | EVENT.closed
+local URGENT <const> = EVENT.urgent | EVENT.readable | EVENT.closed
+local SENT <const> = EVENT.sent | EVENT.closed
+local STATE <const> = EVENT.state | EVENT.closed
+
+local CHUNK <const> = 65536
+local WHEN <const> = { "timeout", "deadline" }
+
+--- The connection object for one of the core's; the same one each time.
+function M.wrap(host, made)
+  local net = host.net
+  local conn = net.wrappers[made]
+  if conn then return conn end
+  conn = setmetatable({ net = net, host = host, core = made, waiters = {}, buffer = "" }, Connection)
+  net.wrappers[made] = conn
+  net.open = net.open + 1
+  local info = made:info()
+  if info then
+    conn.local_address, conn.local_port = info.local_address, info.local_port
+    conn.remote_address, conn.remote_port = info.remote_address, info.remote_port
+    net.trace:know(host.id, made:handle(), conn)
+  end
+  return conn
+end
+
+function Connection:__tostring()
+  return ("connection %s:%d > %s:%d"):format(self.host.name, self.local_port or 0,
+    self.net:name_of(self.remote_address), self.remote_port or 0)
+end
+
+-- Options of a blocking call: the deadline, after the check that blocking is right here at all.
+local function begin(self, options, what, known)
+  if options ~= nil then check.options(options, known or WHEN, what .. ": options") end
+  local scheduler = self.net.scheduler
+  scheduler:caller(what)
+  return scheduler:deadline(options, what)
+end
+
+local function late(what)
+  return nil, ("the deadline of this call came first: %s"):format(what), "EAGAIN"
+end
+
+-- ---- reading ----------------------------------------------------------------------------------
+
+local function receive(self, n, deadline, what)
+  local scheduler = self.net.scheduler
+  while true do
+    local bytes, message, code = self.core:read(n)
+    if bytes or code ~= "EAGAIN" then return bytes, message, code end
+    if not scheduler:wait(self, READABLE, deadline, what) then return late(what) end
+  end
+end
+
+-- Takes up to n octets of what `lines` has read too far, or nil.
+local function take_buffer(self, n)
+  local buffer = self.buffer
+  if buffer == "" then return nil end
+  if #buffer <= n then
+    self.buffer = ""
+    return buffer
+  end
+  self.buffer = buffer:sub(n + 1)
+  return buffer:sub(1, n)
+end
+
+--- RECEIVE: 1 to n octets; nil alone at the end of the stream.
+-- @int[opt=65536] n
+-- @tparam[opt] table options `timeout`, `deadline`
+-- @treturn string or nil, or nil, message, code
+function Connection:read(n, options)
+  if n == nil then n = CHUNK else check.integer(n, "read: n", 1) end
+  local deadline = begin(self, options, "read")
+  local bytes = take_buffer(self, n)
+  if bytes then return bytes end
+  return receive(self, n, deadline, "read")
+end
+
+--- Exactly n octets; nil alone when the stream ends before the first.
+-- @treturn string, or nil, message, code and what came: "ENODATA" for an end in between
+function Connection:read_exactly(n, options)
+  check.integer(n, "read_exactly: n", 0)
+  local deadline = begin(self, options, "read_exactly")
+  local parts, have = {}, 0
+  while have < n do
+    local bytes, message, code = take_buffer(self, n - have), nil, nil
+    if not bytes then bytes, message, code = receive(self, n - have, deadline, "read_exactly") end
+    if not bytes then
+      local partial = table.concat(parts)
+      if code then return nil, message, code, partial end
+      if have == 0 then return nil end
+      return nil, ("the stream ended after %d of %d octets"):format(have, n), "ENODATA", partial
+    end
+    parts[#parts + 1] = bytes
+    have = have + #bytes
+  end
+  return table.concat(parts)
+end
+
+local function raise_late(message, code)
+  check.raise("%s: %s", code, message)
+end
+
+--- Iterates over pieces of at most n octets as they come; raises on an error, as io.lines does.
+function Connection:chunks(n, options)
+  if n ~= nil then check.integer(n, "chunks: n", 1) end
+  check.options(options, WHEN, "chunks: options")
+  return function()
+    local bytes, message, code = self:read(n, options)
+    if not bytes and code then raise_late(message, code) end
+    return bytes
+  end
+end
+
+-- One line with its "\n", or what is left at the end of the stream.
+local function read_line(self, deadline)
+  local parts = {}
+  local bytes = take_buffer(self, math.maxinteger)
+  while true do
+    local message, code
+    if not bytes then bytes, message, code = receive(self, CHUNK, deadline, "lines") end
+    if not bytes then
+      if code then
+        self.buffer = table.concat(parts) -- nothing is lost by a deadline
+        return nil, message, code
+      end
+      return #parts > 0 and table.concat(parts) or nil
+    end
+    local stop = bytes:find("\n", 1, true)
+    if stop then
+      self.buffer = bytes:sub(stop + 1)
+      parts[#parts + 1] = bytes:sub(1, stop)
+      return table.concat(parts)
+    end
+    parts[#parts + 1] = bytes
+    bytes = nil
+  end
+end
+
+--- Iterates over lines, without "\r\n" or "\n" at their ends; raises on an error.
+-- @tparam[opt] table options `keep = true` leaves the line ends; `timeout` (of each line), `deadline`
+function Connection:lines(options)
+  local keep = check.options(options, { "keep", "timeout", "deadline" }, "lines: options").keep
+  return function()
+    local deadline = begin(self, options, "lines", { "keep", "timeout", "deadline" })
+    local line, message, code = read_line(self, deadline)
+    if not line and code then raise_late(message, code) end
+    if line and not keep then line = line:gsub("\r?\n$", "") end
+    return line
+  end
+end
+
+--- The out-of-band urgent octet (setting `urgent_inline = false`); waits for it.
+-- @treturn string or nil, message, code
+function Connection:read_urgent(options)
+  local deadline = begin(self, options, "read_urgent")
+  local settings, problem, problem_code = self.core:settings()
+  if not settings then return nil, problem, problem_code end
+  if settings.urgent_inline then
+    return nil, "urgent data is read in-line: set urgent_inline = false", "EINVAL"
+  end
+  while true do
+    local octet, message, code = self.core:read(1, core.READ.urgent)
+    if octet then return octet end
+    if code ~= "EAGAIN" and code ~= "EINVAL" then return nil, message, code end
+    if not self.net.scheduler:wait(self, URGENT, deadline, "read_urgent") then
+      return late "read_urgent"
+    end
+    local dead, dead_code = self.core:error()
+    if dead then return nil, dead, dead_code end
+  end
+end
+
+-- ---- writing ----------------------------------------------------------------------------------
+
+local function send(self, bytes, flags, deadline, what)
+  local scheduler = self.net.scheduler
+  local made, offset, length = self.core, 1, #bytes
+  while offset <= length do
+    local taken, message, code = made:write(bytes, offset, flags)
+    if taken then
+      offset = offset + taken
+    elseif code ~= "EAGAIN" then
+      return nil, message, code, offset - 1
+    elseif not scheduler:wait(self, WRITABLE, deadline, what) then
+      local _, text = late(what)
+      return nil, text, "EAGAIN", offset - 1
+    end
+  end
+  return length
+end
+
+--- SEND: queues all octets, waiting for room as often as it takes.
+-- @string bytes
+-- @tparam[opt] table options `timeout`, `deadline`; `more = true`: no PUSH, more will follow
+-- @treturn integer how many, or nil, message, code and how many were queued
+function Connection:write(bytes, options)
+  check.type(bytes, "string", "write: bytes")
+  local deadline = begin(self, options, "write", { "timeout", "deadline", "more" })
+  local flags = options and options.more and core.WRITE.more or 0
+  return send(self, bytes, flags, deadline, "write")
+end
+
+--- SEND with the URGENT flag: the urgent pointer will name the octet after these.
+function Connection:urgent(bytes, options)
+  check.type(bytes, "string", "urgent: bytes")
+  local deadline = begin(self, options, "urgent")
+  return send(self, bytes, core.WRITE.urgent, deadline, "urgent")
+end
+
+--- Waits until everything written has been acknowledged.
+function Connection:flush(options)
+  local deadline = begin(self, options, "flush")
+  while true do
+    local info, message, code = self:info()
+    if not info then return nil, message, code end
+    if info.unsent + info.unacked == 0 then return true end
+    if info.state == "CLOSED" then return nil, info.error or "connection is closed", info.code or "ENOTCONN" end
+    if not self.net.scheduler:wait(self, SENT, deadline, "flush") then return late "flush" end
+  end
+end
+
+-- ---- opening, closing -------------------------------------------------------------------------
+
+--- Waits until the handshake is over.
+function Connection:wait_connected(options)
+  local deadline = begin(self, options, "connect")
+  while true do
+    local state = self.core:state()
+    if state == "CLOSED" then
+      local message, code = self.core:error()
+      return nil, message or "connection is closed", code or "ENOTCONN"
+    end
+    if state ~= "SYN-SENT" and state ~= "SYN-RECEIVED" and state ~= "LISTEN" then return true end
+    if not self.net.scheduler:wait(self, CONNECTED, deadline, "connect") then return late "connect" end
+  end
+end
+
+--- Half-close: no more octets will be written; reading goes on.
+function Connection:shutdown() return self.core:shutdown() end
+
+--- CLOSE of both directions. Never waits; may be called again.
+function Connection:close()
+  if self.closed or self.net.closed then return true end
+  self:end_use()
+  return self.core:close()
+end
+
+--- ABORT: buffers are dropped, the peer is sent a RST where the state asks for it.
+function Connection:abort()
+  if self.net.closed or self.final then return true end
+  self:end_use()
+  return self.core:abort()
+end
+
+-- The script reads and writes no more.
+function Connection:end_use()
+  if not self.closed then self.net.open = self.net.open - 1 end
+  self.closed = true
+  self.buffer = ""
+  if self:state() == "CLOSED" then self:on_event(EVENT.closed) end
+end
+
+--- Leaving a scope closes; leaving it by an error aborts.
+Connection.__close = function(self, problem)
+  if problem ~= nil then self:abort() else self:close() end
+end
+
+--- Waits until the connection is in a state, or has passed through it since this call began.
+-- @string state "TIME-WAIT"
+-- @tparam[opt] table options `timeout`, `deadline`
+-- @treturn boolean true, or nil, message, code: why it is CLOSED instead
+function Connection:wait_state(state, options)
+  check.one_of(state, core.STATES, "wait_state: state")
+  local deadline = begin(self, options, "wait_state")
+  local since = self.net.core:trace_serial() + 1
+  while true do
+    if self:state() == state or self.net.trace:passed(self, state, since) then return true end
+    if self:state() == "CLOSED" then
+      local message, code = self:error()
+      return nil, message or "connection is closed", code or "ENOTCONN"
+    end
+    if not self.net.scheduler:wait(self, STATE, deadline, "wait_state") then return late "wait_state" end
+  end
+end
+
+-- ---- looking, setting -------------------------------------------------------------------------
+
+--- The state's name: "ESTABLISHED".
+function Connection:state()
+  if self.final then return "CLOSED" end
+  return self.core:state()
+end
+
+--- STATUS: every variable of the connection.
+function Connection:info()
+  if self.final then return self.final end
+  return self.core:info()
+end
+
+--- Why the connection died: message, code; nothing while it lives and after an orderly end.
+function Connection:error()
+  if self.final then return self.final.error, self.final.code end
+  return self.core:error()
+end
+
+--- The connection's settings.
+function Connection:settings() return self.core:settings() end
+
+--- Changes settings: `conn:set { nagle = false }`.
+function Connection:set(settings)
+  check.type(settings, "table", "set: settings")
+  return check.call(self.core.set_settings, self.core, settings)
+end
+
+--- Calls `hook(conn, ...)` when something happens: see `Network:on` for the kinds.
+function Connection:on(kind, hook) return self.net:on(kind, hook, self) end
+
+--- Samples variables of the connection: see `lunatcp.samples`.
+function Connection:sample(options) return self.net:sample(self, options) end
+
+-- Once CLOSED, what a script has closed is let go, after a last look at its variables.
+function Connection:on_event(bits)
+  if bits & EVENT.closed ~= 0 and self.closed and not self.final then
+    self.final = self.core:info() or { state = "CLOSED" }
+    self.core:release()
+  end
+end
+
+return M

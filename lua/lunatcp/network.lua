@@ -1,0 +1,336 @@
+--- A network: nodes, links, tasks, and the time they share.
+-- @module lunatcp.network
+
+local check = require "lunatcp.check"
+local core = require "lunatcp.core"
+local hooks = require "lunatcp.hooks"
+local link = require "lunatcp.link"
+local node = require "lunatcp.node"
+local peer = require "lunatcp.peer"
+local remote = require "lunatcp.remote"
+local samples = require "lunatcp.samples"
+local scheduler = require "lunatcp.scheduler"
+local seed = require "lunatcp.seed"
+local topology = require "lunatcp.topology"
+local trace = require "lunatcp.trace"
+local tunnel = require "lunatcp.tunnel"
+local world = require "lunatcp.world"
+
+local M = {}
+
+local Network = {}
+Network.__index = Network
+Network.__name = "lunatcp.network"
+M.Network = Network
+
+local KEYS <const> = { "seed", "clock", "profile", "settings", "trace", "via" }
+local TRACE_KEYS <const> = { "events", "packets" }
+local RESERVED_ALARM <const> = 0 -- waits count from 1
+
+--- Makes a network.
+-- @tparam[opt] table options
+--
+-- * `seed`: integer; without one it is drawn and printed. `LUNATCP_SEED` comes before both.
+-- * `clock`: `"virtual"` (default) or `"real"`.
+-- * `profile`: `"rfc"` (default) or `"linux"`; `settings`: changes on top of it, for all hosts.
+-- * `trace`: how many records are kept, `{ events = 4096, packets = 4096 }`; `false`: none.
+-- * `via`: `"udp"` carries every link over two real UDP sockets (with `clock = "real"`).
+function M.new(options)
+  options = check.options(options, KEYS, "network")
+  local clock = options.clock or "virtual"
+  check.one_of(clock, { "virtual", "real" }, "network: clock")
+  if options.via ~= nil then
+    check.one_of(options.via, { "udp" }, "network: via")
+    if clock ~= "real" then check.raise "network: via: needs clock = \"real\"" end
+  end
+  if options.profile ~= nil then check.one_of(options.profile, { "rfc", "linux" }, "network: profile") end
+  if options.settings ~= nil then check.call(core.check_settings, options.settings) end
+  local records = options.trace
+  if records == false then records = { events = 0, packets = 0 } end
+  records = check.options(records, TRACE_KEYS, "network: trace")
+
+  local chosen = seed.choose(options.seed)
+  local net = setmetatable({
+    seed = chosen, clock = clock, profile = options.profile, defaults = options.settings,
+    via = options.via,
+    nodes = {}, links = {}, by_name = {}, by_id = {}, names = {}, link_nodes = {}, tickers = {},
+    captures = {}, open = 0,
+    wrappers = setmetatable({}, { __mode = "k" }), -- of the core's objects; looked up, never walked
+  }, Network)
+  local message, code
+  net.world, message, code = world[clock](net)
+  if not net.world then return nil, message, code end
+  net.core = check.call(core.network, {
+    seed = chosen, start_ns = net.world.start_ns, trace_events = records.events,
+    trace_packets = records.packets,
+  })
+  net.world:attach(net.core)
+  net.trace = trace.new(net)
+  net.hooks = hooks.new(net)
+  net.scheduler = scheduler.new(net.world)
+  return net
+end
+
+function Network:__tostring()
+  return ("network (%s time, seed %d, %d nodes, %d links)"):format(self.clock, self.seed, #self.nodes,
+    #self.links)
+end
+
+-- ---- nodes and links --------------------------------------------------------------------------
+
+--- A host: a TCP with its connections.
+-- @string[opt] name
+-- @tparam[opt] table options `profile`, and any setting
+function Network:host(name, options)
+  local settings, profile = {}, self.profile
+  for _, source in ipairs { self.defaults or {}, options or {} } do
+    check.type(source, "table", "host: options")
+    for key, value in pairs(source) do settings[key] = value end
+  end
+  if settings.profile ~= nil then profile, settings.profile = settings.profile, nil end
+  local made = check.call(self.core.host, self.core, { profile = profile, settings = settings })
+  return node.new(self, made, "host", name, node.Host)
+end
+
+--- A router: forwards between its links, and answers with ICMP.
+-- @string[opt] name
+function Network:router(name)
+  return node.new(self, self.core:router(), "router", name, node.Router)
+end
+
+--- An endpoint with no TCP behind it: the script is the TCP. See `lunatcp.peer`.
+-- @string[opt] name
+-- @tparam[opt] table options
+function Network:peer(name, options) return peer.new(self, name, options) end
+
+--- A link between two nodes: see `lunatcp.link`.
+function Network:link(a, b, options) return link.new(self, a, b, options) end
+
+--- A link that leads out of this process: see `lunatcp.tunnel`.
+function Network:tunnel(host, options) return tunnel.new(self, host, options) end
+
+--- Names the other end of a tunnel: see `lunatcp.remote`.
+function Network:remote(options) return remote.new(self, options) end
+
+--- Works out routes for what was added since the last time. Called by itself before anything runs.
+function Network:route()
+  if not self.stale_routes then return end
+  self.stale_routes = false
+  topology.route(self)
+end
+
+--- The name of the node that has an address, or the address itself.
+function Network:name_of(address) return self.names[address] or address end
+
+-- ---- tasks and time ---------------------------------------------------------------------------
+
+--- Begins a task. It may be given a name first, for reports.
+-- @function Network:spawn
+-- @string[opt] name
+-- @tparam function body
+-- @param ... arguments of body
+-- @treturn Task has `join`, `close`, `status`
+function Network:spawn(name, ...)
+  if type(name) ~= "string" then return self.scheduler:spawn(name, ...) end
+  local task = self.scheduler:spawn(...)
+  task.name = name
+  return task
+end
+
+--- Waits for so many seconds of this network's time.
+function Network:sleep(seconds) self.scheduler:sleep(seconds) end
+
+--- Seconds since the network began.
+function Network:now() return self.core:now() end
+
+local function run_until(self, done, options)
+  self:route()
+  local outcome = self.scheduler:run_until(done, options)
+  for _, capture in ipairs(self.captures) do capture:flush() end
+  return outcome
+end
+
+--- Runs until all tasks have ended; or as told.
+-- @tparam[opt] table options
+--
+-- * `until_`: a time, to which it goes also when tasks end earlier; or a predicate, asked after
+--   whatever happens.
+-- * `until_idle = true`: goes on, also when tasks have ended, to the last timer.
+-- @treturn boolean false when a predicate is not true and nothing can happen any more
+function Network:run(options)
+  options = check.options(options, { "until_", "until_idle" }, "run: options")
+  local target, tasks = options.until_, self.scheduler.tasks
+  if self.closed then check.raise "run: the network is closed" end
+  if type(target) == "number" then
+    run_until(self, function() return false end, { limit = check.number(target, "run: until_") })
+    return true
+  elseif target ~= nil then
+    check.callable(target, "run: until_")
+    return run_until(self, target, {}) == "done"
+  end
+  local forever = options.until_idle
+  run_until(self, function() return not forever and #tasks == 0 end, {})
+  if not forever then self:settle() end
+  return true
+end
+
+--- Lets one thing happen: a task goes on, or a packet, a timer or an alarm is due. In real time, lets
+-- everything happen that is due, and does not sleep: for those who run a loop of their own.
+-- @treturn boolean virtual time: false when nothing can happen any more
+function Network:step()
+  if self.clock == "real" then
+    self:settle()
+    return true
+  end
+  local left = 2
+  local outcome = run_until(self, function()
+    left = left - 1
+    return left == 0
+  end, { idle = "return" })
+  return outcome == "done"
+end
+
+--- Lets everything that is due at this very moment happen.
+function Network:settle()
+  run_until(self, function() return false end, { limit = self.world:settle_limit(), idle = "return" })
+end
+
+--- For a loop of one's own (luv, cqueues), in real time: a descriptor that becomes readable when `step`
+-- has something to do.
+-- @treturn integer
+function Network:fd()
+  if self.clock ~= "real" then check.raise "fd: needs a network with clock = \"real\"" end
+  return self.world.loop:fd()
+end
+
+--- For a loop of one's own: seconds until `step` is wanted also without I/O; nil: never. To be asked
+-- before each sleep.
+-- @treturn[opt] number
+function Network:timeout()
+  if self.clock ~= "real" then check.raise "timeout: needs a network with clock = \"real\"" end
+  if self.scheduler:has_ready() then return 0 end
+  local wanted, due = self.world.loop:timeout(), self.core:next_deadline()
+  local left = due and math.max(due - self.world:now(), 0)
+  if wanted and left then return math.min(wanted, left) end
+  return wanted or left
+end
+
+--- Ends what nobody refers to any more, after a full garbage collection: forgotten connections are
+-- aborted, in the order of hosts and handles.
+-- @treturn integer how many
+function Network:collect()
+  local count = self.core:collect()
+  self.open = math.max(self.open - count, 0)
+  return count
+end
+
+-- When nothing can happen any more: ends forgotten connections, if there can be any. True: there were.
+function Network:collect_forgotten()
+  return self.open > 0 and self:collect() > 0
+end
+
+--- Ends the network: tasks in the order of their creation, captures, everything. May be called again.
+function Network:close()
+  if self.closed then return end
+  if self.scheduler.current then check.raise "close: a task cannot close the network it runs in" end
+  self.scheduler:close_tasks()
+  for _, capture in ipairs(self.captures) do capture:close() end
+  self.closed = true
+  self.world:close()
+  self.core:close()
+  local failure = self.scheduler.failure
+  self.scheduler.failure = nil
+  if failure then error(failure.value, 0) end
+end
+
+Network.__close = function(self) self:close() end
+
+-- ---- what happens, for the world and the scheduler --------------------------------------------
+
+-- One step of the core. What a hook raised has been noted, or comes from the core as a message.
+function Network:core_step(limit)
+  local ok, reason, detail, direction = pcall(self.world.drive, self.world, limit)
+  self.scheduler.busy_hook = nil
+  if ok then return reason, detail, direction end
+  self.scheduler:fail(reason)
+  return "trace"
+end
+
+-- Lets time pass to `when`, although nothing happens until then.
+function Network:pass_time(when)
+  self.core:alarm_at(when, RESERVED_ALARM)
+  local reason, detail, direction = self:core_step(when)
+  self.core:cancel_alarm(RESERVED_ALARM)
+  return reason, detail, direction
+end
+
+local function dispatch_events(self, host)
+  local tasks, hooked = self.scheduler, self.hooks
+  while true do
+    local object, bits, code, message = host:next_event()
+    if not object then return end
+    local wrapper = self.wrappers[object]
+    if wrapper then
+      if wrapper.hooks then hooked:fire(wrapper, bits, code, message) end
+      tasks:wake(wrapper, bits)
+      if wrapper.on_event then wrapper:on_event(bits) end
+    end
+  end
+end
+
+--- What `step` of the core reported reaches hooks and tasks.
+function Network:dispatch(reason, detail)
+  if reason == "events" then
+    dispatch_events(self, detail)
+  elseif reason == "peer" then
+    self.by_id[detail:id()]:arrived()
+  elseif reason == "alarm" then
+    if detail ~= RESERVED_ALARM then self.scheduler:alarm(detail) end
+  end
+end
+
+-- ---- looking ----------------------------------------------------------------------------------
+
+--- Calls a function whenever something happens: see `lunatcp.hooks`.
+-- @string kind
+-- @tparam function hook
+-- @treturn Handle `close` removes it
+function Network:on(kind, hook, conn) return self.hooks:add(kind, hook, conn) end
+
+--- Writes everything that links carry from here on into a pcapng file.
+-- @string path
+-- @tparam[opt] table options `view`: `"sender"` (default), `"receiver"`, `"both"`; `limit`
+-- @treturn Capture has `close` (also by `<close>`), `flush`, `packets`; or nil, message, code
+function Network:capture(path, options)
+  return require "lunatcp.capture".new(self, path, options)
+end
+
+--- Samples variables of a connection: see `lunatcp.samples`.
+function Network:sample(conn, options) return samples.new(self, conn, options) end
+
+--- The sequence diagram as text: see `lunatcp.trace`.
+function Network:ladder(options) return self.trace:ladder(options) end
+
+--- The sequence diagram as an SVG document.
+function Network:svg(options) return self.trace:svg(options) end
+
+-- The earliest time at which a sample is due, or nil.
+function Network:next_ticker()
+  local first
+  for _, ticker in ipairs(self.tickers) do
+    if not first or ticker.due < first then first = ticker.due end
+  end
+  return first
+end
+
+-- Lets the samples that are due be taken.
+function Network:tick()
+  local now = self.core:now()
+  local due = {}
+  for _, ticker in ipairs(self.tickers) do
+    if ticker.due <= now then due[#due + 1] = ticker end
+  end
+  for _, ticker in ipairs(due) do ticker:take() end
+end
+
+return M

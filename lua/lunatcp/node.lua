@@ -1,0 +1,199 @@
+--- Hosts and routers.
+-- @module lunatcp.node
+
+local check = require "lunatcp.check"
+local connection = require "lunatcp.connection"
+local core = require "lunatcp.core"
+local listener = require "lunatcp.listener"
+local topology = require "lunatcp.topology"
+
+local M = {}
+
+--- What every node has: a name, a number, links.
+-- @tparam table net
+-- @tparam table core_node
+-- @string kind
+-- @string[opt] name
+-- @tparam table class
+function M.new(net, core_node, kind, name, class)
+  check.optional(name, "string", kind .. ": name")
+  local id = core_node:id()
+  name = name or ("%s%d"):format(kind, id)
+  if net.by_name[name] then check.raise("%s: there is a node named '%s' already", kind, name) end
+  local node = setmetatable({
+    net = net, core = core_node, kind = kind, name = name, id = id, links = {}, routed = {},
+    forwards = kind == "router", addresses = {},
+  }, class)
+  net.by_name[name] = node
+  net.nodes[#net.nodes + 1] = node
+  net.by_id[id] = node
+  return node
+end
+
+--- The node's address: on a link it shares with `towards`, else its first one.
+-- @tparam[opt] table towards another node
+-- @tparam[opt=4] integer family 4 or 6
+-- @treturn string
+function M.address(node, towards, family)
+  family = family or 4
+  local fallback
+  for _, entry in ipairs(node.addresses) do
+    if entry.family == family then
+      if not towards or entry.link:other(node) == towards then return entry.address end
+      fallback = fallback or entry.address
+    end
+  end
+  return fallback
+end
+
+local Router = {}
+Router.__index = Router
+Router.__name = "lunatcp.router"
+M.Router = Router
+
+function Router:__tostring() return "router " .. self.name end
+
+local Host = {}
+Host.__index = Host
+Host.__name = "lunatcp.host"
+M.Host = Host
+
+function Host:__tostring() return "host " .. self.name end
+
+--- The host's address, for others to connect to.
+-- @tparam[opt] Host towards prefers the link shared with that node
+-- @tparam[opt=4] integer family
+function Host:address(towards, family) return M.address(self, towards, family) end
+
+--- What connections opened from now on begin with.
+-- @treturn table
+function Host:settings() return self.core:settings() end
+
+--- Changes settings for connections opened from now on.
+-- @tparam table settings
+function Host:set(settings)
+  check.type(settings, "table", "set: settings")
+  return check.call(self.core.set_settings, self.core, settings)
+end
+
+--- Counters of the host; `refused` says which packets were dropped and why.
+function Host:counters() return self.core:counters() end
+
+local CONNECT_KEYS <const> = {
+  "timeout", "deadline", "local_port", "local_address", "family", "settings",
+}
+local is_setting = {}
+for _, setting in ipairs(core.settings_list()) do is_setting[setting.name] = true end
+is_setting.congestion, is_setting.syn_options, is_setting.other_options = true, true, true
+
+-- Options of a call, and settings named beside them, apart from each other.
+local function split(options, known, name)
+  if options == nil then return {}, nil end
+  check.type(options, "table", name)
+  local own, settings = {}, nil
+  local is_known = {}
+  for _, key in ipairs(known) do is_known[key] = true end
+  for key, value in pairs(options) do -- the order does not matter: both sides are tables again
+    if is_setting[key] and not is_known[key] then
+      settings = settings or {}
+      settings[key] = value
+    else
+      own[key] = value
+    end
+  end
+  check.options(own, known, name)
+  if own.settings ~= nil then
+    check.type(own.settings, "table", name .. ": settings")
+    settings = settings or {}
+    for key, value in pairs(own.settings) do settings[key] = value end
+  end
+  return own, settings
+end
+
+-- Where to: a host or remote of this network, or the text of an address.
+local function resolve(self, target, family)
+  if type(target) == "string" then
+    return core.address(target) or check.raise("connect: target: '%s' is no address", target)
+  end
+  if type(target) == "table" and type(target.address) == "function" and target.net == self.net then
+    local address = target:address(self, family)
+    if not address then return nil, ("no link leads to %s yet"):format(target), "ENETUNREACH" end
+    return address
+  end
+  if type(target) == "table" and target.net and target.net ~= self.net then
+    check.raise("connect: target: %s belongs to another network", target)
+  end
+  check.raise("connect: target: expected a host, a remote or an address, got %s", check.shown(target))
+end
+
+local function begin(self, target, port, options)
+  local own, settings = split(options, CONNECT_KEYS, "connect: options")
+  check.integer(port, "connect: port", 1, 65535)
+  if own.family ~= nil then check.one_of(own.family, { 4, 6 }, "connect: family") end
+  local address, message, code = resolve(self, target, own.family)
+  if not address then return nil, message, code end
+  self.net:route()
+  local conn
+  conn, message, code = check.call(self.core.connect, self.core, {
+    address = address, port = port, local_port = own.local_port, local_address = own.local_address,
+    settings = settings,
+  })
+  if not conn then return nil, message, code end
+  return connection.wrap(self, conn), own
+end
+
+--- Active OPEN that does not wait for the handshake: the connection is in SYN-SENT.
+-- @param target host, remote or address
+-- @int port
+-- @tparam[opt] table options `local_port`, `local_address`, `family`, and any setting
+-- @treturn Connection or nil, message, code
+function Host:connect_start(target, port, options)
+  local conn, message, code = begin(self, target, port, options)
+  if not conn then return nil, message, code end
+  return conn
+end
+
+--- Active OPEN; waits until the connection is established.
+-- @param target host, remote or address
+-- @int port
+-- @tparam[opt] table options as for `connect_start`, and `timeout` or `deadline`
+-- @treturn Connection or nil, message, code: ECONNREFUSED, ETIMEDOUT, EAGAIN (the call's own deadline)
+function Host:connect(target, port, options)
+  self.net.scheduler:caller "connect"
+  local conn, own, code = begin(self, target, port, options)
+  if not conn then return nil, own, code end
+  local ok, message
+  ok, message, code = conn:wait_connected { timeout = own.timeout, deadline = own.deadline }
+  if ok then return conn end
+  conn:abort()
+  return nil, message, code
+end
+
+local LISTEN_KEYS <const> = { "backlog", "address", "settings" }
+
+--- Passive OPEN.
+-- @int port 0: any that is free
+-- @tparam[opt] table options `backlog`, `address`, and any setting
+-- @treturn Listener or nil, message, code
+function Host:listen(port, options)
+  local own, settings = split(options, LISTEN_KEYS, "listen: options")
+  check.integer(port, "listen: port", 0, 65535)
+  local made, message, code = check.call(self.core.listen, self.core, {
+    port = port, address = own.address, backlog = own.backlog, settings = settings,
+  })
+  if not made then return nil, message, code end
+  return listener.wrap(self, made)
+end
+
+--- Puts a packet on the wire in the host's name: what `lunatcp.encode` makes, or its fields.
+-- @param packet bytes, or a table for `encode`
+function Host:forge(packet)
+  if type(packet) == "table" then packet = check.call(core.encode, packet) end
+  check.type(packet, "string", "forge: packet")
+  self.net:route()
+  return self.core:send(packet)
+end
+
+M.bare = topology.bare
+
+return M

@@ -1,0 +1,46 @@
+--- The other end of a tunnel, where there is no local host to name: `client:connect(remote, 80)`.
+-- @module lunatcp.remote
+
+local check = require "lunatcp.check"
+local core = require "lunatcp.core"
+
+local M = {}
+
+local Remote = {}
+Remote.__index = Remote
+Remote.__name = "lunatcp.remote"
+M.Remote = Remote
+
+--- Names the other end.
+-- @tparam table options `address`: its inner address, or a list of them; `via`: the tunnel that leads
+--   there; `name`: for ladders
+function M.new(net, options)
+  check.options(options, { "address", "via", "name" }, "remote: options")
+  if options == nil then check.raise "remote: options: expected a table, got nothing" end
+  local list = options.address
+  if list == nil and options.via then list = options.via.remote_addresses end
+  if type(list) == "string" then list = { list } end
+  check.type(list, "table", "remote: address")
+  local remote = setmetatable({
+    net = net, name = options.name or "remote", via = options.via, addresses = {},
+  }, Remote)
+  for i, text in ipairs(list) do
+    local address, family = core.address((check.type(text, "string", "remote: address"):match "^[^/]+"))
+    if not address then check.raise("remote: address[%d]: '%s' is no address", i, text) end
+    remote.addresses[i] = { address = address, family = family }
+    net.names[address] = remote.name
+  end
+  return remote
+end
+
+function Remote:__tostring() return "remote " .. self.name end
+
+--- Its address, of the family asked for (4 or 6), else the first.
+function Remote:address(_, family)
+  for _, entry in ipairs(self.addresses) do
+    if not family or entry.family == family then return entry.address end
+  end
+  return nil
+end
+
+return M

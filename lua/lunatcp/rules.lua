@@ -1,0 +1,134 @@
+--- Rules of a link: which packets, and what becomes of them. The first that matches and answers wins;
+-- a rule is gone when its handle is closed. What is said as data is evaluated in C.
+-- @module lunatcp.rules
+
+local check = require "lunatcp.check"
+local hooks = require "lunatcp.hooks"
+
+local M = {}
+
+local FLAGS <const> = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ae" }
+local is_flag = {}
+for _, name in ipairs(FLAGS) do is_flag[name] = true end
+
+-- Which packets a rule is about. `ack` is the flag; the number is `acking`.
+local MATCH_KEYS <const> = {
+  "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ae", "flags", "without", "from", "data",
+  "length", "length_min", "length_max", "source_port", "destination_port", "seq", "acking", "first",
+  "retransmission", "tcp", "nth", "every", "times", "chance",
+}
+local PASSED <const> = {
+  "without", "length_min", "length_max", "source_port", "destination_port", "seq", "first", "tcp", "nth",
+  "every", "times", "chance",
+}
+
+local function with(keys, ...)
+  return table.move(keys, 1, #keys, select("#", ...) + 1, { ... })
+end
+
+-- Turns a script's words into the core's.
+local function translate(link, match, keys, name)
+  match = check.options(match, keys, name)
+  local rule = {}
+  for _, key in ipairs(PASSED) do rule[key] = match[key] end
+  rule.ack = match.acking
+  rule.flags = match.flags
+  for _, flag in ipairs(FLAGS) do
+    if match[flag] ~= nil then
+      check.type(match[flag], "boolean", name .. ": " .. flag)
+      if match.flags ~= nil then check.raise("%s: flags and %s exclude each other", name, flag) end
+      rule.flags = rule.flags or {}
+      rule.flags[flag] = match[flag]
+    end
+  end
+  if match.retransmission ~= nil then
+    check.type(match.retransmission, "boolean", name .. ": retransmission")
+    rule.first = not match.retransmission
+  end
+  if match.length ~= nil then
+    check.integer(match.length, name .. ": length", 0)
+    rule.length_min, rule.length_max = match.length, match.length
+  end
+  if match.data ~= nil then
+    check.type(match.data, "boolean", name .. ": data")
+    if match.data then rule.length_min = rule.length_min or 1 else rule.length_max = 0 end
+  end
+  if match.from ~= nil then
+    if match.from == link.a then
+      rule.direction = 1
+    elseif match.from == link.b then
+      rule.direction = 2
+    else
+      check.raise("%s: from: expected %s or %s, got %s", name, link.a, link.b, tostring(match.from))
+    end
+  end
+  return rule
+end
+
+local function install(link, rule)
+  local id, message, code = check.call(link.core.rule, link.core, rule)
+  if not id then return nil, message, code end
+  local handle = hooks.handle(function()
+    if not link.net.closed then link.core:remove_rule(id) end
+  end)
+  handle.link, handle.id = link, id
+  handle.counts = function(self) return self.link.core:rule_counts(self.id) end
+  return handle
+end
+
+--- Adds the methods to the class of links.
+function M.install(Link)
+  --- A rule in Lua: `rule(segment)` gives nil (no answer), "pass", "drop", or a table with `drop`,
+  -- `delay`, `duplicate`, `duplicate_delay`, `corrupt`. With `match` only such packets wake it.
+  -- @tparam function rule
+  -- @tparam[opt] table match as for `drop`
+  -- @treturn Handle `close`, `counts`
+  function Link:rule(rule, match)
+    check.callable(rule, "rule: function")
+    local data = translate(self, match, MATCH_KEYS, "rule: match")
+    local scheduler = self.net.scheduler
+    data.ask = function(segment)
+      scheduler.busy_hook = true
+      local verdict = rule(segment)
+      scheduler.busy_hook = nil
+      return verdict
+    end
+    return install(self, data)
+  end
+
+  --- Drops packets: `link:drop { fin = true, nth = 1, from = client }`.
+  -- @tparam table match flags by name (`syn = true`, `ack = false`) or `flags = "SA"`, `without`; `from`;
+  --   `data`, `length`, `length_min`, `length_max`; `source_port`, `destination_port`; `seq` (holds that
+  --   octet), `acking`; `first`, `retransmission`; `nth`, `every`, `times`, `chance`
+  function Link:drop(match)
+    local data = translate(self, match, MATCH_KEYS, "drop")
+    data.drop = true
+    return install(self, data)
+  end
+
+  --- Holds packets back by so many seconds: `link:delay { by = 0.05, data = true, nth = 1 }`.
+  function Link:delay(match)
+    local data = translate(self, match, with(MATCH_KEYS, "by"), "delay")
+    data.delay = check.seconds(match and match.by, "delay: by")
+    return install(self, data)
+  end
+
+  --- Doubles packets: `link:duplicate { copies = 1, after = 0.01, nth = 2 }`.
+  function Link:duplicate(match)
+    local data = translate(self, match, with(MATCH_KEYS, "copies", "after"), "duplicate")
+    data.duplicate = match and match.copies or 1
+    data.duplicate_delay = match and match.after
+    return install(self, data)
+  end
+
+  --- Flips a burst of bits: `link:corrupt { bits = 1, data = true }`.
+  function Link:corrupt(match)
+    local data = translate(self, match, with(MATCH_KEYS, "bits"), "corrupt")
+    data.corrupt = match and match.bits or 1
+    return install(self, data)
+  end
+end
+
+M.is_flag = is_flag
+
+return M

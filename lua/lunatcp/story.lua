@@ -1,0 +1,298 @@
+--- What happened, as rows: the model behind the ladder and its drawing.
+--
+-- It is made from records alone, those of the trace or literal ones: packets that were sent,
+-- delivered, dropped, and changes of state, ordered by their serial number.
+-- @module lunatcp.story
+
+local M = {}
+
+local FLAG_WORDS <const> = {
+  S = "SYN", F = "FIN", R = "RST", P = "PSH", A = "ACK", U = "URG", E = "ECE", W = "CWR", N = "AE",
+}
+-- As the RFC writes control bits: what opens and closes first.
+local FLAG_ORDER <const> = { "S", "F", "R", "P", "U", "A", "E", "W", "N" }
+
+--- "SYN,ACK" of "SA"; "none" of "".
+function M.flag_words(letters)
+  local words = {}
+  for _, letter in ipairs(FLAG_ORDER) do
+    if letters:find(letter, 1, true) then words[#words + 1] = FLAG_WORDS[letter] end
+  end
+  return #words > 0 and table.concat(words, ",") or "none"
+end
+
+local function option_text(option)
+  local name = option.name
+  if name == "mss" then return "mss " .. option.value end
+  if name == "window_scale" then return "ws " .. option.value end
+  if name == "sack_permitted" then return "sackOK" end
+  if name == "timestamps" then return "ts" end -- their numbers say little and take much room
+  if name == "nop" or name == "end" or name == "sack" then return nil end
+  return name or ("option %d"):format(option.kind)
+end
+
+--- "<mss 1460 sackOK>" of a segment's options; "" when there are none. `base` is what SACK's
+-- numbers are relative to.
+function M.options_text(options, base)
+  if not options then return "" end
+  local texts = {}
+  for _, option in ipairs(options) do
+    texts[#texts + 1] = option_text(option)
+    if option.name == "sack" then
+      local blocks = {}
+      for _, block in ipairs(options.sack or {}) do
+        blocks[#blocks + 1] = ("%d-%d"):format(M.relative(block.left, base), M.relative(block.right, base))
+      end
+      texts[#texts + 1] = "sack " .. table.concat(blocks, " ")
+    end
+  end
+  return #texts > 0 and "<" .. table.concat(texts, " ") .. ">" or ""
+end
+
+--- A sequence number relative to `base` (nil: as it is), modulo 2^32, negative when it lies before.
+function M.relative(number, base)
+  if not base then return number end
+  local distance = (number - base) & 0xffffffff
+  return distance >= 0x80000000 and distance - 0x100000000 or distance
+end
+
+--- The words on an arrow: flags, numbers, window, options.
+-- @tparam table segment decoded packet
+-- @tparam[opt] table bases `seq` and `ack`: the initial sequence numbers
+function M.label(segment, bases)
+  if segment.protocol ~= "tcp" then
+    local icmp = segment.icmp
+    if icmp then
+      return "ICMP " .. icmp.kind .. (icmp.mtu and icmp.mtu > 0 and (" mtu %d"):format(icmp.mtu) or "")
+    end
+    return "protocol " .. tostring(segment.protocol)
+  end
+  bases = bases or {}
+  local letters = segment.flag_letters
+  local parts = { M.flag_words(letters), "seq " .. M.relative(segment.seq, bases.seq) }
+  if letters:find("A", 1, true) then parts[#parts + 1] = "ack " .. M.relative(segment.ack, bases.ack) end
+  if segment.length > 0 then parts[#parts + 1] = "len " .. segment.length end
+  parts[#parts + 1] = "win " .. segment.window
+  if letters:find("U", 1, true) then parts[#parts + 1] = "up " .. segment.urgent end
+  local options = M.options_text(segment.options, bases.ack)
+  if options ~= "" then parts[#parts + 1] = options end
+  return table.concat(parts, " ")
+end
+
+--- Names a flow alike from both of its ends.
+function M.flow(source, source_port, destination, destination_port)
+  local a = ("%s %d"):format(source, source_port)
+  local b = ("%s %d"):format(destination, destination_port)
+  return a < b and a .. " " .. b or b .. " " .. a
+end
+
+local function flow_of(segment)
+  if segment.protocol ~= "tcp" or not segment.source_port then return "" end
+  return M.flow(segment.source, segment.source_port, segment.destination, segment.destination_port)
+end
+
+local function end_of(segment)
+  return ("%s %d"):format(segment.source, segment.source_port or 0)
+end
+
+local Builder = {}
+Builder.__index = Builder
+
+local function state_of(self, node, flow)
+  local states = self.states[node]
+  return states and (states[flow] or states[self.anyone]) or nil
+end
+
+local function emit_pending(self, key)
+  local pending = self.pending[key]
+  if not pending then return end
+  self.pending[key] = nil
+  self.rows[#self.rows + 1] = {
+    kind = "state", time = pending.time, node = pending.node, state = pending.state, flow = pending.flow,
+  }
+end
+
+-- Relative numbers count from the SYN's, or from the first number that was seen.
+local function bases_of(self, segment)
+  if self.absolute or segment.protocol ~= "tcp" then return {} end
+  local flow = flow_of(segment)
+  local bases = self.bases[flow]
+  if not bases then
+    bases = {}
+    self.bases[flow] = bases
+  end
+  local near, far = end_of(segment), ("%s %d"):format(segment.destination, segment.destination_port)
+  local syn = segment.flag_letters:find("S", 1, true)
+  if syn or not bases[near] then bases[near] = segment.seq end
+  if not bases[far] and segment.flag_letters:find("A", 1, true) then
+    -- Seen from the middle of a connection; a reset for a SYN to a closed port comes here too late.
+    bases[far] = syn and (segment.ack - 1) & 0xffffffff or segment.ack
+  end
+  return { seq = bases[near], ack = bases[far] }
+end
+
+local function take_notes(row, record)
+  for _, note in ipairs { "retransmission", "duplicate", "corrupted", "delayed", "forged", "ce_marked",
+    "probe" } do
+    if record.notes and record.notes[note] and not row.notes[note] then
+      row.notes[note] = true
+      row.notes[#row.notes + 1] = note
+    end
+  end
+end
+
+local function key_of(record) return ("%d %d %d"):format(record.packet, record.link, record.direction) end
+
+local function ends_of(self, record)
+  local link = self.links[record.link]
+  local from, to = link[record.direction], link[3 - record.direction]
+  return from, to
+end
+
+local function new_row(self, record)
+  local segment = record.segment
+  local from, to = ends_of(self, record)
+  local row = {
+    kind = "segment", time = record.time, from = from, to = to, segment = segment, flow = flow_of(segment),
+    notes = {}, link = record.link, direction = record.direction,
+    label = M.label(segment, bases_of(self, segment)),
+  }
+  self.rows[#self.rows + 1] = row
+  row.index = #self.rows
+  take_notes(row, record)
+  return row
+end
+
+local function emit_both(self, node, flow)
+  emit_pending(self, node .. self.anyone)
+  emit_pending(self, node .. flow)
+end
+
+local function sent(self, record)
+  local _, to = ends_of(self, record)
+  emit_both(self, to, flow_of(record.segment))
+  local row = new_row(self, record)
+  self.travelling[key_of(record)] = row
+  self.open[row.from] = nil
+  row.from_state = state_of(self, row.from, row.flow)
+  self.pending[row.from .. row.flow] = nil
+end
+
+local function opens_or_closes(row)
+  return row.segment.flag_letters and row.segment.flag_letters:find "[SFR]" ~= nil
+end
+
+-- A packet is drawn on one line, unless that would hide the order of things: the other end sent a
+-- SYN, FIN or RST (or this is one) before it came, or a later packet came first.
+local function is_crossed(self, row)
+  for i = row.index + 1, #self.rows do
+    local other = self.rows[i]
+    if other.kind == "segment" and not other.arrival and other.link == row.link then
+      if other.direction ~= row.direction then
+        if opens_or_closes(row) or opens_or_closes(other) then return true end
+      elseif other.delivered then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+local function arrive(self, row)
+  row.delivered = true
+  emit_both(self, row.to, row.flow)
+  row.to_state = state_of(self, row.to, row.flow)
+  self.open[row.to] = row
+end
+
+local function delivered(self, record)
+  local row = self.travelling[key_of(record)]
+  if row and not row.delivered then
+    row.arrived = record.time
+    take_notes(row, record)
+    if self.merge or not is_crossed(self, row) then
+      arrive(self, row)
+      return
+    end
+    row.crossed, row.delivered = true, true
+  end
+  local arrival = new_row(self, record)
+  if row then take_notes(arrival, { notes = row.notes }) end
+  arrival.arrival = true
+  if row and row.crossed then arrival.departed = row end
+  arrive(self, arrival)
+end
+
+local function dropped(self, record)
+  local row = self.travelling[key_of(record)]
+  if not row or row.delivered then row = new_row(self, record) end
+  row.dropped = record.reason or "loss"
+  take_notes(row, record)
+end
+
+local function state_changed(self, event)
+  local flow = self.flow_of_event(event, self.last_delivered[event.host]) or self.anyone
+  local states = self.states[event.host]
+  if not states then
+    states = {}
+    self.states[event.host] = states
+  end
+  states[flow] = event.to
+  local key = event.host .. flow
+  emit_pending(self, key)
+  local open = self.open[event.host]
+  if open and open.flow == flow and not open.changed and (open.arrived or open.time) == event.time then
+    open.to_state, open.changed = event.to, true
+  else
+    if not self.pending[key] then self.pending_keys[#self.pending_keys + 1] = key end
+    self.pending[key] = { time = event.time, node = event.host, state = event.to, flow = flow }
+  end
+end
+
+local REMARKS <const> = {
+  timeout = function(event) return ("retransmission timeout; RTO is now %.3g s"):format(event.value) end,
+  fast_retransmit = function() return "fast retransmit" end,
+  challenge = function(event) return event.value == 1 and "challenge ACK withheld" or nil end,
+}
+
+local function remark(self, event)
+  local text = REMARKS[event.kind] and REMARKS[event.kind](event)
+  if text then
+    self.rows[#self.rows + 1] = { kind = "remark", time = event.time, node = event.host, text = text }
+  end
+end
+
+--- Makes rows from records.
+-- @tparam table input `packets` and `events` (arrays of trace records), `links` (by number, the two
+--   node numbers), `flow_of_event` (a function that names the flow of a state event)
+-- @tparam[opt] table options `absolute` numbers; `merge` never splits a packet's line in two
+-- @treturn table rows of kind "segment", "state" or "remark"
+function M.build(input, options)
+  options = options or {}
+  local self = setmetatable({
+    rows = {}, states = {}, pending = {}, pending_keys = {}, travelling = {}, open = {}, bases = {},
+    last_delivered = {}, links = input.links, absolute = options.absolute, merge = options.merge,
+    anyone = "", flow_of_event = input.flow_of_event or function() return nil end,
+  }, Builder)
+  local handlers <const> = { sent = sent, delivered = delivered, dropped = dropped }
+  local packets, events = input.packets, input.events
+  local p, e = 1, 1
+  while packets[p] or events[e] do
+    local packet, event = packets[p], events[e]
+    if packet and (not event or packet.serial < event.serial) then
+      p = p + 1
+      handlers[packet.kind](self, packet)
+      if packet.kind == "delivered" then
+        local _, to = ends_of(self, packet)
+        self.last_delivered[to] = packet
+      end
+    else
+      e = e + 1
+      if event.kind == "state" then state_changed(self, event) else remark(self, event) end
+    end
+  end
+  for _, key in ipairs(self.pending_keys) do emit_pending(self, key) end
+  return self.rows
+end
+
+return M

@@ -1,0 +1,126 @@
+--- The worlds a scheduler can live in: virtual time, and real time with sockets.
+--
+-- A world has `now`, `set_alarm`, `cancel_alarm` and `step` as `lunatcp.scheduler` wants them, and
+-- `drive(limit)`, which is the core's step in that world; the rest is the same in both.
+-- @module lunatcp.world
+
+local check = require "lunatcp.check"
+local core = require "lunatcp.core"
+
+local M = {}
+
+local NEVER <const> = math.huge
+local QUIET <const> = 0.25 -- seconds without a datagram until a network of our own counts as idle
+
+-- ---- what both share --------------------------------------------------------------------------
+
+local function set_alarm(self, when, id)
+  self.core:alarm_at(math.max(when, self.core:now()), id)
+end
+
+local function cancel_alarm(self, id) self.core:cancel_alarm(id) end
+
+-- One call of the core's step. What tickers (samples) ask for bounds it, but keeps nothing going.
+local function step(self, limit)
+  local net, made = self.net, self.core
+  local ticker = net:next_ticker()
+  local bound = ticker and ticker < limit and ticker or limit
+  local reason, detail = net:core_step(bound < NEVER and bound or nil)
+  if reason == "idle" then
+    if net:collect_forgotten() then return "progress" end
+    if limit == NEVER then return "idle" end
+    reason, detail = net:pass_time(bound)
+  end
+  net:dispatch(reason, detail)
+  if reason == "limit" or (reason == "alarm" and made:now() >= bound) then
+    if ticker and ticker <= made:now() then
+      net:tick()
+      return "progress"
+    end
+    if reason == "limit" then return "limit" end
+  end
+  return "progress"
+end
+
+-- ---- virtual time -----------------------------------------------------------------------------
+
+local Virtual = { set_alarm = set_alarm, cancel_alarm = cancel_alarm, step = step }
+Virtual.__index = Virtual
+
+--- Virtual time: it goes from event to event, and nothing is waited for.
+function M.virtual(net)
+  return setmetatable({ net = net, start_ns = 0 }, Virtual)
+end
+
+function Virtual:attach(made) self.core = made end
+
+function Virtual:now() return self.core:now() end
+
+function Virtual:drive(limit) return self.core:step(limit) end
+
+--- The time up to which everything is due at this very moment.
+function Virtual:settle_limit() return self.core:now() end
+
+function Virtual.close() end
+
+function Virtual.carry()
+  check.raise "link: via: needs a network with clock = \"real\""
+end
+
+-- ---- real time --------------------------------------------------------------------------------
+
+local Real = { set_alarm = set_alarm, cancel_alarm = cancel_alarm, step = step }
+Real.__index = Real
+
+--- Real time, on a private loop.
+function M.real(net)
+  local loop, message, code = core.loop()
+  if not loop then return nil, message, code end
+  return setmetatable({ net = net, loop = loop, start_ns = loop:now_ns(), outside = false }, Real)
+end
+
+function Real:attach(made) self.core = made end
+
+function Real:now() return self.loop:now() end
+
+--- Where all ends of all tunnels are in this process, a network without a deadline to which nothing
+-- comes for a while is idle; where one leads out, it never is.
+function Real:drive(limit)
+  if limit or self.outside or self.core:next_deadline() then return self.loop:step(self.core, limit) end
+  local reason, detail, direction = self.loop:step(self.core, self.loop:now() + QUIET)
+  if reason == "limit" then
+    return self.core:next_deadline() and "trace" or "idle"
+  end
+  return reason, detail, direction
+end
+
+function Real:settle_limit() return self.loop:now() end
+
+function Real:close() self.loop:close() end
+
+--- Carries a link between two nodes of this process over two sockets on the loopback interface.
+-- @param link
+-- @param via "udp", or a table with `framing`, `checksum`, `batch`
+function Real:carry(link, via)
+  local options = via == "udp" and {} or check.options(via, { "framing", "checksum", "batch" }, "link: via")
+  local ends = {}
+  for direction = 1, 2 do
+    local near, far = link.a, link.b
+    if direction == 2 then near, far = far, near end
+    local tunnel, message, code = check.call(self.loop.udp, self.loop, {
+      link = link.core, direction = direction, bind = "127.0.0.1:0",
+      framing = options.framing or "rawip", checksum = options.checksum, batch = options.batch,
+      local_address = near:address(far), remote_address = far:address(near),
+    })
+    if not tunnel then return nil, message, code end
+    ends[direction] = tunnel
+  end
+  for direction = 1, 2 do
+    local ok, message, code = ends[direction]:set_peer(("%s:%d"):format(ends[3 - direction]:address()))
+    if not ok then return nil, message, code end
+  end
+  link.tunnels = ends
+  return true
+end
+
+return M
