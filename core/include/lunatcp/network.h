@@ -34,16 +34,22 @@ struct ltcp_path_config {
     bool jitter_reorders;
     uint64_t rate;     /* bits a second of IP packets; 0: unlimited */
     /* Delivery opportunities of a Mahimahi trace: milliseconds, ascending, each lets 1,504 octets
-     * pass; the trace repeats after its last entry. Copied. NULL: `rate` counts. */
+     * pass, where a packet counts for 4 more than its length (the header of Mahimahi's TUN device);
+     * the trace repeats after its last entry. Copied. NULL: `rate` counts. */
     const uint32_t *opportunities;
     size_t opportunity_count;
-    uint32_t queue_packets; /* drop-tail limits of the queue before the rate; 0: no limit */
+    /* Drop-tail limits of the queue before the rate, counted with the packet whose bits are just
+     * leaving; 0: no limit. */
+    uint32_t queue_packets;
     uint32_t queue_bytes;
-    uint32_t mtu; /* 0: no limit. Longer packets are dropped (and routers answer too-big) */
+    /* 0: no limit. Longer packets vanish: a black hole. (A router answers too-big by the mtu of the
+     * link that a packet would leave by.) */
+    uint32_t mtu;
     enum ltcp_loss_model loss_model;
     bool loss_after_queue; /* lost after the bottleneck instead of before it */
     uint64_t loss;
-    /* Gilbert-Elliott: good to bad, bad to good, loss in good, loss in bad. */
+    /* Gilbert-Elliott: good to bad, bad to good, loss in good, loss in bad. The first packet finds
+     * the good state; each meets the loss of the state that it finds, then the state may change. */
     uint64_t gilbert_bad, gilbert_good, gilbert_loss_good, gilbert_loss_bad;
     const uint64_t *loss_list; /* ascending; copied */
     const uint8_t *loss_pattern; /* octets 0 or 1; copied */
@@ -54,7 +60,7 @@ struct ltcp_path_config {
                                 * more is allowed and may slip through. 0: 1 */
     uint64_t reorder;          /* probability that a packet is held back by reorder_delay */
     ltcp_time reorder_delay;
-    uint64_t seed;
+    uint64_t seed;   /* 0 in ltcp_path_configure: seed and stream stay as they were */
     uint64_t stream; /* names this path among those under one seed */
 };
 
@@ -177,10 +183,13 @@ enum ltcp_status ltcp_network_rule_counts(const struct ltcp_network *network, ui
 
 /* ---- going on ---------------------------------------------------------------------------------------- */
 enum ltcp_step {
-    LTCP_STEP_IDLE,    /* nothing will ever happen again by itself */
+    LTCP_STEP_IDLE,    /* nothing will ever happen again by itself; now == limit, unless the limit
+                        * is LTCP_NEVER */
     LTCP_STEP_LIMIT,   /* the next event lies after `limit`; now == limit */
-    LTCP_STEP_EVENTS,  /* the host `node` has events for ltcp_host_next_event */
-    LTCP_STEP_PEER,    /* the peer `node` has a packet for ltcp_network_peer_receive */
+    LTCP_STEP_EVENTS,  /* the host `node` has events for ltcp_host_next_event; again and again, until
+                        * all of them were taken */
+    LTCP_STEP_PEER,    /* the peer `node` has packets for ltcp_network_peer_receive; once for each
+                        * time that some came */
     LTCP_STEP_ALARM,   /* the alarm `id` is due */
     LTCP_STEP_VERDICT, /* `packet` meets the rule `id` on `link` in `direction`: answer first */
     LTCP_STEP_EXIT,    /* packets wait in ltcp_network_exit of `link`, `direction` */
@@ -202,17 +211,21 @@ void ltcp_network_touch(struct ltcp_network *network, uint32_t node);
 /* Time of the next event, as far as is known without going on; LTCP_NEVER: none. */
 ltcp_time ltcp_network_next_deadline(struct ltcp_network *network);
 /* After LTCP_STEP_VERDICT: what becomes of the packet; `fate` NULL: this rule does not answer, later
- * rules are asked. */
+ * rules are asked, as they are when the next step comes without an answer. LTCP_ERR_INVALID: no
+ * packet waits, or the fate's figures make no sense. */
 enum ltcp_status ltcp_network_answer(struct ltcp_network *network, const struct ltcp_fate *fate);
 /* Trace kinds (bits) whose records end a step with LTCP_STEP_TRACE. */
 void ltcp_network_listen(struct ltcp_network *network, uint32_t mask);
 
-/* Alarms share the event queue: tasks sleep by them. `id` is the owner's. */
+/* Alarms share the event queue: tasks sleep by them. `id` is the owner's; setting it again moves the
+ * alarm. LTCP_NEVER cancels it. */
 enum ltcp_status ltcp_network_set_alarm(struct ltcp_network *network, ltcp_time when, uint64_t id);
 void ltcp_network_cancel_alarm(struct ltcp_network *network, uint64_t id);
 
-/* A peer, or a script on behalf of any node, puts a packet on the node's way out: by its routes, or
- * by `link` when that is not LTCP_NOWHERE. A reference is taken. */
+/* A peer, or a script on behalf of any node, puts a packet on the node's way out: by its routes (a
+ * peer with one link needs none), or by `link` when that is not LTCP_NOWHERE. It enters the link with
+ * the next step. A reference is taken. LTCP_ERR_NO_ROUTE; LTCP_ERR_NO_BUFFERS when 65,536 packets
+ * wait for the next step. */
 enum ltcp_status ltcp_network_send(struct ltcp_network *network, uint32_t node, uint32_t link,
                                    struct ltcp_packet *packet);
 struct ltcp_packet *ltcp_network_peer_receive(struct ltcp_network *network, uint32_t node);

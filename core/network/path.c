@@ -1,0 +1,366 @@
+/* core/network/path.c - one direction of a link: chances, queue, delay. */
+#include "path.h"
+#include "delay_line.h"
+#include "impairment.h"
+#include "queue.h"
+#include "share.h"
+
+/* 18 years: sums of a few such times stay within the type. */
+#define GREATEST_TIME   (LTCP_NEVER / 16)
+#define MOST_DUPLICATES 1000
+
+struct ltcp_path {
+    struct ltcp_pool *pool;
+    const struct ltcp_allocator *allocator;
+    struct ltcp_path_config config; /* its arrays are the path's own */
+    struct impairment chances;
+    struct queue queue;
+    struct delay_line line;
+    ltcp_time last_release; /* of packets that keep their order, under this configuration */
+    bool up;
+    struct ltcp_path_counters counters;
+};
+
+/* ---- configuration ----------------------------------------------------------------------------
+ */
+
+static bool is_time(ltcp_time time)
+{
+    return time >= 0 && time <= GREATEST_TIME;
+}
+
+static bool opportunities_are_valid(const struct ltcp_path_config *config)
+{
+    if (config->opportunity_count == 0) return true;
+    if (config->opportunities == NULL) return false;
+    for (size_t i = 1; i < config->opportunity_count; i++)
+        if (config->opportunities[i] < config->opportunities[i - 1]) return false;
+    /* The last entry is the length of the trace, and must not stand still. */
+    return config->opportunities[config->opportunity_count - 1] > 0;
+}
+
+static bool losses_are_valid(const struct ltcp_path_config *config)
+{
+    switch (config->loss_model) {
+    case LTCP_LOSS_NONE: return true;
+    case LTCP_LOSS_BERNOULLI: return config->loss <= LTCP_CERTAIN;
+    case LTCP_LOSS_GILBERT:
+        return config->gilbert_bad <= LTCP_CERTAIN && config->gilbert_good <= LTCP_CERTAIN &&
+               config->gilbert_loss_good <= LTCP_CERTAIN &&
+               config->gilbert_loss_bad <= LTCP_CERTAIN;
+    case LTCP_LOSS_LIST:
+        if (config->loss_count > 0 && config->loss_list == NULL) return false;
+        for (size_t i = 1; i < config->loss_count; i++)
+            if (config->loss_list[i] <= config->loss_list[i - 1]) return false;
+        return true;
+    case LTCP_LOSS_PERIODIC:
+        if (config->loss_count == 0 || config->loss_pattern == NULL) return false;
+        for (size_t i = 0; i < config->loss_count; i++)
+            if (config->loss_pattern[i] > 1) return false;
+        return true;
+    }
+    return false;
+}
+
+static bool config_is_valid(const struct ltcp_path_config *config)
+{
+    return is_time(config->delay) && is_time(config->jitter) && is_time(config->reorder_delay) &&
+           config->rate <= (uint64_t)INT64_MAX && config->duplicate <= LTCP_CERTAIN &&
+           config->corrupt <= LTCP_CERTAIN && config->reorder <= LTCP_CERTAIN &&
+           opportunities_are_valid(config) && losses_are_valid(config);
+}
+
+static void free_arrays(const struct ltcp_allocator *allocator, struct ltcp_path_config *config)
+{
+    memory_give(allocator, (void *)config->opportunities,
+                config->opportunity_count * sizeof *config->opportunities);
+    memory_give(allocator, (void *)config->loss_list,
+                config->loss_count * sizeof *config->loss_list);
+    memory_give(allocator, (void *)config->loss_pattern, config->loss_count);
+}
+
+static bool copy_array(const struct ltcp_allocator *allocator, const void *from, size_t size,
+                       void **out)
+{
+    if (size == 0) return true;
+    *out = memory_take(allocator, size);
+    if (*out == NULL) return false;
+    memcpy(*out, from, size);
+    return true;
+}
+
+/* A configuration with arrays of its own, and only those that count. */
+static bool copy_config(const struct ltcp_allocator *allocator, const struct ltcp_path_config *from,
+                        struct ltcp_path_config *to)
+{
+    bool list = from->loss_model == LTCP_LOSS_LIST;
+    bool periodic = from->loss_model == LTCP_LOSS_PERIODIC;
+    void *opportunities = NULL, *losses = NULL, *pattern = NULL;
+    bool copied =
+        copy_array(allocator, from->opportunities,
+                   from->opportunity_count * sizeof *from->opportunities, &opportunities) &&
+        copy_array(allocator, from->loss_list,
+                   list ? from->loss_count * sizeof *from->loss_list : 0, &losses) &&
+        copy_array(allocator, from->loss_pattern, periodic ? from->loss_count : 0, &pattern);
+    *to = *from;
+    to->opportunities = opportunities;
+    to->loss_list = losses;
+    to->loss_pattern = pattern;
+    if (!list && !periodic) to->loss_count = 0;
+    if (copied) return true;
+    free_arrays(allocator, to);
+    return false;
+}
+
+enum ltcp_status ltcp_path_create(struct ltcp_pool *pool, const struct ltcp_path_config *config,
+                                  struct ltcp_path **out)
+{
+    if (!config_is_valid(config)) return LTCP_ERR_INVALID;
+    const struct ltcp_allocator *allocator = ltcp_pool_allocator(pool);
+    struct ltcp_path *path = memory_take(allocator, sizeof *path);
+    if (path == NULL) return LTCP_ERR_NO_MEMORY;
+    path->pool = pool;
+    path->allocator = allocator;
+    path->up = true;
+    path->queue.origin = LTCP_NEVER;
+    path->queue.busy_until = INT64_MIN;
+    path->last_release = INT64_MIN;
+    if (!copy_config(allocator, config, &path->config)) {
+        memory_give(allocator, path, sizeof *path);
+        return LTCP_ERR_NO_MEMORY;
+    }
+    impairment_seed(&path->chances, config->seed, config->stream);
+    *out = path;
+    return LTCP_OK;
+}
+
+void ltcp_path_destroy(struct ltcp_path *path)
+{
+    if (path == NULL) return;
+    const struct ltcp_allocator *allocator = path->allocator;
+    delay_line_free(&path->line, allocator);
+    queue_free(&path->queue, allocator);
+    free_arrays(allocator, &path->config);
+    memory_give(allocator, path, sizeof *path);
+}
+
+static bool same_rate(const struct ltcp_path_config *a, const struct ltcp_path_config *b)
+{
+    if (a->opportunity_count != b->opportunity_count) return false;
+    if (a->opportunity_count == 0) return a->rate == b->rate;
+    return memcmp(a->opportunities, b->opportunities,
+                  a->opportunity_count * sizeof *a->opportunities) == 0;
+}
+
+enum ltcp_status ltcp_path_configure(struct ltcp_path *path, const struct ltcp_path_config *config)
+{
+    if (!config_is_valid(config)) return LTCP_ERR_INVALID;
+    struct ltcp_path_config old = path->config, copy;
+    if (!copy_config(path->allocator, config, &copy)) return LTCP_ERR_NO_MEMORY;
+    if (copy.seed == 0) {
+        copy.seed = old.seed;
+        copy.stream = old.stream;
+    }
+    if (!same_rate(&old, &copy)) queue_restart(&path->queue);
+    if (old.loss_model != copy.loss_model) path->chances.bad = false;
+    path->last_release = INT64_MIN;
+    path->config = copy;
+    impairment_seed(&path->chances, copy.seed, copy.stream);
+    free_arrays(path->allocator, &old);
+    return LTCP_OK;
+}
+
+const struct ltcp_path_config *ltcp_path_configuration(const struct ltcp_path *path)
+{
+    return &path->config;
+}
+
+void ltcp_path_set_up(struct ltcp_path *path, bool up)
+{
+    path->up = up;
+}
+
+void path_set_origin(struct ltcp_path *path, ltcp_time origin)
+{
+    path->queue.origin = origin;
+}
+
+const struct ltcp_path_counters *ltcp_path_counters(const struct ltcp_path *path)
+{
+    return &path->counters;
+}
+
+/* ---- in ---------------------------------------------------------------------------------------
+ */
+
+static void count_queue(struct ltcp_path *path)
+{
+    struct ltcp_path_counters *c = &path->counters;
+    c->queued_packets = path->queue.departures.count;
+    c->queued_bytes = path->queue.bytes;
+    if (c->queued_packets > c->greatest_queue_packets)
+        c->greatest_queue_packets = c->queued_packets;
+    if (c->queued_bytes > c->greatest_queue_bytes) c->greatest_queue_bytes = c->queued_bytes;
+}
+
+/* How one packet, or one copy of it, goes its way. */
+struct passage {
+    ltcp_time now, extra; /* held back by that */
+    uint64_t serial, index;
+    uint32_t order;
+    bool lost; /* once it is past the queue */
+};
+
+static ltcp_time release_time(struct ltcp_path *path, const struct passage *passage,
+                              ltcp_time departure, bool *held)
+{
+    const struct ltcp_path_config *config = &path->config;
+    ltcp_time release = departure + config->delay +
+                        impairment_jitter(&path->chances, config->jitter, passage->index);
+    *held = passage->extra > 0 || (config->jitter > 0 && config->jitter_reorders);
+    if (*held) return release + passage->extra;
+    if (release < path->last_release) release = path->last_release;
+    path->last_release = release;
+    return release;
+}
+
+/* Takes over the reference if it returns LTCP_DROP_NONE. */
+static enum ltcp_drop admit(struct ltcp_path *path, struct ltcp_packet *packet,
+                            const struct passage *passage)
+{
+    ltcp_time departure;
+    enum ltcp_drop drop = queue_enter(&path->queue, path->allocator, &path->config, passage->now,
+                                      (uint32_t)ltcp_packet_length(packet), &departure);
+    if (drop != LTCP_DROP_NONE) return drop;
+    count_queue(path);
+    bool held;
+    struct delayed delayed = {
+        .release = release_time(path, passage, departure, &held),
+        .serial = passage->serial,
+        .packet = packet,
+        .order = passage->order,
+        .reason = passage->lost ? LTCP_DROP_LOSS : LTCP_DROP_NONE,
+    };
+    return delay_line_add(&path->line, path->allocator, &delayed, held) ? LTCP_DROP_NONE
+                                                                        : LTCP_DROP_MEMORY;
+}
+
+static ltcp_time bounded(ltcp_time time)
+{
+    return time < 0 ? 0 : time > GREATEST_TIME ? GREATEST_TIME : time;
+}
+
+/* A reference to the packet as it goes on: with the notes and the wrong bits it gets here. */
+static struct ltcp_packet *impaired(struct ltcp_path *path, struct ltcp_packet *packet,
+                                    uint32_t bits, uint8_t notes, uint64_t index)
+{
+    if (bits == 0 && notes == 0) return ltcp_packet_ref(packet);
+    struct ltcp_packet *changed =
+        bits > 0 ? impairment_corrupt(&path->chances, packet, bits, index) : packet_share(packet);
+    if (changed == NULL) return NULL;
+    changed->notes |= notes;
+    if (bits > 0) path->counters.corrupted++;
+    if (notes & LTCP_NOTE_DELAYED) path->counters.delayed++;
+    if (notes & LTCP_NOTE_DUPLICATE) path->counters.duplicated++;
+    return changed;
+}
+
+static enum ltcp_drop send_one(struct ltcp_path *path, struct ltcp_packet *packet, uint32_t bits,
+                               uint8_t notes, const struct passage *passage)
+{
+    if (passage->extra > 0) notes |= LTCP_NOTE_DELAYED;
+    struct ltcp_packet *sent = impaired(path, packet, bits, notes, passage->index);
+    if (sent == NULL) return LTCP_DROP_MEMORY;
+    enum ltcp_drop drop = admit(path, sent, passage);
+    if (drop != LTCP_DROP_NONE) ltcp_packet_unref(sent);
+    return drop;
+}
+
+/* Past the losses: the packet, then its copies. */
+static enum ltcp_drop send_all(struct ltcp_path *path, struct ltcp_packet *packet,
+                               const struct ltcp_fate *fate, struct passage *passage)
+{
+    const struct ltcp_path_config *config = &path->config;
+    const struct impairment *chances = &path->chances;
+    uint64_t index = passage->index;
+    uint32_t bits = fate->corrupt_bits, copies = fate->duplicates;
+    if (impairment_draw(chances, PURPOSE_CORRUPT, index, config->corrupt) && bits == 0)
+        bits = config->corrupt_bits > 0 ? config->corrupt_bits : 1;
+    if (copies > MOST_DUPLICATES) copies = MOST_DUPLICATES;
+    if (impairment_draw(chances, PURPOSE_DUPLICATE, index, config->duplicate)) copies++;
+    passage->extra = bounded(fate->delay);
+    if (impairment_draw(chances, PURPOSE_REORDER, index, config->reorder))
+        passage->extra += config->reorder_delay;
+
+    enum ltcp_drop drop = send_one(path, packet, bits, 0, passage);
+    if (drop != LTCP_DROP_NONE) return drop;
+    passage->extra += bounded(fate->duplicate_delay);
+    for (passage->order = 1; passage->order <= copies; passage->order++) {
+        drop = send_one(path, packet, 0, LTCP_NOTE_DUPLICATE, passage);
+        if (drop != LTCP_DROP_NONE) path->counters.dropped[drop]++;
+    }
+    return LTCP_DROP_NONE;
+}
+
+/* What a packet meets first; LTCP_DROP_NONE: it may go on. */
+static enum ltcp_drop entrance(const struct ltcp_path *path, const struct ltcp_packet *packet,
+                               const struct ltcp_fate *forced)
+{
+    if (!path->up) return LTCP_DROP_DOWN;
+    if (path->config.mtu > 0 && ltcp_packet_length(packet) > path->config.mtu) return LTCP_DROP_MTU;
+    return forced != NULL && forced->drop ? LTCP_DROP_RULE : LTCP_DROP_NONE;
+}
+
+enum ltcp_drop ltcp_path_push(struct ltcp_path *path, ltcp_time now, struct ltcp_packet *packet,
+                              const struct ltcp_fate *forced, uint64_t serial)
+{
+    static const struct ltcp_fate untouched = {0};
+    struct passage passage = {.now = now, .serial = serial, .index = ++path->counters.packets};
+    path->counters.bytes += ltcp_packet_length(packet);
+    /* Drawn for every packet, so that the n-th one's loss does not hang on the others' fates. */
+    bool lost = impairment_loses(&path->chances, &path->config, passage.index);
+
+    enum ltcp_drop drop = entrance(path, packet, forced);
+    if (drop == LTCP_DROP_NONE && lost && !path->config.loss_after_queue) drop = LTCP_DROP_LOSS;
+    if (drop == LTCP_DROP_NONE) {
+        passage.lost = lost;
+        drop = send_all(path, packet, forced != NULL ? forced : &untouched, &passage);
+    }
+    if (drop != LTCP_DROP_NONE) path->counters.dropped[drop]++;
+    return drop;
+}
+
+/* ---- out --------------------------------------------------------------------------------------
+ */
+
+ltcp_time ltcp_path_deadline(const struct ltcp_path *path)
+{
+    const struct delayed *first = delay_line_first(&path->line);
+    return first == NULL ? LTCP_NEVER : first->release;
+}
+
+uint64_t ltcp_path_serial(const struct ltcp_path *path)
+{
+    const struct delayed *first = delay_line_first(&path->line);
+    return first == NULL ? 0 : first->serial;
+}
+
+struct ltcp_packet *ltcp_path_pop(struct ltcp_path *path, ltcp_time now, enum ltcp_drop *reason)
+{
+    const struct delayed *first = delay_line_first(&path->line);
+    if (first == NULL || first->release > now) return NULL;
+    struct ltcp_packet *packet = first->packet;
+    *reason = (enum ltcp_drop)first->reason;
+    delay_line_remove_first(&path->line);
+
+    queue_advance(&path->queue, now);
+    path->counters.queued_packets = path->queue.departures.count;
+    path->counters.queued_bytes = path->queue.bytes;
+    if (*reason == LTCP_DROP_NONE) {
+        path->counters.delivered++;
+        path->counters.delivered_bytes += ltcp_packet_length(packet);
+    } else {
+        path->counters.dropped[*reason]++;
+    }
+    return packet;
+}

@@ -1,0 +1,207 @@
+/* core/network/router.c - forwarding, RFC 1812, and the ICMP errors that go with it.
+ *
+ * Two intended deviations: a packet that is too long for the next link is never cut into fragments,
+ * also where its DF bit would allow it, but answered as if the bit were set; and no redirects are
+ * sent, since links have two ends only. */
+#include "internal.h"
+#include "share.h"
+
+/* RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f): errors are limited in their rate. So many
+ * at once, and one more each millisecond. */
+#define ICMP_BURST    64
+#define ICMP_INTERVAL LTCP_MILLISECOND
+#define ICMP_TTL      64
+#define ICMP_DSCP     48   /* RFC 1812 section 4.3.2.5: precedence INTERNETWORK CONTROL */
+#define QUOTE_MAX     1280 /* RFC 4443 section 2.4 (c); RFC 1812's limit is below it */
+
+/* A packet on its way through a router. */
+struct transit {
+    struct ltcp_network *network;
+    struct node *node;
+    uint32_t link; /* by which it came */
+    unsigned direction;
+    struct ltcp_packet *packet; /* a reference */
+    struct ltcp_ip ip;
+};
+
+/* ---- when not to answer -----------------------------------------------------------------------
+ */
+
+static bool is_loopback(const struct ltcp_address *a)
+{
+    static const uint8_t one[16] = {[15] = 1}; /* ::1 */
+    return ltcp_address_is_v4(a) ? a->bytes[12] == 127 : memcmp(a->bytes, one, 16) == 0;
+}
+
+/* RFC 1812 section 4.3.2.7, RFC 4443 section 2.4 (e.6): the source does not name one node. */
+static bool is_one_node(const struct ltcp_address *a)
+{
+    if (ltcp_address_is_unspecified(a) || ltcp_address_is_multicast(a) || is_loopback(a))
+        return false;
+    return !(ltcp_address_is_v4(a) && (a->bytes[12] >= 240 || a->bytes[12] == 0));
+}
+
+/* Never about an ICMP error; an unknown type might be one (RFC 1122 section 3.2.2). */
+static bool is_icmp_error(const struct transit *t)
+{
+    if (t->ip.protocol != LTCP_PROTOCOL_ICMP && t->ip.protocol != LTCP_PROTOCOL_ICMPV6)
+        return false;
+    size_t at = t->ip.header_length, head = t->packet->head_length;
+    if (at >= ltcp_packet_length(t->packet)) return true;
+    uint8_t type = at < head ? t->packet->head[at] : t->packet->payload[at - head];
+    if (t->ip.version == 6) return type < 128 || type == 137; /* a redirect is as good as one */
+    return !(type == 0 || type == 8 || type == 9 || type == 10 || (type >= 13 && type <= 18));
+}
+
+static bool is_within_rate(struct ltcp_network *network, struct node *node)
+{
+    ltcp_time since = network->now - node->icmp_time;
+    ltcp_time earned = since / ICMP_INTERVAL;
+    node->icmp_time += earned * ICMP_INTERVAL;
+    ltcp_time tokens = node->icmp_tokens + earned;
+    node->icmp_tokens = tokens > ICMP_BURST ? ICMP_BURST : (uint32_t)tokens;
+    if (node->icmp_tokens == 0) return false;
+    node->icmp_tokens--;
+    return true;
+}
+
+static bool may_answer(const struct transit *t)
+{
+    return t->ip.fragment_offset == 0 && is_one_node(&t->ip.source) && !is_icmp_error(t);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------
+ */
+
+static const struct ltcp_address *address_on(const struct ltcp_network *network,
+                                             const struct attachment *attachment, bool v4)
+{
+    const struct link_side *side = &network->links[attachment->link]->side[attachment->end];
+    for (int i = 0; i < side->address_count; i++)
+        if (ltcp_address_is_v4(&side->addresses[i]) == v4) return &side->addresses[i];
+    return NULL;
+}
+
+/* RFC 1812 section 4.3.2.4: an address of the interface by which the message leaves, or another
+ * one of the router's. */
+static const struct ltcp_address *own_address(const struct transit *t, const struct attachment *out,
+                                              bool v4)
+{
+    const struct ltcp_address *address = address_on(t->network, out, v4);
+    for (uint32_t i = 0; address == NULL && i < t->node->attachment_count; i++)
+        address = address_on(t->network, &t->node->attachments[i], v4);
+    return address;
+}
+
+static bool attachment_to(const struct transit *t, uint32_t link, struct attachment *out)
+{
+    for (uint32_t i = 0; i < t->node->attachment_count; i++) {
+        if (t->node->attachments[i].link != link) continue;
+        *out = t->node->attachments[i];
+        return true;
+    }
+    return false;
+}
+
+/* Sends a message to the packet's source; `from` NULL: from the address that fits. */
+static void send_icmp(const struct transit *t, const struct ltcp_address *from,
+                      const struct ltcp_icmp *icmp, uint8_t dscp)
+{
+    const struct route *route = routes_find(&t->node->routes, &t->ip.source);
+    struct attachment out;
+    if (route == NULL || !attachment_to(t, route->link, &out)) return;
+    if (from == NULL) from = own_address(t, &out, t->ip.version == 4);
+    if (from == NULL) return;
+    struct ltcp_ip ip = {
+        .source = *from, .destination = t->ip.source, .ttl = ICMP_TTL, .dscp = dscp};
+    struct ltcp_packet *packet = ltcp_icmp_encode(t->network->pool, &ip, icmp);
+    if (packet == NULL) return;
+    struct entering entering = {
+        .packet = packet, .link = out.link, .direction = out.end, .fresh = true};
+    network_enqueue(t->network, &entering);
+}
+
+/* The packet ends here; an error is sent unless `kind` is LTCP_ICMP_OTHER or the rules forbid it.
+ */
+static void refuse(struct transit *t, enum ltcp_drop reason, enum ltcp_icmp_kind kind, uint32_t mtu)
+{
+    network_record(t->network, LTCP_TRACE_DROPPED, t->link, t->direction, reason, t->packet);
+    if (kind != LTCP_ICMP_OTHER && may_answer(t) && is_within_rate(t->network, t->node)) {
+        uint8_t quote[QUOTE_MAX];
+        struct ltcp_icmp icmp = {.kind = kind, .mtu = mtu, .quote = quote};
+        icmp.quote_length = ltcp_packet_bytes(t->packet, quote, sizeof quote);
+        send_icmp(t, NULL, &icmp, ICMP_DSCP);
+    }
+    ltcp_packet_unref(t->packet);
+}
+
+/* ---- for the router itself --------------------------------------------------------------------
+ */
+
+static void local(struct transit *t)
+{
+    struct ltcp_icmp icmp;
+    bool is_icmp = t->ip.protocol == LTCP_PROTOCOL_ICMP || t->ip.protocol == LTCP_PROTOCOL_ICMPV6;
+    if (t->ip.fragment_offset > 0 || t->ip.more_fragments) {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_OTHER, 0);
+    } else if (is_icmp) {
+        /* RFC 1812 section 4.3.3.6: an echo is answered from the address that it was sent to. */
+        if (ltcp_icmp_decode(t->packet, &t->ip, &icmp) == LTCP_OK && icmp.kind == LTCP_ICMP_ECHO &&
+            is_one_node(&t->ip.source)) {
+            icmp.kind = LTCP_ICMP_ECHO_REPLY;
+            send_icmp(t, &t->ip.destination, &icmp, t->ip.dscp);
+        }
+        ltcp_packet_unref(t->packet);
+    } else if (t->ip.protocol == LTCP_PROTOCOL_UDP) {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_PORT_UNREACHABLE, 0);
+    } else {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_PROTOCOL_UNREACHABLE, 0);
+    }
+}
+
+/* ---- forwarding -------------------------------------------------------------------------------
+ */
+
+static void forward(struct transit *t, const struct route *route)
+{
+    struct attachment out;
+    if (route == NULL || !attachment_to(t, route->link, &out)) {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_NET_UNREACHABLE, 0);
+        return;
+    }
+    if (t->ip.ttl <= 1) { /* RFC 1812 section 5.3.1 */
+        refuse(t, LTCP_DROP_TTL, LTCP_ICMP_TIME_EXCEEDED, 0);
+        return;
+    }
+    uint32_t mtu = t->network->links[out.link]->mtu;
+    if (ltcp_packet_length(t->packet) > mtu) { /* RFC 1191 section 4, RFC 4443 section 3.2 */
+        refuse(t, LTCP_DROP_MTU, LTCP_ICMP_TOO_BIG, mtu);
+        return;
+    }
+    struct ltcp_packet *packet = packet_own(t->packet);
+    if (packet == NULL) return;
+    ltcp_ip_set_ttl(packet, (uint8_t)(t->ip.ttl - 1));
+    struct entering entering = {.packet = packet, .link = out.link, .direction = out.end};
+    network_enqueue(t->network, &entering);
+}
+
+void router_receive(struct ltcp_network *network, struct node *node, uint32_t link,
+                    unsigned direction, struct ltcp_packet *packet)
+{
+    struct transit t = {
+        .network = network, .node = node, .link = link, .direction = direction, .packet = packet};
+    enum ltcp_status status = ltcp_ip_decode(packet, &t.ip);
+    bool silent = status != LTCP_OK && status != LTCP_ERR_FRAGMENT;
+    const struct route *route = silent ? NULL : routes_find(&node->routes, &t.ip.destination);
+    /* Group addresses are not forwarded, nor directed broadcasts (RFC 2644). */
+    if (!silent)
+        silent = ltcp_address_is_multicast(&t.ip.destination) ||
+                 ltcp_address_is_broadcast(&t.ip.destination) ||
+                 (route != NULL && route_is_broadcast(route, &t.ip.destination));
+    if (silent)
+        refuse(&t, LTCP_DROP_ROUTE, LTCP_ICMP_OTHER, 0);
+    else if (route != NULL && route->link == ROUTE_LOCAL)
+        local(&t);
+    else
+        forward(&t, route);
+}
