@@ -191,7 +191,7 @@ struct ltcp_packet *ltcp_icmp_encode(struct ltcp_pool *pool, const struct ltcp_i
     struct ltcp_packet *packet = ltcp_packet_create(pool);
     if (packet == NULL) return NULL;
     struct ltcp_ip header = *ip;
-    bool v4 = ltcp_address_is_v4(&ip->source) && ltcp_address_is_v4(&ip->destination);
+    bool v4 = version_of(ip) == 4;
     header.version = v4 ? 4 : 6;
     header.protocol = v4 ? LTCP_PROTOCOL_ICMP : LTCP_PROTOCOL_ICMPV6;
     header.options_length = 0;

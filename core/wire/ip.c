@@ -159,8 +159,7 @@ static enum ltcp_status parse_ipv6(const uint8_t *p, size_t there, size_t length
     out->more_fragments = false;
 
     /* A mapped address on the wire would be taken for an IPv4 one. */
-    if (ltcp_address_is_v4(&out->source) || ltcp_address_is_v4(&out->destination))
-        return LTCP_ERR_ADDRESS;
+    if (address_is_v4(&out->source) || address_is_v4(&out->destination)) return LTCP_ERR_ADDRESS;
     if (out->protocol == LTCP_PROTOCOL_TCP) return LTCP_OK;
     return parse_extensions(p, there, quoted, out);
 }
@@ -283,15 +282,14 @@ static size_t encode_ipv6(const struct ltcp_ip *ip, size_t payload_length, uint8
 
 size_t ltcp_ip_encode(const struct ltcp_ip *ip, size_t payload_length, uint8_t *out)
 {
-    if (ltcp_address_is_v4(&ip->source) && ltcp_address_is_v4(&ip->destination))
-        return encode_ipv4(ip, payload_length, out);
+    if (version_of(ip) == 4) return encode_ipv4(ip, payload_length, out);
     return encode_ipv6(ip, payload_length, out);
 }
 
 uint32_t ltcp_pseudo_sum(const struct ltcp_address *source, const struct ltcp_address *destination,
                          uint8_t protocol, size_t length)
 {
-    return sum_fold(sum_pseudo(source, destination, protocol, length));
+    return sum_fold(sum_pseudo(source, destination, 6, protocol, length));
 }
 
 /* ---- changes on the way -------------------------------------------------------------------------

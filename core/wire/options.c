@@ -270,9 +270,23 @@ static size_t next_size(const struct writer *w, const uint8_t *kinds, size_t cou
     return 0;
 }
 
+/* What nearly all segments carry, if anything. */
+static size_t encode_timestamps(const struct ltcp_options *options, uint8_t *out)
+{
+    store_be32(out, 0x0101080A);
+    store_be32(out + 4, options->ts_value);
+    store_be32(out + 8, options->ts_echo);
+    return 12;
+}
+
 size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
                            uint8_t out[40])
 {
+    if (options->present == 0 || count == 0) return 0;
+    if (options->present == LTCP_HAS_TIMESTAMPS &&
+        memchr(kinds, LTCP_OPTION_TIMESTAMPS, count) != NULL)
+        return encode_timestamps(options, out);
+
     struct writer w = {options, options->present, out, 0};
     for (size_t i = 0; i < count; i++) {
         unsigned bit = option_bit(kinds[i]) & w.wanted;

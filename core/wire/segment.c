@@ -76,7 +76,8 @@ enum ltcp_status ltcp_segment_decode(const struct ltcp_packet *packet, const str
     if (there - start != header) return decode_uncommon(packet, ip, header, length, out);
 
     if (!packet->checksum_good) { /* RFC9293:MUST-3 */
-        uint64_t sum = sum_pseudo(&ip->source, &ip->destination, LTCP_PROTOCOL_TCP, length);
+        uint64_t sum =
+            sum_pseudo(&ip->source, &ip->destination, ip->version, LTCP_PROTOCOL_TCP, length);
         sum = sum_words(sum, p, header);
         uint32_t folded = sum_fold(sum);
         if (length > header) folded = ltcp_sum(folded, packet->payload, length - header);
@@ -161,7 +162,8 @@ void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
     size_t start = ltcp_ip_encode(ip, length, packet->head);
     uint8_t *p = packet->head + start;
 
-    uint64_t sum = sum_pseudo(&ip->source, &ip->destination, LTCP_PROTOCOL_TCP, length);
+    uint64_t sum =
+        sum_pseudo(&ip->source, &ip->destination, version_of(ip), LTCP_PROTOCOL_TCP, length);
     sum = write_header(p, segment, options, sum);
     if (packet->payload_length > 0)
         sum += packet->payload_sum_valid ? packet->payload_sum

@@ -34,8 +34,12 @@ static inline uint64_t sum_words(uint64_t sum, const uint8_t *p, size_t length)
 /* Any length; an odd one is made even by a zero byte (RFC 1071). */
 static inline uint64_t sum_tail(uint64_t sum, const uint8_t *p, size_t length)
 {
-    for (; length >= 4; p += 4, length -= 4)
+    for (; length >= 8; p += 8, length -= 8)
+        sum += (uint64_t)load_32(p) + load_32(p + 4);
+    if (length & 4) {
         sum += load_32(p);
+        p += 4;
+    }
     if (length & 2) {
         sum += load_16(p);
         p += 2;
@@ -47,15 +51,16 @@ static inline uint64_t sum_tail(uint64_t sum, const uint8_t *p, size_t length)
     return sum;
 }
 
-/* An address is 16 bytes in both versions: the prefix of a mapped one has the word 0xFFFF, which is
- * zero in this arithmetic. So the pseudo headers of IPv4 and IPv6 come to the same sum. */
+/* The prefix of a mapped address has the word 0xFFFF, which is zero in this arithmetic: so the
+ * pseudo header of IPv6 has the right sum for IPv4 too. With `version` 4 the zeros are left out. */
 static inline uint64_t sum_pseudo(const struct ltcp_address *source,
-                                  const struct ltcp_address *destination, uint8_t protocol,
-                                  size_t length)
+                                  const struct ltcp_address *destination, unsigned version,
+                                  uint8_t protocol, size_t length)
 {
-    uint64_t sum = sum_words(0, source->bytes, 16);
-    sum = sum_words(sum, destination->bytes, 16);
-    return sum + to_be32((uint32_t)length) + to_be32(protocol);
+    uint64_t sum = (uint64_t)to_be32((uint32_t)length) + to_be32(protocol);
+    if (version == 4) return sum + load_32(source->bytes + 12) + load_32(destination->bytes + 12);
+    sum = sum_words(sum, source->bytes, 16);
+    return sum_words(sum, destination->bytes, 16);
 }
 
 /* The sum of what lies behind a packet's first `start` bytes, up to `end`, wherever it was split.
