@@ -278,33 +278,14 @@ ltcp_time ltcp_loop_timeout(const struct ltcp_loop *loop)
     return loop->dirty ? 0 : until_due(loop);
 }
 
-/* Packets enter at the network's present, so it is brought up to now, or to the first thing that is
- * due: that happens after what had arrived (RFC9293:MUST-58), and in the owner's next step. */
-static void bring_up(struct ltcp_network *network, ltcp_time now)
-{
-    struct ltcp_step_detail detail;
-    ltcp_time deadline = ltcp_network_next_deadline(network);
-    if (deadline > now)
-        ltcp_network_step(network, now, 0, &detail);
-    else if (deadline > ltcp_network_now(network))
-        ltcp_network_step(network, deadline - 1, 0, &detail);
-}
-
-static void look(struct ltcp_member *member, ltcp_time now)
-{
-    if (member->poll_closing) return;
-    if (member->failed) ltcp_tunnel_clear_error(member->tunnel);
-    member->failed = false;
-    if (member->readable) bring_up(ltcp_tunnel_network(member->tunnel), now);
-}
-
 static size_t serve(struct ltcp_member *member, ltcp_time now)
 {
     bool readable = member->readable;
     if (member->poll_closing) return 0;
+    if (member->failed) ltcp_tunnel_clear_error(member->tunnel);
     if (member->writable || ltcp_tunnel_waits_for(member->tunnel) == LTCP_TUNNEL_A_WHILE)
         ltcp_tunnel_retry(member->tunnel);
-    member->readable = member->writable = false;
+    member->readable = member->writable = member->failed = false;
     return readable ? ltcp_tunnel_receive(member->tunnel, now) : 0;
 }
 
@@ -324,8 +305,6 @@ size_t ltcp_loop_run(struct ltcp_loop *loop, ltcp_time timeout)
     }
     ltcp_time now = ltcp_loop_now(loop);
     size_t taken = 0;
-    for (struct ltcp_member *m = loop->members; m != NULL; m = m->next)
-        look(m, now);
     for (struct ltcp_member *m = loop->members; m != NULL; m = m->next)
         taken += serve(m, now);
     return taken;
