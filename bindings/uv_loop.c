@@ -30,6 +30,7 @@
 #include "uv_open.h"
 
 #include <errno.h>
+#include <string.h>
 #include <uv.h>
 
 int bind_system_failure(lua_State *L, const char *what, int error)
@@ -129,10 +130,67 @@ static int loop_run_once_ns(lua_State *L)
     return run_once(L, timeout);
 }
 
+/* Steps the network up to `limit` by its own method; its results are left above the arguments.
+ * True: they concern the script. */
+static bool step_network(lua_State *L, ltcp_time limit)
+{
+    lua_settop(L, 2);
+    lua_getfield(L, 2, "step_ns");
+    lua_pushvalue(L, 2);
+    lua_pushinteger(L, limit);
+    lua_call(L, 2, LUA_MULTRET);
+    const char *reason = luaL_checkstring(L, 3);
+    return strcmp(reason, "limit") != 0 && strcmp(reason, "idle") != 0;
+}
+
+static bool is_idle(lua_State *L, const struct ltcp_loop *loop)
+{
+    return ltcp_loop_first(loop) == NULL && strcmp(lua_tostring(L, 3), "idle") == 0;
+}
+
+static ltcp_time earlier(ltcp_time a, ltcp_time b)
+{
+    return a < b ? a : b;
+}
+
+static int step(lua_State *L, ltcp_time limit)
+{
+    struct ltcp_loop *loop = bind_check_loop(L, 1)->loop;
+    luaL_checkudata(L, 2, BIND_NETWORK);
+    for (;;) {
+        ltcp_time now = earlier(ltcp_loop_now(loop), limit);
+        if (step_network(L, now)) break;
+        loop = bind_check_loop(L, 1)->loop; /* a hook may have closed it */
+        if (now == limit) {
+            lua_settop(L, 2);
+            lua_pushliteral(L, "limit");
+            break;
+        }
+        if (is_idle(L, loop)) break;
+        ltcp_time due = ltcp_network_next_deadline(bind_check_network(L, 2)->network);
+        due = earlier(due, limit);
+        ltcp_loop_run(loop, due == LTCP_NEVER ? LTCP_NEVER : due > now ? due - now : 0);
+    }
+    return lua_gettop(L) - 2;
+}
+
+static int loop_step(lua_State *L)
+{
+    bool bound = !lua_isnoneornil(L, 3);
+    return step(L, bound ? bind_check_time(L, 3, INT64_MIN / 2, INT64_MAX / 2) : LTCP_NEVER);
+}
+
+static int loop_step_ns(lua_State *L)
+{
+    return step(L, luaL_optinteger(L, 3, LTCP_NEVER));
+}
+
 static const luaL_Reg loop_methods[] = {{"now", loop_now},
                                         {"now_ns", loop_now_ns},
                                         {"run_once", loop_run_once},
                                         {"run_once_ns", loop_run_once_ns},
+                                        {"step", loop_step},
+                                        {"step_ns", loop_step_ns},
                                         {"fd", loop_fd},
                                         {"timeout", loop_timeout},
                                         {"udp", bind_loop_udp},
