@@ -234,7 +234,9 @@ function Connection:flush(options)
     local info, message, code = self:info()
     if not info then return nil, message, code end
     if info.unsent + info.unacked == 0 then return true end
-    if info.state == "CLOSED" then return nil, info.error or "connection is closed", info.code or "ENOTCONN" end
+    if info.state == "CLOSED" then
+      return nil, info.error or "connection is closed", info.code or "ENOTCONN"
+    end
     if not self.net.scheduler:wait(self, SENT, deadline, "flush") then return late "flush" end
   end
 end

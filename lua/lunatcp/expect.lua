@@ -72,18 +72,17 @@ function M.compare(expected, packet)
     local want = expected[name]
     if want ~= nil then
       local got = packet[name]
-      local entry, good = { name = name }, nil
+      local entry = { name = name }
       if name == "flags" and type(want) ~= "function" then
         local flags = core.flags(want)
-        good = got == flags
+        entry.good = got == flags
         entry.expected, entry.got = flag_text(flags), got and flag_text(got) or "nothing"
       else
-        good = same(want, got)
+        entry.good = same(want, got)
         entry.expected = type(want) == "function" and "what the function accepts" or table_text(want)
         entry.got = shown_value(name, want, got)
       end
-      entry.good = good
-      all = all and good
+      all = all and entry.good
       fields[#fields + 1] = entry
     end
   end

@@ -101,7 +101,10 @@ local function arrow_left(row, inner, glyphs)
   elseif not row.delivered then
     return glyphs.transit:rep(math.max(rest + 1, 0)) .. head
   end
-  return glyphs.left .. glyphs.line:rep(rest) .. head
+  -- Words begin at the left in both directions: that reads best.
+  local body = glyphs.left .. glyphs.line:rep(math.max(lead - 1, 1)) .. " " .. text .. " "
+  local far = row.arrival and glyphs.transit or glyphs.line
+  return body .. glyphs.line:rep(inner - length(body) - lead) .. far:rep(lead)
 end
 
 local function layout(columns, width)

@@ -11,7 +11,9 @@ local MARGIN <const> = 190
 local GAP <const> = 620
 local SLOPE <const> = 12
 
-local COLOURS <const> = { line = "#334155", life = "#cbd5e1", lost = "#b91c1c", text = "#0f172a", soft = "#64748b" }
+local COLOURS <const> = {
+  line = "#334155", life = "#cbd5e1", lost = "#b91c1c", text = "#0f172a", soft = "#64748b",
+}
 
 local function escape(text)
   return (text:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }))

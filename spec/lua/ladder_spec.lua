@@ -1,0 +1,146 @@
+local ladder = require "lunatcp.ladder"
+local story = require "lunatcp.story"
+local svg = require "lunatcp.svg"
+
+-- Literal records: a network's trace without a network.
+local function records()
+  local self = { packets = {}, events = {}, serial = 0, links = { [0] = { 0, 1 } } }
+  local function number()
+    self.serial = self.serial + 1
+    return self.serial
+  end
+  function self.segment(direction, flags, seq, ack, length, options)
+    local near, far = direction == 1 and "c" or "s", direction == 1 and "s" or "c"
+    return {
+      protocol = "tcp", source = near, destination = far, source_port = direction == 1 and 49152 or 80,
+      destination_port = direction == 1 and 80 or 49152, flag_letters = flags, seq = seq, ack = ack or 0,
+      length = length or 0, window = 65535, urgent = 0, options = options,
+    }
+  end
+  function self.packet(kind, id, direction, time, segment, notes, reason)
+    self.packets[#self.packets + 1] = {
+      serial = number(), kind = kind, packet = id, link = 0, direction = direction, time = time,
+      segment = segment, notes = notes or {}, reason = reason,
+    }
+  end
+  function self.state(host, time, from, to)
+    self.events[#self.events + 1] = {
+      serial = number(), kind = "state", host = host, time = time, from = from, to = to, subject = 1,
+    }
+  end
+  function self.flow_of_event() return story.flow("c", 49152, "s", 80) end
+  return self
+end
+
+local COLUMNS = { { node = 0, name = "client" }, { node = 1, name = "server" } }
+
+local function handshake()
+  local r = records()
+  local options = { { name = "mss", value = 1460 }, { name = "nop" }, { name = "window_scale", value = 7 } }
+  r.state(0, 0, "CLOSED", "SYN-SENT")
+  local syn = r.segment(1, "S", 1000, 0, 0, options)
+  r.packet("sent", 1, 1, 0, syn)
+  r.packet("delivered", 1, 1, 0.01, syn)
+  r.state(1, 0.01, "LISTEN", "SYN-RECEIVED")
+  local syn_ack = r.segment(2, "SA", 5000, 1001)
+  r.packet("sent", 2, 2, 0.01, syn_ack)
+  r.packet("delivered", 2, 2, 0.02, syn_ack)
+  r.state(0, 0.02, "SYN-SENT", "ESTABLISHED")
+  local ack = r.segment(1, "A", 1001, 5001)
+  r.packet("sent", 3, 1, 0.02, ack)
+  r.packet("delivered", 3, 1, 0.03, ack)
+  r.state(1, 0.03, "SYN-RECEIVED", "ESTABLISHED")
+  return r
+end
+
+local function lines_of(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  return lines
+end
+
+describe("ladder", function()
+  it("draws the handshake with the states of both ends, as RFC 9293 figure 6 does", function()
+    assert.same({
+      "      time        client                                                                server",
+      "  0.000000      SYN-SENT |--- SYN seq 0 win 65535 <mss 1460 ws 7> ------------------->| SYN-RECEIVED",
+      "  0.010000   ESTABLISHED |<-- SYN,ACK seq 0 ack 1 win 65535 --------------------------| SYN-RECEIVED",
+      "  0.020000   ESTABLISHED |--- ACK seq 1 ack 1 win 65535 ----------------------------->| ESTABLISHED",
+    }, lines_of(ladder.draw(story.build(handshake()), COLUMNS, { ascii = true })))
+  end)
+
+  it("never is wider than it was told", function()
+    local r = handshake()
+    r.packet("sent", 9, 1, 0.1, r.segment(1, "PA", 1001, 5001, 1460, {
+      { name = "sack", sack = { { left = 1, right = 2 } } }, { name = "timestamps", value = 1, echo = 2 },
+      { name = "mss", value = 1460 }, { name = "window_scale", value = 7 }, { kind = 77 },
+    }), { retransmission = true, corrupted = true, delayed = true })
+    for _, width in ipairs { 100, 80, 70 } do
+      local columns = { COLUMNS[1], { node = 7, name = "a router with a name" }, COLUMNS[2] }
+      for _, of in ipairs { COLUMNS, columns } do
+        for _, line in ipairs(lines_of(ladder.draw(story.build(r), of, { width = width }))) do
+          assert.is_true(utf8.len(line) <= width, line)
+        end
+      end
+    end
+  end)
+
+  it("counts from the SYN, or shows the numbers of the wire", function()
+    local relative = ladder.draw(story.build(handshake()), COLUMNS)
+    assert.matches("ACK seq 1 ack 1 win", relative, 1, true)
+    local absolute = ladder.draw(story.build(handshake(), { absolute = true }), COLUMNS)
+    assert.matches("SYN seq 1000 win", absolute, 1, true)
+    assert.matches("ACK seq 1001 ack 5001 win", absolute, 1, true)
+  end)
+
+  it("counts across the wrap of the sequence space", function()
+    assert.equal(2, story.relative(1, 0xffffffff))
+    assert.equal(-1, story.relative(0xffffffff, 0))
+    assert.equal(7, story.relative(7, nil))
+  end)
+
+  it("marks what befell a packet", function()
+    local r = records()
+    local segment = r.segment(1, "A", 1, 1, 10)
+    r.packet("sent", 1, 1, 0, segment)
+    r.packet("dropped", 1, 1, 0, segment, {}, "rule")
+    r.packet("sent", 2, 1, 1, segment, { retransmission = true })
+    r.packet("delivered", 2, 1, 1.1, segment, { retransmission = true, corrupted = true })
+    local drawn = ladder.draw(story.build(r), COLUMNS, { ascii = true })
+    assert.matches("len 10 win 65535 %-*X rule", drawn)
+    assert.matches("[retransmitted, corrupted]", drawn, 1, true)
+  end)
+
+  it("draws a packet that crossed a SYN, FIN or RST as it left and as it came", function()
+    local r = records()
+    r.state(0, 0, "CLOSED", "SYN-SENT")
+    local a, b = r.segment(1, "S", 100), r.segment(2, "S", 300)
+    r.packet("sent", 1, 1, 0, a)
+    r.state(1, 0, "CLOSED", "SYN-SENT")
+    r.packet("sent", 2, 2, 0, b)
+    r.packet("delivered", 1, 1, 0.01, a)
+    r.state(1, 0.01, "SYN-SENT", "SYN-RECEIVED")
+    r.packet("delivered", 2, 2, 0.01, b)
+    r.state(0, 0.01, "SYN-SENT", "SYN-RECEIVED")
+    local drawn = lines_of(ladder.draw(story.build(r), COLUMNS, { ascii = true }))
+    assert.matches("SYN%-SENT |%-%-%- SYN seq 0 win 65535 %.%.%. +|$", drawn[2])
+    assert.matches("SYN%-RECEIVED |<%-+ SYN seq 0 win 65535 %-+| SYN%-SENT$", drawn[3])
+    assert.matches("|%.%.%. SYN seq 0 win 65535 %-+>| SYN%-RECEIVED$", drawn[4])
+  end)
+
+  it("gives a change of state that no packet shows a line of its own", function()
+    local r = handshake()
+    r.state(0, 240, "TIME-WAIT", "CLOSED")
+    local drawn = lines_of(ladder.draw(story.build(r), COLUMNS, { ascii = true }))
+    assert.matches("^240%.000000 +CLOSED | +|$", drawn[#drawn])
+  end)
+
+  it("draws the same as SVG", function()
+    local drawn = svg.draw(story.build(handshake()), COLUMNS)
+    assert.matches("^<svg ", drawn)
+    assert.matches("</svg>\n$", drawn)
+    assert.matches("SYN seq 0 win 65535 &lt;mss 1460 ws 7&gt;", drawn, 1, true)
+    local _, lines = drawn:gsub("marker%-end", "")
+    assert.equal(3, lines)
+  end)
+end)
