@@ -21,13 +21,13 @@ struct ltcp_ack_sample {
     uint32_t bytes_lost;     /* newly held to be lost */
     uint32_t in_flight;      /* pipe, after this acknowledgment */
     uint32_t prior_in_flight;
-    uint64_t delivered;      /* all octets delivered so far */
+    uint64_t delivered;       /* all octets delivered so far */
     uint64_t prior_delivered; /* the same, when the newest segment acknowledged was sent */
-    ltcp_time interval;      /* over which delivered - prior_delivered came; 0: no rate sample */
-    bool cwnd_limited;       /* the window, not the sender, held data back (RFC 7661) */
-    bool app_limited;        /* the rate sample was taken while the sender had nothing to send */
+    ltcp_time interval;       /* over which delivered - prior_delivered came; 0: no rate sample */
+    bool cwnd_limited;        /* the window, not the sender, held data back (RFC 7661) */
+    bool app_limited;         /* the rate sample was taken while the sender had nothing to send */
     bool in_recovery;
-    bool ece;                /* congestion experienced, as the peer echoed it */
+    bool ece; /* congestion experienced, as the peer echoed it */
 };
 
 struct ltcp_congestion; /* below */
@@ -49,10 +49,10 @@ struct ltcp_congestion_ops {
 
 struct ltcp_congestion {
     const struct ltcp_congestion_ops *ops;
-    void *state;          /* state_size octets, zeroed before init */
-    uint32_t cwnd;        /* octets */
-    uint32_t ssthresh;    /* octets */
-    uint32_t mss;         /* SMSS: kept up to date by the connection */
+    void *state;       /* state_size octets, zeroed before init */
+    uint32_t cwnd;     /* octets */
+    uint32_t ssthresh; /* octets */
+    uint32_t mss;      /* SMSS: kept up to date by the connection */
     uint32_t initial_window;
     uint32_t acked;       /* octets acknowledged towards the next increase */
     uint64_t pacing_rate; /* octets a second; 0: not paced */

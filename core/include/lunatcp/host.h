@@ -54,14 +54,16 @@ struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config);
 void ltcp_host_destroy(struct ltcp_host *host);
 /* What connections opened from now on begin with. */
 const struct ltcp_settings *ltcp_host_settings(const struct ltcp_host *host);
-enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host, const struct ltcp_settings *settings);
+enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host,
+                                        const struct ltcp_settings *settings);
 
 /* ---- interfaces and routes ----------------------------------------------------------------- */
 /* Interfaces are numbered from 0; ltcp_packet.interface carries the number in and out. `mtu` is of
  * IP packets: 68 to 65,535 (IPv6: at least 1280). */
 enum ltcp_status ltcp_host_add_interface(struct ltcp_host *host, uint32_t mtu, uint32_t *number);
 enum ltcp_status ltcp_host_set_mtu(struct ltcp_host *host, uint32_t number, uint32_t mtu);
-/* The subnet's prefix makes its directed broadcast address known (RFC9293:MUST-57) and is a route. */
+/* The subnet's prefix makes its directed broadcast address known (RFC9293:MUST-57) and is a route.
+ */
 enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
                                        const struct ltcp_address *address, uint8_t prefix_length);
 /* Longest prefix wins; prefix_length counts in the address's own family (IPv4: 0..32). */
@@ -71,11 +73,13 @@ enum ltcp_status ltcp_host_add_route(struct ltcp_host *host, const struct ltcp_a
 bool ltcp_host_address(const struct ltcp_host *host, size_t i, struct ltcp_address *out,
                        uint32_t *interface_number);
 
-/* ---- packets, time ----------------------------------------------------------------------------- */
-/* One IP packet arrives; packet->time is when (never later than `now`). The host takes references to
- * the bytes that it keeps; the caller's reference stays the caller's. LTCP_OK, or why the packet was
- * dropped (it is then counted and traced). */
-enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet);
+/* ---- packets, time -----------------------------------------------------------------------------
+ */
+/* One IP packet arrives; packet->time is when (never later than `now`). The host takes references
+ * to the bytes that it keeps; the caller's reference stays the caller's. LTCP_OK, or why the packet
+ * was dropped (it is then counted and traced). */
+enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now,
+                                   struct ltcp_packet *packet);
 /* Makes and hands over up to `room` packets, one reference each; 0: nothing to send now. All
  * segments that have arrived should have been passed in before (RFC9293:MUST-58, MUST-59). */
 size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_packet **packets,
@@ -90,11 +94,11 @@ bool ltcp_host_has_output(const struct ltcp_host *host);
 bool ltcp_host_has_events(const struct ltcp_host *host);
 
 enum ltcp_event_bit {
-    LTCP_EVENT_CONNECTED = 1 << 0,   /* entered ESTABLISHED (or beyond) */
-    LTCP_EVENT_ACCEPT = 1 << 1,      /* a listener has a connection for ltcp_accept */
-    LTCP_EVENT_READABLE = 1 << 2,    /* octets, or the end of the stream, can be read */
-    LTCP_EVENT_WRITABLE = 1 << 3,    /* room came back in the send buffer */
-    LTCP_EVENT_URGENT = 1 << 4,      /* RFC9293:MUST-32: urgent data announced, or the pointer moved */
+    LTCP_EVENT_CONNECTED = 1 << 0, /* entered ESTABLISHED (or beyond) */
+    LTCP_EVENT_ACCEPT = 1 << 1,    /* a listener has a connection for ltcp_accept */
+    LTCP_EVENT_READABLE = 1 << 2,  /* octets, or the end of the stream, can be read */
+    LTCP_EVENT_WRITABLE = 1 << 3,  /* room came back in the send buffer */
+    LTCP_EVENT_URGENT = 1 << 4, /* RFC9293:MUST-32: urgent data announced, or the pointer moved */
     LTCP_EVENT_PEER_CLOSED = 1 << 5, /* the peer's FIN was processed */
     LTCP_EVENT_CLOSED = 1 << 6,      /* entered CLOSED; `status` says why, LTCP_OK after a close */
     LTCP_EVENT_ADVICE = 1 << 7,      /* R1 was reached (RFC9293:SHLD-9) */
@@ -110,9 +114,10 @@ struct ltcp_event {
 /* The next connection to which something happened, all of it at once; false: none. */
 bool ltcp_host_next_event(struct ltcp_host *host, struct ltcp_event *out);
 
-/* ---- user calls, RFC 9293 section 3.10.1 to 3.10.6 ------------------------------------------------
- * A handle that names nothing gives LTCP_ERR_STALE in all of them. A connection that has died gives
- * the reason (LTCP_ERR_RESET, _REFUSED, _TIMED_OUT, ...). */
+/* ---- user calls, RFC 9293 section 3.10.1 to 3.10.6
+ * ------------------------------------------------ A handle that names nothing gives LTCP_ERR_STALE
+ * in all of them. A connection that has died gives the reason (LTCP_ERR_RESET, _REFUSED,
+ * _TIMED_OUT, ...). */
 struct ltcp_open {
     struct ltcp_address local;  /* unspecified: chosen by route (RFC9293:MUST-43, MUST-44) */
     struct ltcp_address remote; /* active OPEN only */
@@ -188,7 +193,7 @@ struct ltcp_info {
     ltcp_time srtt, rttvar, rto, min_rtt, latest_rtt;
     ltcp_time retransmission_deadline, persist_deadline, delayed_ack_deadline, keepalive_deadline,
         time_wait_deadline; /* LTCP_NEVER: not running */
-    uint32_t backoff;        /* how often the timeout has doubled */
+    uint32_t backoff;       /* how often the timeout has doubled */
     uint32_t duplicate_acks;
     uint32_t unsent, unacked;      /* octets in the send buffer */
     uint32_t unread, out_of_order; /* octets in the receive buffer */

@@ -97,7 +97,8 @@ void ltcp_packet_unref(struct ltcp_packet *packet); /* NULL is allowed */
 struct ltcp_packet *ltcp_packet_copy(const struct ltcp_packet *packet);
 /* A packet from contiguous bytes, copied; the split is put behind the transport header where the
  * headers can be understood, else as far as the head reaches. Never looks at checksums. */
-struct ltcp_packet *ltcp_packet_from_bytes(struct ltcp_pool *pool, const void *bytes, size_t length);
+struct ltcp_packet *ltcp_packet_from_bytes(struct ltcp_pool *pool, const void *bytes,
+                                           size_t length);
 /* The same without copying the payload: `block` holds the packet at `offset`; a reference to it is
  * taken. This is how a tunnel hands in what it received. */
 struct ltcp_packet *ltcp_packet_from_block(struct ltcp_block *block, size_t offset, size_t length);

@@ -14,78 +14,82 @@ extern "C" {
 
 /* kind, name, rfc, linux, least, most, what it is.
  * FLAG is a bool; COUNT a number; BYTES a number of bytes; TIME is nanoseconds (seconds in Lua). */
-#define LTCP_SETTINGS_LIST(X)                                                                     \
-    /* opening */                                                                                 \
-    X(FLAG, window_scaling, 1, 1, 0, 1, "offer window scale (RFC 7323)")                          \
-    X(FLAG, timestamps, 1, 1, 0, 1, "offer timestamps, and PAWS with them (RFC 7323)")            \
-    X(FLAG, sack, 1, 1, 0, 1, "offer selective acknowledgments (RFC 2018)")                       \
-    X(COUNT, window_scale, -1, -1, -1, 14, "shift of one's own window; -1: what the buffer needs")\
-    X(BYTES, mss, 0, 0, 0, 65495, "MSS to advertise at most; 0: what the link allows")            \
-    X(COUNT, isn, -1, -1, -1, 4294967295, "initial sequence number; -1: RFC 6528")                \
-    X(COUNT, timestamp_offset, -1, -1, -1, 4294967295, "first timestamp value; -1: by secret")    \
-    X(TIME, time_wait, -1, -1, -1, INT64_C(86400000000000), "TIME-WAIT; -1: 2 MSL")               \
-    X(TIME, msl, INT64_C(120000000000), INT64_C(30000000000), 0, INT64_C(3600000000000),          \
-      "maximum segment lifetime")                                                                 \
-    X(FLAG, time_wait_reuse, 1, 1, 0, 1, "a new SYN may replace TIME-WAIT (RFC9293:MAY-2)")       \
-    /* retransmission, RFC 6298 */                                                                \
-    X(TIME, rto_initial, INT64_C(1000000000), INT64_C(1000000000), 1000000, INT64_C(60000000000), \
-      "retransmission timeout before the first RTT sample")                                       \
-    X(TIME, rto_min, INT64_C(1000000000), INT64_C(200000000), 1000000, INT64_C(60000000000),      \
-      "least retransmission timeout")                                                             \
-    X(TIME, rto_max, INT64_C(60000000000), INT64_C(120000000000), 1000000,                        \
-      INT64_C(3600000000000), "greatest retransmission timeout, also after backoff")              \
-    X(TIME, rto_granularity, INT64_C(1000000), INT64_C(200000000), 0, INT64_C(1000000000),        \
-      "G of RTO = SRTT + max(G, 4 RTTVAR)")                                                       \
-    X(COUNT, r1_count, 3, 3, 1, 255, "retransmissions until the user is advised (R1)")            \
-    X(COUNT, r2_count, 0, 15, 0, 255, "retransmissions until the connection is closed; 0: by time")\
-    X(TIME, r2_time, INT64_C(100000000000), 0, 0, INT64_C(86400000000000),                        \
-      "time of retransmitting until the connection is closed (R2); 0: by count")                  \
-    X(COUNT, syn_r2_count, 0, 6, 0, 255, "the same for a SYN, by count")                          \
-    X(COUNT, synack_r2_count, 0, 5, 0, 255, "the same for a SYN-ACK, by count")                   \
-    X(TIME, syn_r2_time, INT64_C(180000000000), 0, 0, INT64_C(86400000000000),                    \
-      "the same for SYN and SYN-ACK, by time")                                                    \
-    X(TIME, user_timeout, 0, 0, 0, INT64_C(86400000000000), "user timeout; 0: R2 alone")          \
-    X(COUNT, duplicate_ack_threshold, 3, 3, 1, 255, "DupThresh (RFC 5681, 6675)")                 \
-    X(FLAG, limited_transmit, 1, 1, 0, 1, "new data on the first two duplicate ACKs (RFC 3042)")  \
-    /* congestion */                                                                              \
-    X(COUNT, initial_window, 0, 10, 0, 65535, "initial window in segments; 0: RFC 5681's formula")\
-    X(BYTES, initial_ssthresh, 2147483647, 2147483647, 0, 2147483647, "first slow start threshold")\
-    X(FLAG, slow_start_after_idle, 1, 1, 0, 1, "restart window after an idle RTO (RFC 5681, 4.1)")\
-    /* acknowledgments */                                                                         \
-    X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                     \
-    X(TIME, delayed_ack_timeout, INT64_C(200000000), INT64_C(40000000), 0, INT64_C(499999999),    \
-      "longest delay of an acknowledgment")                                                       \
-    X(COUNT, ack_every, 2, 2, 1, 255, "full-sized segments that force an acknowledgment")         \
-    X(COUNT, quick_acks, 0, 16, 0, 65535, "segments acknowledged at once after the handshake")    \
-    X(COUNT, challenge_ack_limit, 10, 1, 0, 65535, "challenge ACKs in an interval (RFC 5961)")    \
-    X(TIME, challenge_ack_interval, INT64_C(5000000000), INT64_C(500000000), 0,                   \
-      INT64_C(3600000000000), "that interval")                                                    \
-    /* sending */                                                                                 \
-    X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                               \
-    X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")           \
-    X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")          \
-    X(COUNT, ttl, 64, 64, 1, 255, "TTL or hop limit of sent packets")                             \
-    X(COUNT, dscp, 0, 0, 0, 63, "differentiated services code point of sent packets")             \
-    X(FLAG, path_mtu_discovery, 1, 1, 0, 1, "set Don't Fragment and obey ICMP too-big")           \
-    X(FLAG, urgent_inline, 1, 0, 0, 1, "the last urgent octet stays in the stream (RFC 6093)")    \
-    /* closing and staying */                                                                     \
-    X(FLAG, reset_on_unread_close, 1, 1, 0, 1, "RST when closed with unread data")                \
-    X(TIME, fin_wait_2_timeout, 0, INT64_C(60000000000), 0, INT64_C(86400000000000),              \
-      "longest FIN-WAIT-2 of a closed connection; 0: for ever")                                   \
-    X(FLAG, keepalive, 0, 0, 0, 1, "keep-alive probes")                                           \
-    X(TIME, keepalive_idle, INT64_C(7200000000000), INT64_C(7200000000000), 1000000,              \
-      INT64_C(864000000000000), "idle time before the first probe")                               \
-    X(TIME, keepalive_interval, INT64_C(75000000000), INT64_C(75000000000), 1000000,              \
-      INT64_C(864000000000000), "time between probes")                                            \
-    X(COUNT, keepalive_count, 9, 9, 1, 255, "unanswered probes until the connection is closed")   \
-    X(FLAG, keepalive_garbage, 0, 0, 0, 1, "probes carry one garbage octet (RFC9293:MAY-6)")      \
+#define LTCP_SETTINGS_LIST(X)                                                                      \
+    /* opening */                                                                                  \
+    X(FLAG, window_scaling, 1, 1, 0, 1, "offer window scale (RFC 7323)")                           \
+    X(FLAG, timestamps, 1, 1, 0, 1, "offer timestamps, and PAWS with them (RFC 7323)")             \
+    X(FLAG, sack, 1, 1, 0, 1, "offer selective acknowledgments (RFC 2018)")                        \
+    X(COUNT, window_scale, -1, -1, -1, 14, "shift of one's own window; -1: what the buffer needs") \
+    X(BYTES, mss, 0, 0, 0, 65495, "MSS to advertise at most; 0: what the link allows")             \
+    X(COUNT, isn, -1, -1, -1, 4294967295, "initial sequence number; -1: RFC 6528")                 \
+    X(COUNT, timestamp_offset, -1, -1, -1, 4294967295, "first timestamp value; -1: by secret")     \
+    X(TIME, time_wait, -1, -1, -1, INT64_C(86400000000000), "TIME-WAIT; -1: 2 MSL")                \
+    X(TIME, msl, INT64_C(120000000000), INT64_C(30000000000), 0, INT64_C(3600000000000),           \
+      "maximum segment lifetime")                                                                  \
+    X(FLAG, synack_again, 0, 1, 0, 1, "answer a repeated SYN by the SYN-ACK instead of an ACK")    \
+    X(FLAG, reset_with_ack, 0, 1, 0, 1, "the RST of an abort carries ACK")                         \
+    X(FLAG, time_wait_reuse, 1, 1, 0, 1, "a new SYN may replace TIME-WAIT (RFC9293:MAY-2)")        \
+    /* retransmission, RFC 6298 */                                                                 \
+    X(TIME, rto_initial, INT64_C(1000000000), INT64_C(1000000000), 1000000, INT64_C(60000000000),  \
+      "retransmission timeout before the first RTT sample")                                        \
+    X(TIME, rto_min, INT64_C(1000000000), INT64_C(200000000), 1000000, INT64_C(60000000000),       \
+      "least retransmission timeout")                                                              \
+    X(TIME, rto_max, INT64_C(60000000000), INT64_C(120000000000), 1000000, INT64_C(3600000000000), \
+      "greatest retransmission timeout, also after backoff")                                       \
+    X(TIME, rto_granularity, INT64_C(1000000), INT64_C(200000000), 0, INT64_C(1000000000),         \
+      "G of RTO = SRTT + max(G, 4 RTTVAR)")                                                        \
+    X(COUNT, r1_count, 3, 3, 1, 255, "retransmissions until the user is advised (R1)")             \
+    X(COUNT, r2_count, 0, 15, 0, 255,                                                              \
+      "retransmissions until the connection is closed; 0: by time")                                \
+    X(TIME, r2_time, INT64_C(100000000000), 0, 0, INT64_C(86400000000000),                         \
+      "time of retransmitting until the connection is closed (R2); 0: by count")                   \
+    X(COUNT, syn_r2_count, 0, 6, 0, 255, "the same for a SYN, by count")                           \
+    X(COUNT, synack_r2_count, 0, 5, 0, 255, "the same for a SYN-ACK, by count")                    \
+    X(TIME, syn_r2_time, INT64_C(180000000000), 0, 0, INT64_C(86400000000000),                     \
+      "the same for SYN and SYN-ACK, by time")                                                     \
+    X(TIME, user_timeout, 0, 0, 0, INT64_C(86400000000000), "user timeout; 0: R2 alone")           \
+    X(COUNT, duplicate_ack_threshold, 3, 3, 1, 255, "DupThresh (RFC 5681, 6675)")                  \
+    X(FLAG, limited_transmit, 1, 1, 0, 1, "new data on the first two duplicate ACKs (RFC 3042)")   \
+    /* congestion */                                                                               \
+    X(COUNT, initial_window, 0, 10, 0, 65535, "initial window in segments; 0: RFC 5681's formula") \
+    X(BYTES, initial_ssthresh, 2147483647, 2147483647, 0, 2147483647,                              \
+      "first slow start threshold")                                                                \
+    X(FLAG, slow_start_after_idle, 1, 1, 0, 1, "restart window after an idle RTO (RFC 5681, 4.1)") \
+    /* acknowledgments */                                                                          \
+    X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
+    X(TIME, delayed_ack_timeout, INT64_C(200000000), INT64_C(40000000), 0, INT64_C(499999999),     \
+      "longest delay of an acknowledgment")                                                        \
+    X(COUNT, ack_every, 2, 2, 1, 255, "full-sized segments that force an acknowledgment")          \
+    X(COUNT, quick_acks, 0, 16, 0, 65535, "segments acknowledged at once after the handshake")     \
+    X(COUNT, challenge_ack_limit, 10, 1, 0, 65535, "challenge ACKs in an interval (RFC 5961)")     \
+    X(TIME, challenge_ack_interval, INT64_C(5000000000), INT64_C(500000000), 0,                    \
+      INT64_C(3600000000000), "that interval")                                                     \
+    /* sending */                                                                                  \
+    X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                                \
+    X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \
+    X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
+    X(COUNT, ttl, 64, 64, 1, 255, "TTL or hop limit of sent packets")                              \
+    X(COUNT, dscp, 0, 0, 0, 63, "differentiated services code point of sent packets")              \
+    X(FLAG, path_mtu_discovery, 1, 1, 0, 1, "set Don't Fragment and obey ICMP too-big")            \
+    X(FLAG, urgent_inline, 1, 0, 0, 1, "the last urgent octet stays in the stream (RFC 6093)")     \
+    /* closing and staying */                                                                      \
+    X(FLAG, reset_on_unread_close, 1, 1, 0, 1, "RST when closed with unread data")                 \
+    X(TIME, fin_wait_2_timeout, 0, INT64_C(60000000000), 0, INT64_C(86400000000000),               \
+      "longest FIN-WAIT-2 of a closed connection; 0: for ever")                                    \
+    X(FLAG, keepalive, 0, 0, 0, 1, "keep-alive probes")                                            \
+    X(TIME, keepalive_idle, INT64_C(7200000000000), INT64_C(7200000000000), 1000000,               \
+      INT64_C(864000000000000), "idle time before the first probe")                                \
+    X(TIME, keepalive_interval, INT64_C(75000000000), INT64_C(75000000000), 1000000,               \
+      INT64_C(864000000000000), "time between probes")                                             \
+    X(COUNT, keepalive_count, 9, 9, 1, 255, "unanswered probes until the connection is closed")    \
+    X(FLAG, keepalive_garbage, 0, 0, 0, 1, "probes carry one garbage octet (RFC9293:MAY-6)")       \
     X(FLAG, report_soft_errors, 1, 1, 0, 1, "soft errors become events (RFC9293:SHLD-20)")
 
 struct ltcp_settings {
-#define LTCP_SETTING_FLAG(name) bool name;
-#define LTCP_SETTING_COUNT(name) int64_t name;
-#define LTCP_SETTING_BYTES(name) uint32_t name;
-#define LTCP_SETTING_TIME(name) ltcp_time name;
+#define LTCP_SETTING_FLAG(name)                                         bool name;
+#define LTCP_SETTING_COUNT(name)                                        int64_t name;
+#define LTCP_SETTING_BYTES(name)                                        uint32_t name;
+#define LTCP_SETTING_TIME(name)                                         ltcp_time name;
 #define LTCP_SETTING_MEMBER(kind, name, rfc, linux_, least, most, what) LTCP_SETTING_##kind(name)
     LTCP_SETTINGS_LIST(LTCP_SETTING_MEMBER)
 #undef LTCP_SETTING_MEMBER

@@ -16,49 +16,49 @@ extern "C" {
 
 /* Nanoseconds on a monotonic clock that the caller owns. LTCP_NEVER means "no deadline". */
 typedef int64_t ltcp_time;
-#define LTCP_NEVER INT64_MAX
+#define LTCP_NEVER       INT64_MAX
 #define LTCP_MICROSECOND INT64_C(1000)
 #define LTCP_MILLISECOND INT64_C(1000000)
-#define LTCP_SECOND INT64_C(1000000000)
+#define LTCP_SECOND      INT64_C(1000000000)
 
 /* name, errno symbol that users of sockets know it by, sentence */
-#define LTCP_STATUS_LIST(X)                                                                   \
-    X(OK, "", "success")                                                                      \
-    /* what a call can answer */                                                              \
-    X(AGAIN, "EAGAIN", "the call would block")                                                \
-    X(END, "", "end of stream")                                                               \
-    X(ERR_INVALID, "EINVAL", "invalid argument")                                              \
-    X(ERR_NO_MEMORY, "ENOMEM", "out of memory")                                               \
-    X(ERR_NO_BUFFERS, "ENOBUFS", "insufficient resources")                                    \
-    X(ERR_STALE, "EBADF", "connection does not exist")                                        \
-    X(ERR_NOT_CONNECTED, "ENOTCONN", "not connected")                                         \
-    X(ERR_CONNECTED, "EISCONN", "connection already exists")                                  \
-    X(ERR_ADDRESS_IN_USE, "EADDRINUSE", "address already in use")                             \
-    X(ERR_ADDRESS_NOT_AVAILABLE, "EADDRNOTAVAIL", "address or port not available")            \
-    X(ERR_NO_ROUTE, "ENETUNREACH", "no route to that address")                                \
-    X(ERR_NOT_SUPPORTED, "EOPNOTSUPP", "operation not supported")                             \
-    X(ERR_PIPE, "EPIPE", "connection closing: nothing more can be sent")                      \
-    X(ERR_MESSAGE_SIZE, "EMSGSIZE", "message too long")                                       \
-    /* how a connection can die */                                                            \
-    X(ERR_REFUSED, "ECONNREFUSED", "connection refused")                                      \
-    X(ERR_RESET, "ECONNRESET", "connection reset by peer")                                    \
-    X(ERR_ABORTED, "ECONNABORTED", "connection aborted")                                      \
-    X(ERR_TIMED_OUT, "ETIMEDOUT", "connection timed out")                                     \
-    X(ERR_HOST_UNREACHABLE, "EHOSTUNREACH", "host unreachable")                               \
-    X(ERR_NET_UNREACHABLE, "ENETUNREACH", "network unreachable")                              \
-    X(ERR_PROTOCOL_UNREACHABLE, "ENOPROTOOPT", "protocol unreachable")                        \
-    /* why a packet was dropped */                                                            \
-    X(ERR_TRUNCATED, "EBADMSG", "packet is shorter than its headers say")                     \
-    X(ERR_VERSION, "EBADMSG", "neither IPv4 nor IPv6")                                        \
-    X(ERR_IP_HEADER, "EBADMSG", "IP header length is illegal")                                \
-    X(ERR_IP_CHECKSUM, "EBADMSG", "IPv4 header checksum is wrong")                            \
-    X(ERR_IP_OPTION, "EBADMSG", "IP option or extension header is malformed")                 \
-    X(ERR_FRAGMENT, "EBADMSG", "packet is a fragment")                                        \
-    X(ERR_PROTOCOL, "EPROTONOSUPPORT", "neither TCP nor ICMP")                                \
-    X(ERR_DATA_OFFSET, "EBADMSG", "data offset is below 5 or past the end")                   \
-    X(ERR_OPTION_LENGTH, "EBADMSG", "option length is 0, 1 or past the header")               \
-    X(ERR_CHECKSUM, "EBADMSG", "checksum is wrong")                                           \
-    X(ERR_FRAMING, "EBADMSG", "datagram is not of this framing")                              \
+#define LTCP_STATUS_LIST(X)                                                                        \
+    X(OK, "", "success")                                                                           \
+    /* what a call can answer */                                                                   \
+    X(AGAIN, "EAGAIN", "the call would block")                                                     \
+    X(END, "", "end of stream")                                                                    \
+    X(ERR_INVALID, "EINVAL", "invalid argument")                                                   \
+    X(ERR_NO_MEMORY, "ENOMEM", "out of memory")                                                    \
+    X(ERR_NO_BUFFERS, "ENOBUFS", "insufficient resources")                                         \
+    X(ERR_STALE, "EBADF", "connection does not exist")                                             \
+    X(ERR_NOT_CONNECTED, "ENOTCONN", "not connected")                                              \
+    X(ERR_CONNECTED, "EISCONN", "connection already exists")                                       \
+    X(ERR_ADDRESS_IN_USE, "EADDRINUSE", "address already in use")                                  \
+    X(ERR_ADDRESS_NOT_AVAILABLE, "EADDRNOTAVAIL", "address or port not available")                 \
+    X(ERR_NO_ROUTE, "ENETUNREACH", "no route to that address")                                     \
+    X(ERR_NOT_SUPPORTED, "EOPNOTSUPP", "operation not supported")                                  \
+    X(ERR_PIPE, "EPIPE", "connection closing: nothing more can be sent")                           \
+    X(ERR_MESSAGE_SIZE, "EMSGSIZE", "message too long")                                            \
+    /* how a connection can die */                                                                 \
+    X(ERR_REFUSED, "ECONNREFUSED", "connection refused")                                           \
+    X(ERR_RESET, "ECONNRESET", "connection reset by peer")                                         \
+    X(ERR_ABORTED, "ECONNABORTED", "connection aborted")                                           \
+    X(ERR_TIMED_OUT, "ETIMEDOUT", "connection timed out")                                          \
+    X(ERR_HOST_UNREACHABLE, "EHOSTUNREACH", "host unreachable")                                    \
+    X(ERR_NET_UNREACHABLE, "ENETUNREACH", "network unreachable")                                   \
+    X(ERR_PROTOCOL_UNREACHABLE, "ENOPROTOOPT", "protocol unreachable")                             \
+    /* why a packet was dropped */                                                                 \
+    X(ERR_TRUNCATED, "EBADMSG", "packet is shorter than its headers say")                          \
+    X(ERR_VERSION, "EBADMSG", "neither IPv4 nor IPv6")                                             \
+    X(ERR_IP_HEADER, "EBADMSG", "IP header length is illegal")                                     \
+    X(ERR_IP_CHECKSUM, "EBADMSG", "IPv4 header checksum is wrong")                                 \
+    X(ERR_IP_OPTION, "EBADMSG", "IP option or extension header is malformed")                      \
+    X(ERR_FRAGMENT, "EBADMSG", "packet is a fragment")                                             \
+    X(ERR_PROTOCOL, "EPROTONOSUPPORT", "neither TCP nor ICMP")                                     \
+    X(ERR_DATA_OFFSET, "EBADMSG", "data offset is below 5 or past the end")                        \
+    X(ERR_OPTION_LENGTH, "EBADMSG", "option length is 0, 1 or past the header")                    \
+    X(ERR_CHECKSUM, "EBADMSG", "checksum is wrong")                                                \
+    X(ERR_FRAMING, "EBADMSG", "datagram is not of this framing")                                   \
     X(ERR_ADDRESS, "EADDRNOTAVAIL", "address is not one that TCP can use here")
 
 enum ltcp_status {
@@ -79,17 +79,50 @@ typedef struct {
     uint32_t n;
 } ltcp_seq;
 
-static inline ltcp_seq ltcp_seq_of(uint32_t n) { return (ltcp_seq){n}; }
-static inline bool seq_eq(ltcp_seq a, ltcp_seq b) { return a.n == b.n; }
-static inline bool seq_lt(ltcp_seq a, ltcp_seq b) { return (int32_t)(a.n - b.n) < 0; }
-static inline bool seq_le(ltcp_seq a, ltcp_seq b) { return (int32_t)(a.n - b.n) <= 0; }
-static inline bool seq_gt(ltcp_seq a, ltcp_seq b) { return seq_lt(b, a); }
-static inline bool seq_ge(ltcp_seq a, ltcp_seq b) { return seq_le(b, a); }
-static inline ltcp_seq seq_add(ltcp_seq a, uint32_t n) { return (ltcp_seq){a.n + n}; }
-static inline ltcp_seq seq_sub(ltcp_seq a, uint32_t n) { return (ltcp_seq){a.n - n}; }
-static inline uint32_t seq_diff(ltcp_seq a, ltcp_seq b) { return a.n - b.n; } /* a - b, a >= b */
-static inline ltcp_seq seq_max(ltcp_seq a, ltcp_seq b) { return seq_lt(a, b) ? b : a; }
-static inline ltcp_seq seq_min(ltcp_seq a, ltcp_seq b) { return seq_lt(a, b) ? a : b; }
+static inline ltcp_seq ltcp_seq_of(uint32_t n)
+{
+    return (ltcp_seq){n};
+}
+static inline bool seq_eq(ltcp_seq a, ltcp_seq b)
+{
+    return a.n == b.n;
+}
+static inline bool seq_lt(ltcp_seq a, ltcp_seq b)
+{
+    return (int32_t)(a.n - b.n) < 0;
+}
+static inline bool seq_le(ltcp_seq a, ltcp_seq b)
+{
+    return (int32_t)(a.n - b.n) <= 0;
+}
+static inline bool seq_gt(ltcp_seq a, ltcp_seq b)
+{
+    return seq_lt(b, a);
+}
+static inline bool seq_ge(ltcp_seq a, ltcp_seq b)
+{
+    return seq_le(b, a);
+}
+static inline ltcp_seq seq_add(ltcp_seq a, uint32_t n)
+{
+    return (ltcp_seq){a.n + n};
+}
+static inline ltcp_seq seq_sub(ltcp_seq a, uint32_t n)
+{
+    return (ltcp_seq){a.n - n};
+}
+static inline uint32_t seq_diff(ltcp_seq a, ltcp_seq b)
+{
+    return a.n - b.n;
+} /* a - b, a >= b */
+static inline ltcp_seq seq_max(ltcp_seq a, ltcp_seq b)
+{
+    return seq_lt(a, b) ? b : a;
+}
+static inline ltcp_seq seq_min(ltcp_seq a, ltcp_seq b)
+{
+    return seq_lt(a, b) ? a : b;
+}
 
 /* An IP address, network byte order; IPv4 is held mapped, ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
 struct ltcp_address {

@@ -1,0 +1,87 @@
+/* core/congestion/newreno.c - RFC 5681, with RFC 6582's and RFC 6675's recovery done by core/tcp.
+ */
+#include "lunatcp/congestion.h"
+
+/* RFC 5681 section 3.1, with the upper bounds of its three cases. */
+uint32_t ltcp_initial_window_rfc5681(uint32_t mss)
+{
+    if (mss > 2190) return 2 * mss;
+    if (mss > 1095) return 3 * mss;
+    return 4 * mss;
+}
+
+/* Equation (4): half of FlightSize, and never less than two segments. */
+static uint32_t half(const struct ltcp_congestion *cc, uint32_t flight)
+{
+    return flight / 2 > 2 * cc->mss ? flight / 2 : 2 * cc->mss;
+}
+
+static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
+{
+    (void)now;
+    cc->acked = 0;
+}
+
+/* Equation (2): cwnd += min(N, SMSS). */
+static void slow_start(struct ltcp_congestion *cc, uint32_t acked)
+{
+    cc->cwnd += acked < cc->mss ? acked : cc->mss;
+}
+
+/* One SMSS for each window that was acknowledged, counted in octets as section 3.1 recommends. */
+static void congestion_avoidance(struct ltcp_congestion *cc, uint32_t acked)
+{
+    cc->acked += acked;
+    if (cc->acked < cc->cwnd) return;
+    cc->acked -= cc->cwnd;
+    cc->cwnd += cc->mss;
+}
+
+static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
+{
+    if (ack->in_recovery || !ack->cwnd_limited) return; /* RFC 7661 section 4.3 */
+    if (cc->cwnd >= UINT32_MAX / 2) return;
+    if (cc->cwnd < cc->ssthresh)
+        slow_start(cc, ack->bytes_acked);
+    else
+        congestion_avoidance(cc, ack->bytes_acked);
+}
+
+static void newreno_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
+{
+    (void)now;
+    cc->ssthresh = half(cc, flight);
+    cc->cwnd = cc->ssthresh; /* RFC 6675 section 5, (4.2); what is in flight is the pipe's to say */
+    cc->acked = 0;
+}
+
+static void newreno_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
+{
+    (void)now;
+    cc->cwnd = cc->ssthresh;
+}
+
+static void newreno_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight,
+                               bool first)
+{
+    (void)now;
+    if (first) cc->ssthresh = half(cc, flight);
+    cc->cwnd = cc->mss; /* the loss window */
+    cc->acked = 0;
+}
+
+static void newreno_on_idle(struct ltcp_congestion *cc, ltcp_time now)
+{
+    (void)now;
+    if (cc->cwnd > cc->initial_window) cc->cwnd = cc->initial_window;
+}
+
+const struct ltcp_congestion_ops ltcp_newreno = {
+    .name = "newreno",
+    .init = newreno_init,
+    .on_ack = newreno_on_ack,
+    .on_loss = newreno_on_loss,
+    .on_recovered = newreno_on_recovered,
+    .on_timeout = newreno_on_timeout,
+    .on_idle = newreno_on_idle,
+};

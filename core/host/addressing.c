@@ -1,0 +1,149 @@
+/* core/host/addressing.c - interfaces, addresses of one's own, routes; whom TCP may talk to. */
+#include <string.h>
+
+#include "host/host.h"
+
+static uint8_t full_length(const struct ltcp_address *a, uint8_t prefix_length)
+{
+    return ltcp_address_is_v4(a) ? (uint8_t)(prefix_length + 96) : prefix_length;
+}
+
+static bool shares_prefix(const struct ltcp_address *a, const struct ltcp_address *b, uint8_t bits)
+{
+    const size_t whole = bits / 8;
+    if (memcmp(a->bytes, b->bytes, whole) != 0) return false;
+    if (bits % 8 == 0) return true;
+    const unsigned mask = 0xFFu << (8 - bits % 8) & 0xFFu;
+    return ((a->bytes[whole] ^ b->bytes[whole]) & mask) == 0;
+}
+
+enum ltcp_status ltcp_host_add_interface(struct ltcp_host *host, uint32_t mtu, uint32_t *number)
+{
+    if (mtu < 68 || mtu > 65535) return LTCP_ERR_INVALID;
+    const uint32_t n = host->interface_count;
+    struct ltcp_interface *grown =
+        engine_resize(&host->engine, host->interfaces, n * sizeof *grown, (n + 1) * sizeof *grown);
+    if (grown == NULL) return LTCP_ERR_NO_MEMORY;
+    host->interfaces = grown;
+    host->interfaces[n].mtu = mtu;
+    host->interface_count++;
+    *number = n;
+    return LTCP_OK;
+}
+
+enum ltcp_status ltcp_host_set_mtu(struct ltcp_host *host, uint32_t number, uint32_t mtu)
+{
+    if (number >= host->interface_count || mtu < 68 || mtu > 65535) return LTCP_ERR_INVALID;
+    host->interfaces[number].mtu = mtu;
+    return LTCP_OK;
+}
+
+static enum ltcp_status add_route(struct ltcp_host *host, const struct ltcp_address *to,
+                                  uint8_t bits, uint32_t number)
+{
+    const uint32_t n = host->route_count;
+    struct ltcp_route *grown =
+        engine_resize(&host->engine, host->routes, n * sizeof *grown, (n + 1) * sizeof *grown);
+    if (grown == NULL) return LTCP_ERR_NO_MEMORY;
+    host->routes = grown;
+    host->routes[host->route_count++] = (struct ltcp_route){*to, number, bits};
+    return LTCP_OK;
+}
+
+enum ltcp_status ltcp_host_add_route(struct ltcp_host *host, const struct ltcp_address *destination,
+                                     uint8_t prefix_length, uint32_t number)
+{
+    const bool v4 = ltcp_address_is_v4(destination);
+    if (number >= host->interface_count || prefix_length > (v4 ? 32 : 128)) return LTCP_ERR_INVALID;
+    return add_route(host, destination, full_length(destination, prefix_length), number);
+}
+
+enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
+                                       const struct ltcp_address *address, uint8_t prefix_length)
+{
+    const bool v4 = ltcp_address_is_v4(address);
+    if (number >= host->interface_count || prefix_length > (v4 ? 32 : 128)) return LTCP_ERR_INVALID;
+    if (ltcp_address_is_unspecified(address) || ltcp_address_is_multicast(address))
+        return LTCP_ERR_ADDRESS;
+    const uint32_t n = host->address_count;
+    struct ltcp_local_address *grown =
+        engine_resize(&host->engine, host->addresses, n * sizeof *grown, (n + 1) * sizeof *grown);
+    if (grown == NULL) return LTCP_ERR_NO_MEMORY;
+    host->addresses = grown;
+    host->addresses[n] =
+        (struct ltcp_local_address){*address, number, full_length(address, prefix_length)};
+    host->address_count++;
+    return add_route(host, address, full_length(address, prefix_length), number);
+}
+
+bool ltcp_host_address(const struct ltcp_host *host, size_t i, struct ltcp_address *out,
+                       uint32_t *interface_number)
+{
+    if (i >= host->address_count) return false;
+    *out = host->addresses[i].address;
+    if (interface_number != NULL) *interface_number = host->addresses[i].interface;
+    return true;
+}
+
+const struct ltcp_route *route_find(const struct ltcp_host *host, const struct ltcp_address *to)
+{
+    const struct ltcp_route *best = NULL;
+    for (uint32_t i = 0; i < host->route_count; i++) {
+        const struct ltcp_route *r = &host->routes[i];
+        /* A default route of one family is no route for the other. */
+        if (ltcp_address_is_v4(&r->prefix) != ltcp_address_is_v4(to)) continue;
+        if (!shares_prefix(&r->prefix, to, r->prefix_length)) continue;
+        if (best == NULL || r->prefix_length > best->prefix_length) best = r;
+    }
+    return best;
+}
+
+bool address_is_local(const struct ltcp_host *host, const struct ltcp_address *address)
+{
+    for (uint32_t i = 0; i < host->address_count; i++)
+        if (ltcp_address_equal(&host->addresses[i].address, address)) return true;
+    return false;
+}
+
+/* 255.255.255.255, or all ones in the host part of a subnet of ours. */
+bool address_is_broadcast(const struct ltcp_host *host, const struct ltcp_address *address)
+{
+    if (!ltcp_address_is_v4(address)) return false;
+    if (ltcp_address_is_broadcast(address)) return true;
+    for (uint32_t i = 0; i < host->address_count; i++) {
+        const struct ltcp_local_address *own = &host->addresses[i];
+        if (!ltcp_address_is_v4(&own->address) || own->prefix_length > 126) continue;
+        struct ltcp_address directed = own->address;
+        for (unsigned bit = own->prefix_length; bit < 128; bit++)
+            directed.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+        if (ltcp_address_equal(&directed, address)) return true;
+    }
+    return false;
+}
+
+/* RFC9293:MUST-44: IP chooses. An address on the interface that the route names, else any of the
+ * destination's family. */
+bool address_choose(const struct ltcp_host *host, const struct ltcp_address *to,
+                    struct ltcp_address *out, uint32_t *interface)
+{
+    const struct ltcp_route *route = route_find(host, to);
+    const struct ltcp_local_address *best = NULL;
+    if (route == NULL) return false;
+    for (uint32_t i = 0; i < host->address_count; i++) {
+        const struct ltcp_local_address *own = &host->addresses[i];
+        if (ltcp_address_is_v4(&own->address) != ltcp_address_is_v4(to)) continue;
+        if (best == NULL ||
+            (best->interface != route->interface && own->interface == route->interface))
+            best = own;
+    }
+    if (best == NULL) return false;
+    *out = best->address;
+    *interface = route->interface;
+    return true;
+}
+
+bool address_is_peer(const struct ltcp_host *host, const struct ltcp_address *address)
+{
+    return !ltcp_address_is_unspecified(address) && !ltcp_address_is_multicast(address) &&
+           !address_is_broadcast(host, address);
+}

@@ -1,0 +1,231 @@
+/* core/host/calls.c - the user's calls of RFC 9293 section 3.10, by handle. */
+#include "host/host.h"
+
+/* ---- OPEN, section 3.10.1
+ * -------------------------------------------------------------------------- */
+
+static enum ltcp_status choose_socket(struct ltcp_host *host, const struct ltcp_open *open,
+                                      struct ltcp_flow *flow, uint32_t *interface)
+{
+    /* RFC9293:MUST-46 */
+    if (!address_is_peer(host, &open->remote) || open->remote_port == 0) return LTCP_ERR_ADDRESS;
+    if (!address_choose(host, &open->remote, &flow->local, interface)) return LTCP_ERR_NO_ROUTE;
+    if (!ltcp_address_is_unspecified(&open->local)) { /* RFC9293:MUST-43 */
+        if (!address_is_local(host, &open->local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
+        flow->local = open->local;
+    }
+    flow->remote = open->remote;
+    flow->remote_port = open->remote_port;
+    flow->local_port = open->local_port;
+    if (open->local_port == 0 &&
+        !port_choose(host, &flow->local, &flow->remote, flow->remote_port, &flow->local_port))
+        return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
+    return LTCP_OK;
+}
+
+/* An old connection in TIME-WAIT may make room for a new active OPEN (RFC 6191; RFC 1122,
+ * 4.2.2.13): the new ISN lies beyond all that the old one used. */
+static bool make_room(struct ltcp_host *host, const struct ltcp_flow *flow, ltcp_time now,
+                      ltcp_seq *after, bool *replaced)
+{
+    struct ltcp_connection *old =
+        demultiplexer_find(host, &flow->local, flow->local_port, &flow->remote, flow->remote_port);
+    if (old == NULL) return true;
+    if (old->state != LTCP_TIME_WAIT || !settings_of(old)->time_wait_reuse || !old->stamping)
+        return false;
+    *after = old->snd_nxt;
+    *replaced = true;
+    connection_die(old, now, LTCP_OK);
+    demultiplexer_remove(host, &old->flow);
+    return true;
+}
+
+enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
+                              ltcp_handle *out)
+{
+    struct ltcp_flow flow = {0};
+    uint32_t interface = 0;
+    ltcp_seq after = {0};
+    bool replaced = false;
+    *out = 0;
+    const enum ltcp_status chosen = choose_socket(host, open, &flow, &interface);
+    if (chosen != LTCP_OK) return chosen;
+    if (!make_room(host, &flow, now, &after, &replaced)) return LTCP_ERR_CONNECTED;
+    struct ltcp_share *own = NULL;
+    if (open->settings != NULL && (own = share_create(&host->engine, open->settings)) == NULL)
+        return LTCP_ERR_NO_MEMORY;
+    struct ltcp_connection *c = host_connection_create(host, own != NULL ? own : host->share);
+    share_unref(&host->engine, own);
+    if (c == NULL) return LTCP_ERR_NO_MEMORY;
+    c->flow = flow;
+    c->interface = interface;
+    c->link_mtu = (uint16_t)host->interfaces[interface].mtu;
+    ltcp_seq iss = isn_choose(host, &flow, settings_of(c), now);
+    if (replaced && seq_le(iss, after)) iss = seq_add(after, 65537);
+    handshake_start(c, now, iss, timestamp_offset_choose(host, &flow, settings_of(c)));
+    if (c->out == NULL || !demultiplexer_add(host, &c->flow)) {
+        host_connection_destroy(host, c);
+        return LTCP_ERR_NO_MEMORY;
+    }
+    connection_set_state(c, now, LTCP_SYN_SENT);
+    connection_want_output(c);
+    *out = c->handle;
+    host_settle(host);
+    return LTCP_OK;
+}
+
+static uint16_t free_listening_port(const struct ltcp_host *host, const struct ltcp_address *local)
+{
+    for (uint32_t port = 49152; port < 65536; port++)
+        if (listener_find(host, local, (uint16_t)port) == NULL) return (uint16_t)port;
+    return 0;
+}
+
+enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
+                             ltcp_handle *out)
+{
+    (void)now;
+    *out = 0;
+    const bool any = ltcp_address_is_unspecified(&open->local);
+    if (!any && !address_is_local(host, &open->local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
+    uint16_t port = open->local_port;
+    if (port == 0) port = free_listening_port(host, &open->local);
+    if (port == 0) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
+    for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)
+        if (l->local_port == port && ltcp_address_equal(&l->local, &open->local))
+            return LTCP_ERR_ADDRESS_IN_USE;
+    struct ltcp_listener *l = engine_zeroed(&host->engine, sizeof *l);
+    if (l == NULL) return LTCP_ERR_NO_MEMORY;
+    l->host = host;
+    l->local = open->local;
+    l->local_port = port;
+    l->backlog = open->backlog != 0 ? open->backlog : 128;
+    l->share = open->settings != NULL ? share_create(&host->engine, open->settings)
+                                      : share_ref(host->share);
+    l->handle = l->share != NULL ? handle_create(host, l, LTCP_SLOT_LISTENER) : 0;
+    if (l->handle == 0) {
+        share_unref(&host->engine, l->share);
+        engine_resize(&host->engine, l, sizeof *l, 0);
+        return LTCP_ERR_NO_MEMORY;
+    }
+    l->next = host->listeners;
+    host->listeners = l;
+    host->counters.listeners++;
+    *out = l->handle;
+    return LTCP_OK;
+}
+
+/* ---- SEND, RECEIVE, CLOSE, ABORT
+ * --------------------------------------------------------------------- */
+
+enum ltcp_status ltcp_write(struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
+                            const void *bytes, size_t length, unsigned flags, size_t *taken)
+{
+    struct ltcp_connection *c = handle_connection(host, handle);
+    *taken = 0;
+    return c == NULL ? LTCP_ERR_STALE : user_write(c, now, bytes, length, flags, taken);
+}
+
+enum ltcp_status ltcp_read(struct ltcp_host *host, ltcp_time now, ltcp_handle handle, void *out,
+                           size_t room, unsigned flags, size_t *got)
+{
+    (void)now;
+    struct ltcp_connection *c = handle_connection(host, handle);
+    *got = 0;
+    return c == NULL ? LTCP_ERR_STALE : user_read(c, out, room, flags, got);
+}
+
+enum ltcp_status ltcp_shutdown(struct ltcp_host *host, ltcp_time now, ltcp_handle handle)
+{
+    struct ltcp_connection *c = handle_connection(host, handle);
+    if (c == NULL) return LTCP_ERR_STALE;
+    const enum ltcp_status status = user_shutdown(c, now);
+    host_settle(host);
+    return status;
+}
+
+enum ltcp_status ltcp_close(struct ltcp_host *host, ltcp_time now, ltcp_handle handle)
+{
+    struct ltcp_listener *l = handle_listener(host, handle);
+    struct ltcp_connection *c = handle_connection(host, handle);
+    enum ltcp_status status = LTCP_ERR_STALE;
+    if (c != NULL) status = user_close(c, now);
+    if (l != NULL) {
+        listener_close(l, now);
+        status = LTCP_OK;
+    }
+    host_settle(host);
+    return status;
+}
+
+enum ltcp_status ltcp_abort(struct ltcp_host *host, ltcp_time now, ltcp_handle handle)
+{
+    struct ltcp_connection *c = handle_connection(host, handle);
+    if (c == NULL)
+        return handle_listener(host, handle) ? ltcp_close(host, now, handle) : LTCP_ERR_STALE;
+    const enum ltcp_status status = user_abort(c, now);
+    host_settle(host);
+    return status;
+}
+
+enum ltcp_status ltcp_release(struct ltcp_host *host, ltcp_handle handle)
+{
+    struct ltcp_connection *c = handle_connection(host, handle);
+    if (c == NULL) return LTCP_ERR_STALE;
+    c->released = true;
+    connection_changed(c);
+    host_settle(host);
+    return LTCP_OK;
+}
+
+/* ---- STATUS and settings
+ * ------------------------------------------------------------------------------- */
+
+static void listener_info(const struct ltcp_listener *l, struct ltcp_info *out)
+{
+    *out = (struct ltcp_info){.state = LTCP_LISTEN,
+                              .local = l->local,
+                              .local_port = l->local_port,
+                              .passive = true,
+                              .congestion = l->share->settings.congestion->name,
+                              .retransmission_deadline = LTCP_NEVER,
+                              .persist_deadline = LTCP_NEVER,
+                              .delayed_ack_deadline = LTCP_NEVER,
+                              .keepalive_deadline = LTCP_NEVER,
+                              .time_wait_deadline = LTCP_NEVER};
+}
+
+enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out)
+{
+    const struct ltcp_listener *l = handle_listener(host, handle);
+    const struct ltcp_connection *c = handle_connection(host, handle);
+    if (l != NULL)
+        listener_info(l, out);
+    else if (c != NULL)
+        connection_info(c, out);
+    return l != NULL || c != NULL ? LTCP_OK : LTCP_ERR_STALE;
+}
+
+enum ltcp_status ltcp_settings_of(const struct ltcp_host *host, ltcp_handle handle,
+                                  struct ltcp_settings *out)
+{
+    const struct ltcp_listener *l = handle_listener(host, handle);
+    const struct ltcp_connection *c = handle_connection(host, handle);
+    if (l == NULL && c == NULL) return LTCP_ERR_STALE;
+    *out = l != NULL ? l->share->settings : c->share->settings;
+    return LTCP_OK;
+}
+
+enum ltcp_status ltcp_set_settings(struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
+                                   const struct ltcp_settings *settings)
+{
+    struct ltcp_listener *l = handle_listener(host, handle);
+    struct ltcp_connection *c = handle_connection(host, handle);
+    if (c != NULL) return user_set_settings(c, now, settings);
+    if (l == NULL) return LTCP_ERR_STALE;
+    struct ltcp_share *share = share_create(&host->engine, settings);
+    if (share == NULL) return LTCP_ERR_NO_MEMORY;
+    share_unref(&host->engine, l->share);
+    l->share = share;
+    return LTCP_OK;
+}

@@ -1,0 +1,292 @@
+/* core/host/host.c - a host's life, packets in and out, time, events. */
+#include <string.h>
+
+#include "host/host.h"
+
+struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
+{
+    const struct ltcp_allocator *a = ltcp_pool_allocator(config->pool);
+    struct ltcp_host *host = a->resize(a->context, NULL, 0, sizeof *host);
+    if (host == NULL) return NULL;
+    memset(host, 0, sizeof *host);
+    host->engine.pool = config->pool;
+    host->engine.trace = config->trace;
+    host->engine.id = config->id;
+    host->secret = config->secret;
+    host->share = share_create(&host->engine,
+                               config->settings != NULL ? config->settings : &ltcp_profile_rfc);
+    if (host->share != NULL) return host;
+    engine_resize(&host->engine, host, sizeof *host, 0);
+    return NULL;
+}
+
+void ltcp_host_destroy(struct ltcp_host *host)
+{
+    if (host == NULL) return;
+    struct ltcp_engine *e = &host->engine;
+    for (uint32_t i = 0; i < host->slot_capacity; i++)
+        if (host->slots[i].kind == LTCP_SLOT_CONNECTION) connection_destroy(host->slots[i].object);
+    while (host->listeners != NULL) {
+        struct ltcp_listener *l = host->listeners;
+        host->listeners = l->next;
+        share_unref(e, l->share);
+        engine_resize(e, l, sizeof *l, 0);
+    }
+    engine_close(e);
+    engine_resize(e, host->slots, host->slot_capacity * sizeof *host->slots, 0);
+    if (host->buckets != NULL)
+        engine_resize(e, host->buckets, ((size_t)host->bucket_mask + 1) * sizeof(void *), 0);
+    engine_resize(e, host->interfaces, host->interface_count * sizeof *host->interfaces, 0);
+    engine_resize(e, host->addresses, host->address_count * sizeof *host->addresses, 0);
+    engine_resize(e, host->routes, host->route_count * sizeof *host->routes, 0);
+    share_unref(e, host->share);
+    engine_resize(e, host, sizeof *host, 0);
+}
+
+const struct ltcp_settings *ltcp_host_settings(const struct ltcp_host *host)
+{
+    return &host->share->settings;
+}
+
+enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host,
+                                        const struct ltcp_settings *settings)
+{
+    struct ltcp_share *share = share_create(&host->engine, settings);
+    if (share == NULL) return LTCP_ERR_NO_MEMORY;
+    share_unref(&host->engine, host->share);
+    host->share = share;
+    return LTCP_OK;
+}
+
+struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct ltcp_share *share)
+{
+    if (!deadlines_reserve(&host->engine, host->counters.connections + 1)) return NULL;
+    struct ltcp_connection *c = connection_create(&host->engine, share);
+    if (c == NULL) return NULL;
+    c->handle = handle_create(host, c, LTCP_SLOT_CONNECTION);
+    if (c->handle == 0) {
+        connection_destroy(c);
+        return NULL;
+    }
+    host->counters.connections++;
+    return c;
+}
+
+void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c)
+{
+    demultiplexer_remove(host, &c->flow);
+    handle_destroy(host, c->handle);
+    host->counters.connections--;
+    connection_destroy(c);
+}
+
+void host_settle(struct ltcp_host *host)
+{
+    struct ltcp_engine *e = &host->engine;
+    while (e->changed != NULL) {
+        struct ltcp_connection *c = e->changed;
+        e->changed = c->next_changed;
+        c->changed = false;
+        if (c->listener != NULL && c->state >= LTCP_ESTABLISHED) listener_child_ready(c);
+        if (c->state != LTCP_CLOSED) continue;
+        demultiplexer_remove(host, &c->flow);
+        if (c->listener != NULL && !c->in_accept_queue) listener_child_gone(c);
+        if (c->released && !c->pending && !c->queued_event && !c->in_accept_queue)
+            host_connection_destroy(host, c);
+    }
+}
+
+/* ---- packets in
+ * ------------------------------------------------------------------------------------ */
+
+/* A SYN that may replace TIME-WAIT: its sequence number or timestamp is past all that the old
+ * connection used (RFC9293:MAY-2, SHLD-4; RFC 6191). */
+static bool replaces_time_wait(const struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const struct ltcp_options *o = &a->segment->options;
+    if ((a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) != LTCP_SYN) return false;
+    if (!settings_of(c)->time_wait_reuse) return false;
+    if (c->stamping && c->ts_recent_valid && (o->present & LTCP_HAS_TIMESTAMPS)) {
+        const int32_t newer = (int32_t)(o->ts_value - c->ts_recent);
+        if (newer != 0) return newer > 0;
+    }
+    return seq_gt(a->segment->seq, c->rcv_nxt);
+}
+
+static enum ltcp_status segment_to_listener(struct ltcp_host *host, struct ltcp_arrival *a)
+{
+    struct ltcp_listener *l =
+        listener_find(host, &a->ip->destination, a->segment->destination_port);
+    if (l != NULL) return listener_segment_arrives(l, a);
+    a->reset = true; /* CLOSED: section 3.10.7.1 */
+    return LTCP_OK;
+}
+
+static enum ltcp_status dispatch(struct ltcp_host *host, struct ltcp_arrival *a)
+{
+    struct ltcp_connection *c =
+        demultiplexer_find(host, &a->ip->destination, a->segment->destination_port, &a->ip->source,
+                           a->segment->source_port);
+    if (c != NULL && c->state == LTCP_TIME_WAIT && replaces_time_wait(c, a) &&
+        listener_find(host, &a->ip->destination, a->segment->destination_port) != NULL) {
+        connection_die(c, a->now, LTCP_OK);
+        demultiplexer_remove(host, &c->flow);
+        c = NULL;
+    }
+    if (c == NULL) return segment_to_listener(host, a);
+    segment_arrives(c, a);
+    return LTCP_OK;
+}
+
+static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
+                                   struct ltcp_packet *packet, const struct ltcp_ip *ip)
+{
+    struct ltcp_segment segment;
+    /* RFC9293:MUST-57, MUST-63: such addresses are not answered. */
+    if (!address_is_peer(host, &ip->source)) return LTCP_ERR_ADDRESS;
+    const enum ltcp_status read = ltcp_segment_decode(packet, ip, &segment);
+    if (read != LTCP_OK) return read; /* RFC9293:MUST-3, MUST-7 */
+    struct ltcp_arrival a = {.now = now,
+                             .packet = packet,
+                             .ip = ip,
+                             .segment = &segment,
+                             .seq = segment.seq,
+                             .length = segment.length,
+                             .text = segment.payload,
+                             .flags = segment.flags};
+    const enum ltcp_status status = dispatch(host, &a);
+    if (a.reset) reply_reset(host, &a);
+    return status;
+}
+
+static enum ltcp_status receive(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet)
+{
+    struct ltcp_ip ip;
+    const enum ltcp_status read = ltcp_ip_decode(packet, &ip);
+    if (read != LTCP_OK) return read;
+    if (!address_is_local(host, &ip.destination)) return LTCP_ERR_ADDRESS;
+    if (ip.protocol == LTCP_PROTOCOL_TCP) return segment_in(host, now, packet, &ip);
+    if (ip.protocol == LTCP_PROTOCOL_ICMP || ip.protocol == LTCP_PROTOCOL_ICMPV6)
+        return icmp_arrives(host, now, packet, &ip);
+    return LTCP_ERR_PROTOCOL;
+}
+
+enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now,
+                                   struct ltcp_packet *packet)
+{
+    host->counters.packets_received++;
+    const enum ltcp_status status = receive(host, now, packet);
+    host_settle(host);
+    if (status == LTCP_OK) return status;
+    host->counters.refused[status]++;
+    if (host->engine.trace != NULL)
+        ltcp_trace_event(host->engine.trace, &(struct ltcp_trace_event){.time = now,
+                                                                        .host = host->engine.id,
+                                                                        .kind = LTCP_TRACE_REFUSED,
+                                                                        .status = (uint8_t)status});
+    return status;
+}
+
+/* ---- packets out, time, events
+ * ----------------------------------------------------------------------- */
+
+size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_packet **packets,
+                          size_t room)
+{
+    struct ltcp_engine *e = &host->engine;
+    while (e->pending_first != NULL && e->out_count < room) {
+        struct ltcp_connection *c = e->pending_first;
+        e->pending_first = c->next_pending;
+        c->pending = false;
+        output_run(c, now);
+        if (c->state == LTCP_CLOSED) connection_changed(c);
+    }
+    size_t n = 0;
+    while (n < room && e->out_first != NULL) {
+        packets[n] = e->out_first;
+        e->out_first = e->out_first->next;
+        packets[n++]->next = NULL;
+        e->out_count--;
+    }
+    host->counters.packets_sent += n;
+    host_settle(host);
+    return n;
+}
+
+ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host)
+{
+    return host->engine.heap_count > 0 ? host->engine.heap[0].when : LTCP_NEVER;
+}
+
+void ltcp_host_advance(struct ltcp_host *host, ltcp_time now)
+{
+    struct ltcp_connection *c;
+    while ((c = deadlines_pop(&host->engine, now)) != NULL)
+        timers_fire(c, now);
+    host_settle(host);
+}
+
+bool ltcp_host_has_output(const struct ltcp_host *host)
+{
+    return host->engine.pending_first != NULL || host->engine.out_first != NULL;
+}
+
+bool ltcp_host_has_events(const struct ltcp_host *host)
+{
+    return host->engine.event_first != NULL || host->listener_event_first != NULL;
+}
+
+static bool next_listener_event(struct ltcp_host *host, struct ltcp_event *out)
+{
+    struct ltcp_listener *l = host->listener_event_first;
+    if (l == NULL) return false;
+    host->listener_event_first = l->next_event;
+    l->queued_event = false;
+    *out = (struct ltcp_event){l->handle, l->events, LTCP_OK};
+    l->events = 0;
+    return true;
+}
+
+bool ltcp_host_next_event(struct ltcp_host *host, struct ltcp_event *out)
+{
+    struct ltcp_engine *e = &host->engine;
+    if (next_listener_event(host, out)) return true;
+    while (e->event_first != NULL) {
+        struct ltcp_connection *c = e->event_first;
+        e->event_first = c->next_event;
+        c->queued_event = false;
+        const uint32_t bits = c->events;
+        c->events = 0;
+        if (c->released) {
+            connection_changed(c);
+            continue;
+        }
+        const uint8_t status = c->state == LTCP_CLOSED ? c->error : c->soft_error;
+        *out = (struct ltcp_event){c->handle, bits, (enum ltcp_status)status};
+        host_settle(host);
+        return true;
+    }
+    host_settle(host);
+    return false;
+}
+
+const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host)
+{
+    /* The count of TIME-WAITs is kept where the states change. */
+    ((struct ltcp_host *)(uintptr_t)host)->counters.time_waits = host->engine.time_waits;
+    return &host->counters;
+}
+
+const char *ltcp_host_check(const struct ltcp_host *host)
+{
+#if defined(LTCP_CHECK) && LTCP_CHECK
+    for (uint32_t i = 0; i < host->slot_capacity; i++) {
+        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
+        const char *broken = connection_check(host->slots[i].object);
+        if (broken != NULL) return broken;
+    }
+#else
+    (void)host;
+#endif
+    return NULL;
+}

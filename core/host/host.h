@@ -1,0 +1,123 @@
+/* core/host/host.h
+ *
+ * What a host keeps: the demultiplexer, listeners, handles, deadlines, interfaces, queues of what
+ * waits for the owner. Internal to the core. */
+#ifndef LUNATCP_HOST_HOST_H
+#define LUNATCP_HOST_HOST_H
+
+#include "tcp/connection.h"
+
+struct ltcp_listener {
+    struct ltcp_listener *next;
+    struct ltcp_host *host;
+    struct ltcp_share *share;
+    ltcp_handle handle;
+    struct ltcp_address local;
+    uint16_t local_port;
+    uint32_t backlog, half_open, waiting;
+    struct ltcp_connection *accept_first, *accept_last;
+    struct ltcp_listener *next_event;
+    uint32_t events;
+    bool queued_event;
+};
+
+struct ltcp_local_address {
+    struct ltcp_address address;
+    uint32_t interface;
+    uint8_t prefix_length; /* out of 128 */
+};
+struct ltcp_route {
+    struct ltcp_address prefix;
+    uint32_t interface;
+    uint8_t prefix_length; /* out of 128 */
+};
+struct ltcp_interface {
+    uint32_t mtu;
+};
+
+enum ltcp_slot_kind { LTCP_SLOT_FREE, LTCP_SLOT_CONNECTION, LTCP_SLOT_LISTENER };
+struct ltcp_slot {
+    void *object;
+    uint32_t generation;
+    uint32_t next_free; /* slot + 1; 0: none */
+    uint8_t kind;       /* enum ltcp_slot_kind */
+};
+
+struct ltcp_host {
+    struct ltcp_engine engine;
+    struct ltcp_share *share;
+    struct ltcp_siphash_key secret;
+
+    struct ltcp_interface *interfaces;
+    struct ltcp_local_address *addresses;
+    struct ltcp_route *routes;
+    uint32_t interface_count, address_count, route_count;
+
+    struct ltcp_flow **buckets;
+    uint32_t bucket_mask, flow_count;
+    struct ltcp_listener *listeners;
+    struct ltcp_slot *slots;
+    uint32_t slot_capacity, free_slot; /* free_slot: slot + 1; 0: none */
+
+    struct ltcp_listener *listener_event_first;
+    uint64_t port_counter;
+    struct ltcp_host_counters counters;
+};
+
+/* host.c: looks at what opened or died during a call, and frees what nobody refers to any more;
+ * nothing is freed under its own feet. Every call that can change a connection ends with it. */
+void host_settle(struct ltcp_host *host);
+struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct ltcp_share *share);
+void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c);
+
+/* handles.c */
+ltcp_handle handle_create(struct ltcp_host *host, void *object, enum ltcp_slot_kind kind);
+void handle_destroy(struct ltcp_host *host, ltcp_handle handle);
+struct ltcp_connection *handle_connection(const struct ltcp_host *host, ltcp_handle handle);
+struct ltcp_listener *handle_listener(const struct ltcp_host *host, ltcp_handle handle);
+
+/* demultiplexer.c */
+bool demultiplexer_add(struct ltcp_host *host, struct ltcp_flow *flow);
+void demultiplexer_remove(struct ltcp_host *host, struct ltcp_flow *flow);
+struct ltcp_connection *demultiplexer_find(const struct ltcp_host *host,
+                                           const struct ltcp_address *local, uint16_t local_port,
+                                           const struct ltcp_address *remote, uint16_t remote_port);
+
+/* listeners.c */
+struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
+                                    uint16_t port);
+/* SEGMENT ARRIVES in LISTEN, RFC 9293 section 3.10.7.2. */
+enum ltcp_status listener_segment_arrives(struct ltcp_listener *listener, struct ltcp_arrival *a);
+/* A child entered ESTABLISHED, or died before. */
+void listener_child_ready(struct ltcp_connection *child);
+void listener_child_gone(struct ltcp_connection *child);
+void listener_close(struct ltcp_listener *listener, ltcp_time now);
+
+/* addressing.c */
+const struct ltcp_route *route_find(const struct ltcp_host *host, const struct ltcp_address *to);
+bool address_is_local(const struct ltcp_host *host, const struct ltcp_address *address);
+bool address_is_broadcast(const struct ltcp_host *host, const struct ltcp_address *address);
+/* The source address for a destination; false: none. */
+bool address_choose(const struct ltcp_host *host, const struct ltcp_address *to,
+                    struct ltcp_address *out, uint32_t *interface);
+/* One that TCP may talk to (RFC9293:MUST-46, MUST-57, MUST-63). */
+bool address_is_peer(const struct ltcp_host *host, const struct ltcp_address *address);
+
+/* ports.c, RFC 6056; isn.c, RFC 6528 */
+bool port_choose(struct ltcp_host *host, const struct ltcp_address *local,
+                 const struct ltcp_address *remote, uint16_t remote_port, uint16_t *out);
+ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
+                    const struct ltcp_settings *settings, ltcp_time now);
+uint32_t timestamp_offset_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
+                                 const struct ltcp_settings *settings);
+
+/* replies.c: segments that no connection sends */
+/* <SEQ=SEG.ACK><CTL=RST> or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, RFC 9293 section 3.10.7.1.
+ */
+void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a);
+
+/* icmp.c */
+enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
+                              const struct ltcp_packet *packet, const struct ltcp_ip *ip);
+
+#endif

@@ -1,0 +1,35 @@
+/* core/host/isn.c - initial sequence numbers, RFC 9293 section 3.4.1 and RFC 6528. */
+#include <string.h>
+
+#include "host/host.h"
+
+static uint64_t prf(const struct ltcp_host *host, const struct ltcp_flow *flow, uint8_t purpose)
+{
+    uint8_t text[37];
+    memcpy(text, flow->local.bytes, 16);
+    memcpy(text + 16, flow->remote.bytes, 16);
+    text[32] = (uint8_t)(flow->local_port >> 8);
+    text[33] = (uint8_t)flow->local_port;
+    text[34] = (uint8_t)(flow->remote_port >> 8);
+    text[35] = (uint8_t)flow->remote_port;
+    text[36] = purpose;
+    return ltcp_siphash(&host->secret, text, sizeof text);
+}
+
+/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey): a clock that ticks every 4 us
+ * (RFC9293:MUST-8) and a function that outsiders cannot compute (RFC9293:MUST-9, SHLD-1). */
+ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
+                    const struct ltcp_settings *settings, ltcp_time now)
+{
+    if (settings->isn >= 0) return ltcp_seq_of((uint32_t)settings->isn);
+    const uint64_t m = (uint64_t)(now / (4 * LTCP_MICROSECOND));
+    return ltcp_seq_of((uint32_t)(m + prf(host, flow, 0)));
+}
+
+/* RFC 7323 section 5.4: a different origin for each connection. */
+uint32_t timestamp_offset_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
+                                 const struct ltcp_settings *settings)
+{
+    if (settings->timestamp_offset >= 0) return (uint32_t)settings->timestamp_offset;
+    return (uint32_t)prf(host, flow, 1);
+}

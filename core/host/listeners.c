@@ -1,0 +1,154 @@
+/* core/host/listeners.c - LISTEN: RFC 9293 section 3.10.7.2, and the connections that come of it.
+ */
+#include "host/host.h"
+
+/* A listener on the very address comes before one on any address. */
+struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
+                                    uint16_t port)
+{
+    struct ltcp_listener *any = NULL;
+    for (struct ltcp_listener *l = host->listeners; l != NULL; l = l->next) {
+        if (l->local_port != port) continue;
+        if (ltcp_address_equal(&l->local, local)) return l;
+        if (ltcp_address_is_unspecified(&l->local)) any = l;
+    }
+    return any;
+}
+
+static void listener_event(struct ltcp_listener *l, uint32_t bits)
+{
+    l->events |= bits;
+    if (l->queued_event) return;
+    l->queued_event = true;
+    l->next_event = NULL;
+    struct ltcp_listener **at = &l->host->listener_event_first;
+    while (*at != NULL)
+        at = &(*at)->next_event;
+    *at = l;
+}
+
+/* "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ ... ISS should be selected and a SYN segment
+ * sent of the form <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>". An existing connection is not touched
+ * (RFC9293:MUST-41, MUST-42). */
+static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival *a)
+{
+    struct ltcp_host *host = l->host;
+    const struct ltcp_route *route = route_find(host, &a->ip->source);
+    if (route == NULL) return LTCP_ERR_NO_ROUTE;
+    struct ltcp_connection *c = host_connection_create(host, l->share);
+    if (c == NULL) return LTCP_ERR_NO_MEMORY;
+    c->flow.local = a->ip->destination;
+    c->flow.local_port = a->segment->destination_port;
+    c->flow.remote = a->ip->source;
+    c->flow.remote_port = a->segment->source_port;
+    c->interface = route->interface;
+    c->link_mtu = (uint16_t)host->interfaces[route->interface].mtu;
+    c->passive = true;
+    c->listener = l;
+    c->state = LTCP_LISTEN;
+    if (!demultiplexer_add(host, &c->flow)) {
+        host_connection_destroy(host, c);
+        return LTCP_ERR_NO_MEMORY;
+    }
+    handshake_start(c, a->now, isn_choose(host, &c->flow, settings_of(c), a->now),
+                    timestamp_offset_choose(host, &c->flow, settings_of(c)));
+    if (c->out == NULL) {
+        host_connection_destroy(host, c);
+        return LTCP_ERR_NO_MEMORY;
+    }
+    segment_syn_arrives(c, a);
+    segment_text_arrives(c, a);
+    connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
+    l->half_open++;
+    connection_want_output(c);
+    return LTCP_OK;
+}
+
+enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_arrival *a)
+{
+    if (a->flags & LTCP_RST) return LTCP_OK; /* first */
+    if (a->flags & LTCP_ACK) {               /* second */
+        a->reset = true;
+        return LTCP_OK;
+    }
+    if (!(a->flags & LTCP_SYN)) return LTCP_OK; /* fourth */
+    if (l->half_open >= l->backlog || l->waiting >= l->backlog) {
+        l->host->counters.listen_overflows++;
+        return LTCP_ERR_NO_BUFFERS; /* the peer tries again */
+    }
+    return open_child(l, a); /* third */
+}
+
+void listener_child_ready(struct ltcp_connection *c)
+{
+    struct ltcp_listener *l = c->listener;
+    if (c->in_accept_queue) return;
+    l->half_open--;
+    l->waiting++;
+    c->in_accept_queue = true;
+    c->next_accept = NULL;
+    if (l->accept_first == NULL)
+        l->accept_first = c;
+    else
+        l->accept_last->next_accept = c;
+    l->accept_last = c;
+    listener_event(l, LTCP_EVENT_ACCEPT);
+}
+
+void listener_child_gone(struct ltcp_connection *c)
+{
+    struct ltcp_listener *l = c->listener;
+    l->half_open--;
+    c->listener = NULL;
+    c->released = true;
+}
+
+enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_handle *out)
+{
+    struct ltcp_listener *l = handle_listener(host, listener);
+    *out = 0;
+    if (l == NULL) return LTCP_ERR_STALE;
+    struct ltcp_connection *c = l->accept_first;
+    if (c == NULL) return LTCP_AGAIN;
+    l->accept_first = c->next_accept;
+    l->waiting--;
+    c->in_accept_queue = false;
+    c->listener = NULL;
+    *out = c->handle;
+    if (c->events != 0) connection_event(c, 0);
+    if (l->accept_first != NULL) listener_event(l, LTCP_EVENT_ACCEPT);
+    return LTCP_OK;
+}
+
+static void drop_child(struct ltcp_connection *c, ltcp_time now)
+{
+    c->in_accept_queue = false;
+    c->listener = NULL;
+    c->released = true;
+    user_abort(c, now);
+    connection_changed(c);
+}
+
+/* CLOSE of a passive OPEN: what nobody accepted is reset. */
+void listener_close(struct ltcp_listener *l, ltcp_time now)
+{
+    struct ltcp_host *host = l->host;
+    for (uint32_t i = 0; i < host->slot_capacity; i++) {
+        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
+        struct ltcp_connection *c = host->slots[i].object;
+        if (c->listener == l) drop_child(c, now);
+    }
+    struct ltcp_listener **at = &host->listeners;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    for (at = &host->listener_event_first; *at != NULL; at = &(*at)->next_event) {
+        if (*at != l) continue;
+        *at = l->next_event;
+        break;
+    }
+    handle_destroy(host, l->handle);
+    share_unref(&host->engine, l->share);
+    host->counters.listeners--;
+    engine_resize(&host->engine, l, sizeof *l, 0);
+}

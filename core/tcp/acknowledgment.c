@@ -1,0 +1,131 @@
+/* core/tcp/acknowledgment.c
+ *
+ * What an acceptable ACK does: RFC 9293 section 3.10.7.4, fifth step; RFC 6298 for the timer,
+ * RFC 5681 for what counts as a duplicate. */
+#include "tcp/connection.h"
+
+/* "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))". The field is unsigned
+ * (RFC9293:MUST-1); a window that shrank may leave less than nothing usable (RFC9293:MUST-34). */
+static bool update_window(struct ltcp_connection *c, const struct ltcp_segment *s)
+{
+    if (seq_gt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_gt(c->snd_wl2, s->ack)))
+        return false;
+    const uint32_t window = (uint32_t)s->window << (s->flags & LTCP_SYN ? 0 : c->snd_wscale);
+    const bool changed = window != c->snd_wnd;
+    c->snd_wnd = window;
+    if (window > c->max_snd_wnd) c->max_snd_wnd = window;
+    c->snd_wl1 = s->seq;
+    c->snd_wl2 = s->ack;
+    return changed;
+}
+
+/* RFC 5681 section 2. */
+static bool is_duplicate(const struct ltcp_connection *c, const struct ltcp_arrival *a,
+                         bool window_changed)
+{
+    const struct ltcp_segment *s = a->segment;
+    return seq_eq(s->ack, c->snd_una) && flight_size(c) > 0 && s->length == 0 &&
+           !(s->flags & (LTCP_SYN | LTCP_FIN)) && !window_changed;
+}
+
+/* Only for what was sent again is the clock of the timestamps worth asking (RFC 7323 section 4). */
+static ltcp_time timestamp_rtt(const struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const struct ltcp_options *o = &a->segment->options;
+    if (!c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS) || o->ts_echo == 0) return -1;
+    const uint32_t ticks = timestamp_now(c, a->packet->time) - o->ts_echo;
+    return ticks < 0x10000000 ? (ltcp_time)ticks * LTCP_MILLISECOND : -1;
+}
+
+/* RFC 6298 (5.2), (5.3): all acknowledged, the timer is off; some, it starts anew. */
+static void restart_timer(struct ltcp_connection *c, ltcp_time now)
+{
+    c->backoff = 0;
+    c->unanswered = 0;
+    c->advised = false;
+    c->waiting_since = now;
+    timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_NONE);
+}
+
+/* RFC9293:MUST-37: as long as probes are answered the connection stays open. */
+static void keep_waiting(struct ltcp_connection *c, ltcp_time now)
+{
+    c->unanswered = 0;
+    c->waiting_since = now;
+}
+
+/* The window was closed and is open: the octet that probed it was dropped, so it goes again now. */
+static void window_opened(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->loss_timer != LTCP_TIMER_PERSIST || c->snd_wnd == 0) return;
+    c->backoff = 0;
+    c->unanswered = 0;
+    if (flight_size(c) > 0) {
+        scoreboard_lose(c, c->out->head);
+        c->force_retransmit = true;
+    }
+    timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_NONE);
+}
+
+static void tell_user(struct ltcp_connection *c)
+{
+    if (c->out == NULL || c->out->octets == 0) connection_event(c, LTCP_EVENT_SENT);
+    if (!c->write_blocked) return;
+    const uint32_t limit = settings_of(c)->send_buffer;
+    const uint32_t held = c->out != NULL ? c->out->octets : 0;
+    if (held >= limit || limit - held < limit / 4) return;
+    c->write_blocked = false;
+    connection_event(c, LTCP_EVENT_WRITABLE);
+}
+
+void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const struct ltcp_segment *s = a->segment;
+    const ltcp_time arrived = a->packet->time;
+    const bool advanced = seq_gt(s->ack, c->snd_una);
+    struct ltcp_ack_sample sample = {.now = a->now, .prior_in_flight = pipe_size(c)};
+    const uint64_t delivered = c->delivered;
+    const uint32_t lost = c->out != NULL ? c->out->lost : 0;
+    ltcp_time rtt = -1;
+
+    const bool window_changed = update_window(c, s);
+    const bool duplicate = !advanced && is_duplicate(c, a, window_changed);
+    if (duplicate) c->duplicate_acks_received++;
+    scoreboard_sack(c, s, arrived, &rtt);
+    const uint32_t acked = advanced ? seq_diff(s->ack, c->snd_una) : 0;
+    if (advanced) {
+        send_queue_acknowledge(c, s->ack, arrived, &rtt, &sample);
+        c->snd_una = s->ack;
+        if (!c->syn_acked && acked > 0) c->syn_acked = true;
+        if (rtt < 0) rtt = timestamp_rtt(c, a);
+        if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
+        c->delivered_time = arrived;
+    }
+    if (rtt >= 0) {
+        const bool smooth = seq_ge(s->ack, c->rtt_mark);
+        rtt_sample(c, a->now, rtt, smooth);
+        if (smooth) c->rtt_mark = c->snd_nxt;
+    }
+    if (advanced)
+        restart_timer(c, a->now);
+    else if (c->loss_timer == LTCP_TIMER_PERSIST)
+        keep_waiting(c, a->now);
+    window_opened(c, a->now);
+
+    sample.rtt = rtt;
+    sample.srtt = c->srtt;
+    sample.min_rtt = c->min_rtt;
+    recovery_on_ack(c, a->now, acked, duplicate);
+    if (c->delivered != delivered && c->cc.cwnd != 0) {
+        sample.bytes_acked = (uint32_t)(c->delivered - delivered);
+        const uint32_t lost_now = c->out != NULL ? c->out->lost : 0;
+        sample.bytes_lost = lost_now > lost ? lost_now - lost : 0;
+        sample.in_flight = pipe_size(c);
+        sample.delivered = c->delivered;
+        sample.cwnd_limited = c->cwnd_limited;
+        sample.in_recovery = c->recovery == LTCP_RECOVERY_FAST;
+        c->cc.ops->on_ack(&c->cc, &sample);
+    }
+    if (advanced) tell_user(c);
+    connection_want_output(c);
+}

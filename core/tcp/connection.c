@@ -1,0 +1,160 @@
+/* core/tcp/connection.c
+ *
+ * A connection's life: made, changing state, telling its owner, dying. */
+#include <string.h>
+
+#include "tcp/connection.h"
+
+struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_share *share)
+{
+    struct ltcp_connection *c = engine_zeroed(e, sizeof *c);
+    if (c == NULL) return NULL;
+    c->flow.kind = LTCP_FLOW_CONNECTION;
+    c->engine = e;
+    c->share = share_ref(share);
+    c->loss_deadline = c->ack_deadline = c->long_deadline = c->armed = LTCP_NEVER;
+    c->heap_index = UINT32_MAX;
+    c->cc.ops = share->settings.congestion;
+    return c;
+}
+
+void connection_flush(struct ltcp_connection *c)
+{
+    send_queue_close(c);
+    receive_queue_free(c->engine, &c->in);
+    c->unread = 0;
+    reassembly_free(c);
+    if (c->cc.state != NULL) {
+        engine_resize(c->engine, c->cc.state, c->cc.ops->state_size, 0);
+        c->cc.state = NULL;
+    }
+}
+
+void connection_changed(struct ltcp_connection *c)
+{
+    if (c->changed) return;
+    c->changed = true;
+    c->next_changed = c->engine->changed;
+    c->engine->changed = c;
+}
+
+void connection_destroy(struct ltcp_connection *c)
+{
+    struct ltcp_engine *e = c->engine;
+    connection_flush(c);
+    deadlines_remove(c);
+    if (c->state == LTCP_TIME_WAIT) e->time_waits--;
+    share_unref(e, c->share);
+    engine_resize(e, c, sizeof *c, 0);
+}
+
+void connection_event(struct ltcp_connection *c, uint32_t bits)
+{
+    c->events |= bits;
+    if (c->queued_event || c->released || c->listener != NULL) return;
+    struct ltcp_engine *e = c->engine;
+    c->queued_event = true;
+    c->next_event = NULL;
+    if (e->event_first == NULL)
+        e->event_first = c;
+    else
+        e->event_last->next_event = c;
+    e->event_last = c;
+}
+
+void connection_want_output(struct ltcp_connection *c)
+{
+    if (c->pending) return;
+    struct ltcp_engine *e = c->engine;
+    c->pending = true;
+    c->next_pending = NULL;
+    if (e->pending_first == NULL)
+        e->pending_first = c;
+    else
+        e->pending_last->next_pending = c;
+    e->pending_last = c;
+}
+
+void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_trace_kind kind,
+                      int64_t value)
+{
+    if (c->engine->trace == NULL || !(ltcp_trace_mask(c->engine->trace) & (1u << kind))) return;
+    ltcp_trace_event(c->engine->trace, &(struct ltcp_trace_event){.time = now,
+                                                                  .subject = c->handle,
+                                                                  .value = value,
+                                                                  .host = c->engine->id,
+                                                                  .kind = (uint8_t)kind,
+                                                                  .from = c->state,
+                                                                  .to = c->state,
+                                                                  .status = c->error});
+}
+
+void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_state state)
+{
+    const uint8_t from = c->state;
+    if (from == state) return;
+    if (from == LTCP_TIME_WAIT) c->engine->time_waits--;
+    if (state == LTCP_TIME_WAIT) c->engine->time_waits++;
+    c->state = (uint8_t)state;
+    if (c->engine->trace != NULL)
+        ltcp_trace_event(c->engine->trace, &(struct ltcp_trace_event){.time = now,
+                                                                      .subject = c->handle,
+                                                                      .host = c->engine->id,
+                                                                      .kind = LTCP_TRACE_STATE,
+                                                                      .from = from,
+                                                                      .to = (uint8_t)state,
+                                                                      .status = c->error});
+    connection_event(c, LTCP_EVENT_STATE);
+}
+
+/* The initial window (RFC 5681 section 3.1, RFC 6928), one segment when SYN or SYN-ACK was lost. */
+void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    c->cc.initial_window = s->initial_window != 0 ? (uint32_t)s->initial_window * c->snd_mss
+                                                  : ltcp_initial_window_rfc5681(c->snd_mss);
+    if (c->timeouts > 0) c->cc.initial_window = c->snd_mss;
+    c->cc.cwnd = c->cc.initial_window;
+    c->recovery_point = seq_sub(c->snd_una, 1);
+    c->rtt_mark = c->snd_nxt;
+    if (c->cc.ops->state_size != 0) {
+        c->cc.state = engine_zeroed(c->engine, c->cc.ops->state_size);
+        if (c->cc.state == NULL) c->cc.ops = &ltcp_newreno; /* which needs no state */
+    }
+    c->cc.ops->init(&c->cc, now);
+}
+
+/* Into ESTABLISHED, from either side of the handshake. */
+void connection_established(struct ltcp_connection *c, ltcp_time now)
+{
+    connection_set_state(c, now, LTCP_ESTABLISHED);
+    c->syn_acked = true;
+    c->backoff = 0;
+    c->unanswered = 0;
+    /* RFC 6298 (5.7): after a timeout of the SYN the first RTO of data is three seconds. */
+    if (c->srtt == 0 && c->timeouts > 0 && c->rto < 3 * LTCP_SECOND &&
+        settings_of(c)->rto_min >= LTCP_SECOND)
+        c->rto = 3 * LTCP_SECOND;
+    connection_start_congestion(c, now);
+    connection_event(c, LTCP_EVENT_CONNECTED | LTCP_EVENT_WRITABLE);
+    if (c->listener != NULL) connection_changed(c);
+    timers_heard(c, now);
+    connection_want_output(c);
+}
+
+void connection_die(struct ltcp_connection *c, ltcp_time now, enum ltcp_status why)
+{
+    if (c->state == LTCP_CLOSED) return;
+    c->error = (uint8_t)why;
+    /* What was received before a normal end can still be read. */
+    if (why == LTCP_OK)
+        send_queue_close(c);
+    else
+        connection_flush(c);
+    c->loss_timer = LTCP_TIMER_NONE;
+    c->loss_deadline = c->ack_deadline = c->long_deadline = LTCP_NEVER;
+    connection_set_state(c, now, LTCP_CLOSED);
+    deadlines_remove(c);
+    connection_event(c, LTCP_EVENT_CLOSED | LTCP_EVENT_READABLE | LTCP_EVENT_WRITABLE);
+    connection_changed(c);
+}

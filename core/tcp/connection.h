@@ -1,0 +1,379 @@
+/* core/tcp/connection.h
+ *
+ * One connection: the transmission control block of RFC 9293 section 3.3.1 and what the later RFCs
+ * add to it. Internal to the core; the rooms of core/tcp each own a few of these functions.
+ * What most idle connections do not need (send queue, out-of-order ranges) hangs on a pointer. */
+#ifndef LUNATCP_TCP_CONNECTION_H
+#define LUNATCP_TCP_CONNECTION_H
+
+#include "lunatcp/host.h"
+#include "tcp/engine.h"
+
+/* A flow is an entry of the demultiplexer: a pair of sockets and what stands behind it. */
+enum ltcp_flow_kind { LTCP_FLOW_CONNECTION };
+struct ltcp_flow {
+    struct ltcp_flow *next;
+    uint32_t hash;
+    uint16_t local_port, remote_port;
+    struct ltcp_address local, remote;
+    uint8_t kind;
+};
+
+/* ---- send queue --------------------------------------------------------------------------------
+ */
+enum ltcp_mark {
+    LTCP_MARK_SACKED = 1 << 0,
+    LTCP_MARK_LOST = 1 << 1,          /* held to be lost, so not in the pipe ... */
+    LTCP_MARK_RETRANSMITTED = 1 << 2, /* ... but sent again since, so in it once more */
+    LTCP_MARK_EVER = 1 << 3           /* ever sent again: no RTT sample (Karn) */
+};
+/* A run of sequence numbers that is (or will be) one segment. */
+struct ltcp_record {
+    ltcp_seq seq;
+    uint32_t length; /* octets of data; SYN and FIN come on top */
+    uint32_t offset; /* into block->data */
+    uint16_t transmissions;
+    uint8_t flags; /* LTCP_SYN, LTCP_FIN, LTCP_PSH */
+    uint8_t marks;
+    struct ltcp_block *block;
+    ltcp_time first_sent, last_sent;
+    uint64_t delivered;       /* of the connection, when last sent: for rate samples */
+    ltcp_time delivered_time; /* when that was reached */
+};
+static inline uint32_t record_span(const struct ltcp_record *r)
+{
+    return r->length + ((r->flags & LTCP_SYN) != 0) + ((r->flags & LTCP_FIN) != 0);
+}
+static inline ltcp_seq record_end(const struct ltcp_record *r)
+{
+    return seq_add(r->seq, record_span(r));
+}
+
+/* Records in sequence order, in a ring: [head, unsent) were sent, [unsent, tail) were not.
+ * Positions count up for ever and are masked. The scoreboard of RFC 6675 is kept in sums, never by
+ * walking. */
+struct ltcp_send_queue {
+    struct ltcp_record *ring;
+    uint32_t mask;
+    uint32_t head, unsent, tail;
+    uint32_t octets;                      /* of data, sent and unsent */
+    uint32_t unsent_octets;               /* of data */
+    uint32_t sacked, lost, retransmitted; /* sequence numbers with that mark, among those sent */
+    uint32_t loss_position; /* before it every hole has been judged (RFC 6675 IsLost) ... */
+    uint32_t sacked_above, segments_above; /* ... and so much was SACKed from it on */
+    uint32_t retransmit_position;          /* before it no record is lost and not sent again */
+    uint8_t cached_count;
+    struct ltcp_sack_block cached[4]; /* the last acknowledgment's blocks, already marked */
+    struct ltcp_record first_ring[4];
+    struct ltcp_send_queue *next_spare;
+};
+static inline struct ltcp_record *record_at(const struct ltcp_send_queue *q, uint32_t position)
+{
+    return &q->ring[position & q->mask];
+}
+
+/* ---- receive queue ------------------------------------------------------------------------------
+ */
+/* A piece of received data in a shared block. */
+struct ltcp_slice {
+    struct ltcp_slice *next;
+    struct ltcp_block *block;
+    uint8_t *data;
+    uint32_t length;
+    bool own; /* the block is the queue's own and may be appended to */
+};
+struct ltcp_slices {
+    struct ltcp_slice *first, *last;
+};
+/* Received ahead of RCV.NXT: sorted, disjoint, not touching. */
+struct ltcp_range {
+    ltcp_seq left, right;
+    struct ltcp_slices slices;
+};
+#define LTCP_RANGES_MOST 256
+struct ltcp_reassembly {
+    struct ltcp_range *ranges;
+    uint16_t count, capacity;
+    uint32_t octets;
+    ltcp_seq recent[4]; /* left edges, most recently changed first (RFC 2018 section 4) */
+    uint8_t recent_count;
+};
+
+/* ---- the connection
+ * ------------------------------------------------------------------------------- */
+enum ltcp_recovery { LTCP_RECOVERY_NONE, LTCP_RECOVERY_FAST, LTCP_RECOVERY_TIMEOUT };
+enum ltcp_loss_timer { LTCP_TIMER_NONE, LTCP_TIMER_RTO, LTCP_TIMER_PERSIST };
+
+struct ltcp_connection {
+    struct ltcp_flow flow;
+    struct ltcp_engine *engine;
+    struct ltcp_share *share;
+    void *listener; /* whose child it is, until accepted: the host's business */
+    struct ltcp_connection *next_pending, *next_event, *next_accept, *next_changed;
+    ltcp_handle handle;
+
+    uint8_t state; /* enum ltcp_state */
+    uint8_t recovery, loss_timer;
+    uint8_t error; /* enum ltcp_status: why it died */
+    uint8_t soft_error;
+    uint8_t snd_wscale, rcv_wscale;
+    uint8_t backoff;
+    bool passive : 1;                            /* RFC9293:MUST-11 */
+    bool scaling : 1, stamping : 1, sacking : 1; /* agreed */
+    bool pending : 1, queued_event : 1, in_accept_queue : 1, released : 1;
+    bool user_closed : 1;  /* CLOSE or ABORT was called: nothing will be read */
+    bool fin_wanted : 1;   /* CLOSE or shutdown was called; the FIN may still be queued */
+    bool fin_queued : 1;   /* a record carries it */
+    bool fin_received : 1; /* the peer's FIN lies at rcv_fin; processed once rcv_nxt passes it */
+    bool fin_processed : 1;
+    bool ack_now : 1; /* an ACK is owed at once */
+    bool syn_acked : 1;
+    bool cwnd_limited : 1;
+    bool probe_due : 1;        /* the persist timer fired: send although the window says no */
+    bool urgent_announced : 1; /* the user knows of the urgent data before rcv_up */
+    bool urgent_send : 1;      /* snd_up is ahead of what was sent */
+    bool urgent_mark : 1;      /* urgent data was received up to rcv_up */
+    bool oob_taken : 1;        /* its last octet was read out of band */
+    bool advised : 1;          /* R1 was reported */
+    bool ts_recent_valid : 1;
+    bool keepalive_due : 1;
+    bool force_retransmit : 1; /* the first lost segment leaves whatever the window says */
+    bool write_blocked : 1;    /* the user waits for room */
+    bool changed : 1;          /* stands in the engine's list for the host to look at */
+
+    /* send sequence variables */
+    ltcp_seq iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
+    uint32_t snd_wnd, max_snd_wnd;
+    uint16_t snd_mss; /* effective: without option octets */
+    uint16_t peer_mss, rcv_mss, link_mtu, path_mtu, seen_mss;
+    uint16_t duplicate_acks;
+    uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
+    ltcp_seq recovery_point;
+    ltcp_seq rtt_mark; /* one smoothing step a round trip: when this is acknowledged */
+    struct ltcp_send_queue *out;
+
+    /* receive sequence variables */
+    ltcp_seq irs, rcv_nxt, rcv_adv, rcv_up, rcv_fin, rcv_read;
+    ltcp_seq last_ack_sent;
+    uint32_t unacked_octets; /* received since the last ACK went out */
+    uint32_t unread;
+    struct ltcp_slices in;
+    struct ltcp_reassembly *ahead;
+    uint32_t quick_acks;
+
+    /* timestamps, RFC 7323 */
+    uint32_t ts_offset, ts_recent;
+    ltcp_time ts_recent_time;
+
+    /* timers */
+    ltcp_time loss_deadline, ack_deadline, long_deadline; /* long: keep-alive, FIN-WAIT-2, 2 MSL */
+    ltcp_time armed; /* what the host's heap holds for us: never later than any deadline */
+    uint32_t heap_index;
+    uint32_t unanswered; /* retransmissions or probes since the peer was last heard as it should */
+    ltcp_time waiting_since;
+    ltcp_time last_heard, last_sent;
+
+    /* RTT, RFC 6298 */
+    ltcp_time srtt, rttvar, rto, min_rtt, latest_rtt;
+
+    struct ltcp_congestion cc;
+    uint64_t delivered;
+    ltcp_time delivered_time;
+
+    ltcp_time challenge_since;
+    uint32_t challenges;
+    uint32_t events;
+    uint32_t interface;
+    uint8_t oob_octet; /* the out-of-band octet, once the stream was read past it */
+    bool oob_held;
+
+    /* counters */
+    uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
+    uint32_t segments_retransmitted, timeouts, fast_recoveries, duplicate_acks_received, acks_sent;
+    uint32_t out_of_order_segments, duplicate_segments, challenge_acks, probes_sent, paws_rejected;
+    uint64_t bytes_retransmitted;
+};
+
+static inline const struct ltcp_settings *settings_of(const struct ltcp_connection *c)
+{
+    return &c->share->settings;
+}
+static inline uint32_t rcv_wnd(const struct ltcp_connection *c)
+{
+    return seq_gt(c->rcv_adv, c->rcv_nxt) ? seq_diff(c->rcv_adv, c->rcv_nxt) : 0;
+}
+static inline uint32_t flight_size(const struct ltcp_connection *c)
+{
+    return seq_diff(c->snd_nxt, c->snd_una);
+}
+static inline bool has_unsent(const struct ltcp_connection *c)
+{
+    return c->out != NULL && c->out->unsent != c->out->tail;
+}
+/* RFC 6675's pipe; without SACK what duplicate ACKs say (RFC 6582's inflation, seen from the other
+ * side). */
+static inline uint32_t pipe_size(const struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return 0;
+    const uint32_t gone = q->sacked + q->lost - q->retransmitted + c->duplicate_octets;
+    const uint32_t flight = flight_size(c);
+    return flight > gone ? flight - gone : 0;
+}
+
+/* What one arriving segment is and what was decided about it; lives for one call. */
+struct ltcp_arrival {
+    ltcp_time now;
+    struct ltcp_packet *packet;
+    const struct ltcp_ip *ip;
+    const struct ltcp_segment *segment;
+    ltcp_seq seq; /* trimmed to the window */
+    uint32_t length;
+    const uint8_t *text;
+    uint16_t flags;
+    bool reset; /* the segment is to be answered with a RST, formed from it */
+};
+
+/* connection.c */
+struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_share *share);
+/* Asks the host to look at it when its call ends: it opened, died, or can be forgotten. */
+void connection_changed(struct ltcp_connection *c);
+void connection_destroy(struct ltcp_connection *c);
+void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_state state);
+/* Enters CLOSED: queues flushed, timers off, the user told `why`. */
+void connection_die(struct ltcp_connection *c, ltcp_time now, enum ltcp_status why);
+void connection_flush(struct ltcp_connection *c);
+void connection_event(struct ltcp_connection *c, uint32_t bits);
+void connection_want_output(struct ltcp_connection *c);
+void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_trace_kind kind,
+                      int64_t value);
+void connection_start_congestion(struct ltcp_connection *c, ltcp_time now);
+void connection_established(struct ltcp_connection *c, ltcp_time now);
+void connection_set_mss(struct ltcp_connection *c);
+
+/* states.c: the tables of RFC 9293's section 3.10, executed */
+extern const uint8_t ltcp_after_fin[LTCP_STATE_COUNT];
+extern const uint8_t ltcp_after_fin_acked[LTCP_STATE_COUNT];
+bool state_change_is_legal(enum ltcp_state from, enum ltcp_state to);
+static inline bool state_may_receive_text(uint8_t s)
+{
+    return s == LTCP_ESTABLISHED || s == LTCP_FIN_WAIT_1 || s == LTCP_FIN_WAIT_2;
+}
+static inline bool state_may_send(uint8_t s)
+{
+    return s == LTCP_ESTABLISHED || s == LTCP_CLOSE_WAIT || s == LTCP_FIN_WAIT_1 ||
+           s == LTCP_CLOSING || s == LTCP_LAST_ACK;
+}
+
+/* segment_arrives.c: sections 3.10.7.3 and 3.10.7.4; 3.10.7.1 and 3.10.7.2 are the host's */
+void segment_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
+/* The text and FIN of a SYN, once ESTABLISHED. */
+void segment_text_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
+void segment_drain(struct ltcp_connection *c, ltcp_time now);
+/* A SYN sets the receive variables and what was agreed. */
+void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
+void challenge_ack(struct ltcp_connection *c, ltcp_time now);
+
+/* handshake.c: what SYN segments agree on */
+void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now);
+void handshake_write_options(const struct ltcp_connection *c, ltcp_time now,
+                             struct ltcp_options *o);
+void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
+                     uint32_t first_timestamp);
+
+/* acknowledgment.c: the fifth step's work */
+void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+
+/* scoreboard.c */
+void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now,
+                     ltcp_time *rtt);
+/* Marks holes that RFC 6675's IsLost names; true when one was found. */
+bool scoreboard_detect(struct ltcp_connection *c);
+void scoreboard_lose(struct ltcp_connection *c, uint32_t position);
+void scoreboard_lose_all(struct ltcp_connection *c);
+void scoreboard_forget_sacks(struct ltcp_connection *c);
+/* The next lost record that waits to be sent again, or NULL. */
+struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position);
+
+/* recovery.c */
+void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate);
+void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now);
+
+/* rtt.c */
+void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth);
+ltcp_time rtt_timeout(const struct ltcp_connection *c); /* RTO with backoff */
+uint32_t timestamp_now(const struct ltcp_connection *c, ltcp_time now);
+
+/* send_queue.c */
+bool send_queue_open(struct ltcp_connection *c);
+void send_queue_close(struct ltcp_connection *c);
+/* One record more at the tail, or NULL when there is no memory. */
+struct ltcp_record *send_queue_append(struct ltcp_connection *c);
+size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push);
+bool send_queue_fin(struct ltcp_connection *c);
+/* Cuts a record so that its first part has `length` octets; false: no memory. */
+bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length);
+/* Makes the first unsent record as long as the MSS if what follows allows. */
+void send_queue_fill(struct ltcp_connection *c);
+/* Drops what lies before `ack`. The newest record's times go to `sample`, a fresh RTT to *rtt. */
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now, ltcp_time *rtt,
+                            struct ltcp_ack_sample *sample);
+void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
+ltcp_seq send_queue_end(const struct ltcp_connection *c);
+
+/* receive_queue.c */
+bool receive_queue_append(struct ltcp_connection *c, struct ltcp_slices *to,
+                          struct ltcp_packet *packet, const uint8_t *text, uint32_t length);
+void receive_queue_free(struct ltcp_engine *e, struct ltcp_slices *slices);
+size_t receive_queue_read(struct ltcp_connection *c, uint8_t *out, size_t room, bool peek);
+
+/* reassembly.c */
+bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, ltcp_seq seq,
+                       const uint8_t *text, uint32_t length);
+/* Moves what now begins at rcv_nxt to the receive queue; returns how many octets. */
+uint32_t reassembly_drain(struct ltcp_connection *c);
+void reassembly_free(struct ltcp_connection *c);
+uint8_t reassembly_sack_blocks(const struct ltcp_connection *c, struct ltcp_sack_block out[4],
+                               uint8_t room);
+
+/* window.c: silly windows and the advertised window */
+/* The window field for a segment sent now; moves rcv_adv. */
+uint16_t window_advertise(struct ltcp_connection *c, bool syn);
+bool window_update_wanted(const struct ltcp_connection *c);
+
+/* output.c */
+/* Makes the segments that may leave now; returns how many. */
+void output_run(struct ltcp_connection *c, ltcp_time now);
+void output_reset(struct ltcp_connection *c, ltcp_time now);
+
+/* timers.c */
+void timers_fire(struct ltcp_connection *c, ltcp_time now);
+void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind);
+/* Puts the right loss timer on what is outstanding now: RTO, persist or none. */
+void timers_after_output(struct ltcp_connection *c, ltcp_time now);
+void timers_set_ack(struct ltcp_connection *c, ltcp_time when);
+void timers_set_long(struct ltcp_connection *c, ltcp_time when);
+void timers_heard(struct ltcp_connection *c, ltcp_time now);
+void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now);
+
+/* user_calls.c: RFC 9293 sections 3.10.2 to 3.10.6 for one connection */
+enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void *bytes,
+                            size_t length, unsigned flags, size_t *taken);
+enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
+                           size_t *got);
+enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now);
+enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now);
+enum ltcp_status user_abort(struct ltcp_connection *c, ltcp_time now);
+enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
+                                   const struct ltcp_settings *settings);
+/* status.c */
+void connection_info(const struct ltcp_connection *c, struct ltcp_info *out);
+/* check.c: the first broken invariant, or NULL */
+const char *connection_check(const struct ltcp_connection *c);
+/* path_mtu.c: a packet of ours was too long; RFC 1191, RFC 8201 */
+void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length);
+
+/* urgent.c */
+void urgent_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+
+#endif

@@ -1,0 +1,64 @@
+/* core/tcp/engine.h
+ *
+ * What connections of one host share, and all that they know of it: memory, the trace, the heap of
+ * deadlines, and the queues in which the host finds what they want. Internal to the core. */
+#ifndef LUNATCP_TCP_ENGINE_H
+#define LUNATCP_TCP_ENGINE_H
+
+#include "lunatcp/packet.h"
+#include "lunatcp/settings.h"
+#include "lunatcp/trace.h"
+
+struct ltcp_connection;
+
+struct ltcp_deadline {
+    ltcp_time when;
+    struct ltcp_connection *connection;
+};
+
+struct ltcp_engine {
+    struct ltcp_pool *pool;
+    struct ltcp_trace *trace;
+    uint32_t id; /* of the host, in trace records */
+
+    /* 4-ary heap; an entry may be earlier than its connection's deadline, never later */
+    struct ltcp_deadline *heap;
+    uint32_t heap_count, heap_capacity;
+
+    struct ltcp_connection *pending_first, *pending_last; /* have something to send */
+    struct ltcp_connection *event_first, *event_last;     /* have something to tell the user */
+    struct ltcp_connection *changed;                      /* opened, died or can be forgotten */
+    struct ltcp_packet *out_first, *out_last;             /* made, not yet taken */
+    uint32_t out_count;
+
+    struct ltcp_send_queue *spare_queues;
+    struct ltcp_slice *spare_slices;
+    uint32_t spare_queue_count, spare_slice_count;
+    uint32_t time_waits;
+    uint16_t next_identification;
+};
+
+/* Settings are shared by all connections that did not change any. */
+struct ltcp_share {
+    uint32_t refs;
+    struct ltcp_settings settings;
+};
+
+/* engine.c */
+void *engine_resize(struct ltcp_engine *e, void *old, size_t old_size, size_t size);
+void *engine_zeroed(struct ltcp_engine *e, size_t size);
+void engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet);
+void engine_close(struct ltcp_engine *e);
+struct ltcp_share *share_create(struct ltcp_engine *e, const struct ltcp_settings *settings);
+struct ltcp_share *share_ref(struct ltcp_share *share);
+void share_unref(struct ltcp_engine *e, struct ltcp_share *share);
+
+/* deadlines.c */
+/* Room for one more connection, so that arming a timer cannot fail later; false: no memory. */
+bool deadlines_reserve(struct ltcp_engine *e, uint32_t connections);
+void deadlines_lower(struct ltcp_connection *c, ltcp_time when);
+void deadlines_remove(struct ltcp_connection *c);
+/* The connection whose entry is due at `now`, taken out of the heap; NULL: none. */
+struct ltcp_connection *deadlines_pop(struct ltcp_engine *e, ltcp_time now);
+
+#endif

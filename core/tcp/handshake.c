@@ -1,0 +1,108 @@
+/* core/tcp/handshake.c
+ *
+ * What two SYNs agree on: MSS (RFC 9293 section 3.7.1), window scale and timestamps (RFC 7323),
+ * SACK (RFC 2018). */
+#include <string.h>
+
+#include "tcp/connection.h"
+
+static uint32_t header_octets(const struct ltcp_connection *c)
+{
+    return ltcp_address_is_v4(&c->flow.local) ? 20u + 20u : 40u + 20u;
+}
+
+/* RFC9293:MUST-67: MMS_R - 20, which is the interface's MTU without the fixed headers. */
+static uint16_t mss_of_interface(const struct ltcp_connection *c)
+{
+    const uint32_t mtu = c->link_mtu;
+    uint32_t mss = mtu > header_octets(c) ? mtu - header_octets(c) : 1;
+    const uint32_t wanted = settings_of(c)->mss;
+    if (wanted != 0 && wanted < mss) mss = wanted;
+    return (uint16_t)(mss > 65535 ? 65535 : mss);
+}
+
+/* RFC9293:MUST-16: Eff.snd.MSS = min(SendMSS, what IP lets us send) - option octets. */
+void connection_set_mss(struct ltcp_connection *c)
+{
+    const uint32_t overhead = header_octets(c);
+    uint32_t mss = c->path_mtu > overhead ? c->path_mtu - overhead : 1;
+    if (c->peer_mss < mss) mss = c->peer_mss;
+    const uint32_t options = c->stamping ? 12 : 0;
+    mss = mss > options + 8 ? mss - options : 8;
+    c->snd_mss = (uint16_t)mss;
+    c->cc.mss = mss;
+}
+
+/* The least shift that lets the field express the whole buffer; at most 14 (RFC 7323, 2.3). */
+static uint8_t scale_for(const struct ltcp_settings *s)
+{
+    if (s->window_scale >= 0) return (uint8_t)s->window_scale;
+    uint8_t shift = 0;
+    while (shift < 14 && (s->receive_buffer >> shift) > 65535)
+        shift++;
+    return shift;
+}
+
+void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
+                     uint32_t first_timestamp)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    c->iss = c->snd_una = c->snd_nxt = c->snd_up = iss;
+    c->path_mtu = c->link_mtu;
+    c->rcv_mss = mss_of_interface(c);
+    /* RFC9293:MUST-15: what holds until the peer says otherwise. */
+    c->peer_mss = ltcp_address_is_v4(&c->flow.local) ? 536 : 1220;
+    c->scaling = s->window_scaling;
+    c->stamping = s->timestamps;
+    c->sacking = s->sack;
+    c->rcv_wscale = c->scaling ? scale_for(s) : 0;
+    c->ts_offset = first_timestamp - (uint32_t)(uint64_t)(now / LTCP_MILLISECOND);
+    c->rto = s->rto_initial;
+    c->quick_acks = (uint32_t)s->quick_acks;
+    c->last_heard = c->last_sent = now;
+    c->cc.ssthresh = s->initial_ssthresh;
+    connection_set_mss(c);
+    struct ltcp_record *syn = send_queue_append(c);
+    if (syn == NULL) return;
+    syn->seq = iss;
+    syn->flags = LTCP_SYN;
+}
+
+/* Only what both sides offer is used. A SYN is read before our SYN-ACK is written, so the answer
+ * offers no more than the SYN did. */
+void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now)
+{
+    const struct ltcp_options *o = &s->options;
+    if (o->present & LTCP_HAS_MSS) /* RFC9293:MUST-14; a silly value is raised to what is usable */
+        c->peer_mss = o->mss < 48 ? 48 : o->mss;
+    c->scaling = c->scaling && (o->present & LTCP_HAS_WINDOW_SCALE);
+    if (c->scaling)
+        c->snd_wscale = o->window_scale > 14 ? 14 : o->window_scale; /* RFC 7323 section 2.3 */
+    else
+        c->snd_wscale = c->rcv_wscale = 0;
+    c->stamping = c->stamping && (o->present & LTCP_HAS_TIMESTAMPS);
+    if (c->stamping) {
+        c->ts_recent = o->ts_value;
+        c->ts_recent_time = now;
+        c->ts_recent_valid = true;
+    }
+    c->sacking = c->sacking && (o->present & LTCP_HAS_SACK_PERMITTED);
+    connection_set_mss(c);
+}
+
+void handshake_write_options(const struct ltcp_connection *c, ltcp_time now, struct ltcp_options *o)
+{
+    /* RFC9293:SHLD-5, MAY-3: always sent, also where it equals the default. */
+    o->present = LTCP_HAS_MSS;
+    o->mss = c->rcv_mss;
+    if (c->scaling) {
+        o->present |= LTCP_HAS_WINDOW_SCALE;
+        o->window_scale = c->rcv_wscale;
+    }
+    if (c->sacking) o->present |= LTCP_HAS_SACK_PERMITTED;
+    if (c->stamping) {
+        o->present |= LTCP_HAS_TIMESTAMPS;
+        o->ts_value = timestamp_now(c, now);
+        o->ts_echo = c->ts_recent_valid ? c->ts_recent : 0;
+    }
+}

@@ -1,0 +1,312 @@
+/* core/tcp/output.c
+ *
+ * What leaves now: lost segments first, then new data as far as the peer's window, the congestion
+ * window, Nagle and the sender's silly window avoidance let it, then an ACK that is still owed. */
+#include <string.h>
+
+#include "tcp/connection.h"
+
+/* ---- making one segment -------------------------------------------------------------------------
+ */
+
+/* NOP, NOP, timestamps: what the encoder would write, without the walk. */
+static uint8_t timestamps_alone(const struct ltcp_connection *c, ltcp_time now, uint8_t out[40])
+{
+    const uint32_t value = timestamp_now(c, now), echo = c->ts_recent;
+    const uint8_t option[12] = {
+        LTCP_OPTION_NOP,        LTCP_OPTION_NOP,        LTCP_OPTION_TIMESTAMPS, 10,
+        (uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),  (uint8_t)value,
+        (uint8_t)(echo >> 24),  (uint8_t)(echo >> 16),  (uint8_t)(echo >> 8),   (uint8_t)echo};
+    memcpy(out, option, sizeof option);
+    return sizeof option;
+}
+
+static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uint16_t flags,
+                             uint8_t out[40])
+{
+    const struct ltcp_settings *s = settings_of(c);
+    if (!(flags & LTCP_SYN) && c->ahead == NULL)
+        return c->stamping && !(flags & LTCP_RST) ? timestamps_alone(c, now, out) : 0;
+    if (flags & LTCP_RST) return 0;
+    struct ltcp_options o;
+    o.present = 0;
+    if (flags & LTCP_SYN) {
+        handshake_write_options(c, now, &o);
+        return (uint8_t)ltcp_options_encode(&o, s->syn_options, s->syn_options_count, out);
+    }
+    if (c->stamping) {
+        o.present |= LTCP_HAS_TIMESTAMPS;
+        o.ts_value = timestamp_now(c, now);
+        o.ts_echo = c->ts_recent;
+    }
+    if (c->sacking) { /* as many blocks as fit: 3 beside timestamps, else 4 (RFC 2018 section 3) */
+        o.sack_count = reassembly_sack_blocks(c, o.sack, c->stamping ? 3 : 4);
+        if (o.sack_count > 0) o.present |= LTCP_HAS_SACK;
+    }
+    return (uint8_t)ltcp_options_encode(&o, s->other_options, s->other_options_count, out);
+}
+
+/* RFC9293:MUST-62: the pointer names the octet after the urgent data. Farther than the field
+ * reaches, it says as much as it can. */
+static void point_at_urgent(const struct ltcp_connection *c, struct ltcp_segment *s)
+{
+    s->urgent_pointer = 0;
+    if ((s->flags & (LTCP_SYN | LTCP_RST)) || seq_le(c->snd_up, s->seq)) return;
+    const uint32_t distance = seq_diff(c->snd_up, s->seq);
+    s->flags |= LTCP_URG;
+    s->urgent_pointer = (uint16_t)(distance > 65535 ? 65535 : distance);
+}
+
+static struct ltcp_ip ip_header(struct ltcp_connection *c)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    struct ltcp_ip ip;
+    ip.source = c->flow.local;
+    ip.destination = c->flow.remote;
+    ip.options = NULL;
+    ip.options_length = 0;
+    ip.flow_label = 0;
+    ip.identification = c->engine->next_identification++;
+    ip.fragment_offset = 0;
+    ip.protocol = LTCP_PROTOCOL_TCP;
+    ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */
+    ip.ecn = LTCP_ECN_NOT_ECT;
+    ip.ttl = (uint8_t)s->ttl; /* RFC9293:MUST-49 */
+    ip.dont_fragment = s->path_mtu_discovery;
+    ip.more_fragments = false;
+    return ip;
+}
+
+static bool has_received_syn(const struct ltcp_connection *c)
+{
+    return c->state != LTCP_SYN_SENT;
+}
+
+/* `packet` carries the payload, if any; false: no memory, and nothing was changed. */
+static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_packet *packet,
+                        ltcp_seq seq, uint16_t flags)
+{
+    if (packet == NULL) return false;
+    uint8_t options[40];
+    struct ltcp_segment s;
+    s.source_port = c->flow.local_port;
+    s.destination_port = c->flow.remote_port;
+    s.seq = seq;
+    s.ack = flags & LTCP_ACK ? c->rcv_nxt : ltcp_seq_of(0);
+    s.flags = flags;
+    s.reserved = 0;
+    s.window = flags & LTCP_RST ? 0 : window_advertise(c, (flags & LTCP_SYN) != 0);
+    s.options_bytes = options;
+    s.options_length = write_options(c, now, flags, options);
+    point_at_urgent(c, &s);
+    const struct ltcp_ip ip = ip_header(c);
+    packet->interface = c->interface;
+    packet->time = now;
+    ltcp_segment_encode(packet, &ip, &s);
+    engine_enqueue(c->engine, packet);
+    c->segments_sent++;
+    if (!(flags & LTCP_ACK)) return true;
+    c->last_ack_sent = c->rcv_nxt;
+    c->ack_now = false;
+    c->unacked_octets = 0;
+    c->ack_deadline = LTCP_NEVER;
+    return true;
+}
+
+static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t position)
+{
+    struct ltcp_send_queue *q = c->out;
+    const struct ltcp_record *r = record_at(q, position);
+    struct ltcp_packet *packet = ltcp_packet_create(c->engine->pool);
+    if (packet == NULL) return false;
+    if (r->length > 0) {
+        packet->block = ltcp_block_ref(r->block);
+        packet->payload = r->block->data + r->offset;
+        packet->payload_length = r->length;
+        if (r->length == r->block->length && r->block->sum_valid) {
+            packet->payload_sum = r->block->sum;
+            packet->payload_sum_valid = true;
+        }
+    }
+    if (r->transmissions > 0) packet->notes |= LTCP_NOTE_RETRANSMISSION;
+    uint16_t flags = r->flags;
+    if (has_received_syn(c)) flags |= LTCP_ACK;
+    /* RFC9293:MUST-61: the last segment that is buffered pushes, whatever the user said. */
+    if (r->length > 0 && position + 1 == q->tail) flags |= LTCP_PSH;
+    if (!send_packet(c, now, packet, r->seq, flags)) return false;
+    send_queue_sent(c, position, now);
+    c->last_sent = now;
+    return true;
+}
+
+static void send_acknowledgment(struct ltcp_connection *c, ltcp_time now)
+{
+    if (send_packet(c, now, ltcp_packet_create(c->engine->pool), c->snd_nxt, LTCP_ACK))
+        c->acks_sent++;
+}
+
+/* <SEQ=SND.NXT><CTL=RST>, RFC 9293 section 3.10.5. */
+void output_reset(struct ltcp_connection *c, ltcp_time now)
+{
+    const bool ack = settings_of(c)->reset_with_ack && has_received_syn(c);
+    send_packet(c, now, ltcp_packet_create(c->engine->pool), c->snd_nxt,
+                (uint16_t)(LTCP_RST | (ack ? LTCP_ACK : 0)));
+}
+
+/* RFC 9293 section 3.8.4: SEG.SEQ = SND.NXT - 1, without data (RFC9293:SHLD-12) unless the
+ * configuration asks for one garbage octet (MAY-6). */
+static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_packet *packet = ltcp_packet_create(c->engine->pool);
+    c->keepalive_due = false;
+    if (packet == NULL) return;
+    if (settings_of(c)->keepalive_garbage &&
+        (packet->block = ltcp_block_create(c->engine->pool, 1)) != NULL) {
+        packet->payload = packet->block->data;
+        packet->payload[0] = 0;
+        packet->payload_length = packet->block->length = 1;
+    }
+    packet->notes |= LTCP_NOTE_PROBE;
+    if (send_packet(c, now, packet, seq_sub(c->snd_nxt, 1), LTCP_ACK)) c->probes_sent++;
+}
+
+/* ---- deciding
+ * ------------------------------------------------------------------------------------ */
+
+/* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). */
+static ltcp_seq peer_edge(const struct ltcp_connection *c)
+{
+    return seq_add(c->snd_una, c->snd_wnd);
+}
+
+static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
+{
+    uint32_t pipe = pipe_size(c);
+    const uint32_t extra = c->recovery == LTCP_RECOVERY_NONE && !settings_of(c)->limited_transmit
+                               ? flight_size(c) - pipe
+                               : 0;
+    pipe += extra;
+    return pipe == 0 || pipe + octets <= c->cc.cwnd;
+}
+
+/* What was lost goes first. A segment beyond a shrunk window waits (RFC9293:SHLD-15, SHLD-16), but
+ * the first one never does. */
+static void send_lost(struct ltcp_connection *c, ltcp_time now)
+{
+    uint32_t position;
+    struct ltcp_record *r;
+    while ((r = scoreboard_next_lost(c, &position)) != NULL) {
+        if (r->length > c->snd_mss) {
+            if (!send_queue_split(c, position, c->snd_mss)) return;
+            r = record_at(c->out, position);
+        }
+        const bool first = position == c->out->head;
+        if (!first && seq_gt(record_end(r), peer_edge(c))) return;
+        if (!c->force_retransmit && !congestion_allows(c, record_span(r))) {
+            c->cwnd_limited = true;
+            return;
+        }
+        c->force_retransmit = false;
+        if (!send_record(c, now, position)) return;
+    }
+}
+
+/* RFC 9293 section 3.8.6.2.1 (RFC9293:MUST-38) with Nagle as the bracketed condition (SHLD-7,
+ * MUST-17). How many octets of the first unsent record may go: 0 for none. */
+static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_record *r)
+{
+    const struct ltcp_send_queue *q = c->out;
+    const ltcp_seq edge = peer_edge(c);
+    const uint32_t usable = seq_gt(edge, c->snd_nxt) ? seq_diff(edge, c->snd_nxt) : 0;
+    const uint32_t span = record_span(r) < c->snd_mss ? record_span(r) : c->snd_mss;
+    const uint32_t n = span < usable ? span : usable;
+    const bool idle = seq_eq(c->snd_nxt, c->snd_una) || !settings_of(c)->nagle;
+    const bool last = q->unsent + 1 == q->tail;
+    if (n == 0) return 0;
+    if (n >= c->snd_mss) return n; /* (1) */
+    if (r->flags & LTCP_FIN) return n == span ? n : 0;
+    if (last && n == span && idle && (r->flags & LTCP_PSH)) return n; /* (2) */
+    if (!last && n == span && record_span(r) == c->snd_mss) return n;
+    if (idle && n >= c->max_snd_wnd / 2) return n; /* (3) */
+    return 0;
+}
+
+/* One octet of the first unsent record, or its FIN, although the window has no room for it; or what
+ * the window takes of it, when only silly-window avoidance held it back (4). */
+static void send_probe(struct ltcp_connection *c, ltcp_time now)
+{
+    c->probe_due = false;
+    if (c->out == NULL) return;
+    struct ltcp_send_queue *q = c->out;
+    uint32_t position = q->head;
+    if (flight_size(c) == 0) {
+        struct ltcp_record *r = record_at(q, q->unsent);
+        const uint32_t usable = c->snd_wnd > 0 ? c->snd_wnd : 1;
+        const uint32_t n = usable < c->snd_mss ? usable : c->snd_mss;
+        if (r->length > n && !send_queue_split(c, q->unsent, n)) return;
+        position = q->unsent;
+    }
+    if (send_record(c, now, position)) {
+        c->probes_sent++;
+        c->engine->out_last->notes |= LTCP_NOTE_PROBE;
+    }
+}
+
+static void send_new(struct ltcp_connection *c, ltcp_time now)
+{
+    while (has_unsent(c)) {
+        send_queue_fill(c);
+        struct ltcp_send_queue *q = c->out;
+        const struct ltcp_record *r = record_at(q, q->unsent);
+        const uint32_t n = sendable(c, r);
+        if (n == 0) return;
+        if (!congestion_allows(c, n)) {
+            c->cwnd_limited = true;
+            return;
+        }
+        if (r->length > n && !send_queue_split(c, q->unsent, n)) return;
+        if (!send_record(c, now, q->unsent)) return;
+    }
+}
+
+/* RFC 5681 section 4.1. */
+static void restart_after_idle(struct ltcp_connection *c, ltcp_time now)
+{
+    if (!has_unsent(c) || flight_size(c) > 0 || now - c->last_sent <= c->rto) return;
+    if (settings_of(c)->slow_start_after_idle) c->cc.ops->on_idle(&c->cc, now);
+}
+
+static bool wants_fin(const struct ltcp_connection *c)
+{
+    return c->fin_wanted && !c->fin_queued && state_may_send(c->state);
+}
+
+/* The FIN has left: section 3.10.4, CLOSE-WAIT. */
+static void after_fin_sent(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->fin_queued && !has_unsent(c) && c->state == LTCP_CLOSE_WAIT)
+        connection_set_state(c, now, LTCP_LAST_ACK);
+}
+
+void output_run(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->state == LTCP_CLOSED || c->state == LTCP_LISTEN) return;
+    if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
+        if (c->out != NULL && c->out->unsent == c->out->head)
+            send_record(c, now, c->out->head);
+        else
+            send_lost(c, now);
+    } else {
+        if (wants_fin(c)) send_queue_fin(c);
+        restart_after_idle(c, now);
+        c->cwnd_limited = false;
+        send_lost(c, now);
+        if (c->probe_due) send_probe(c, now);
+        if (!c->cwnd_limited && state_may_send(c->state)) send_new(c, now);
+        if (pipe_size(c) + c->snd_mss > c->cc.cwnd) c->cwnd_limited = true;
+        after_fin_sent(c, now);
+    }
+    if (c->keepalive_due) send_keepalive(c, now);
+    if (c->ack_now) send_acknowledgment(c, now);
+    timers_after_output(c, now);
+}

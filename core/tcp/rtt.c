@@ -1,0 +1,50 @@
+/* core/tcp/rtt.c
+ *
+ * Round-trip times and the retransmission timeout, RFC 6298; the timestamp clock, RFC 7323. All in
+ * integer nanoseconds, with arrival times as the packets carry them. */
+#include "tcp/connection.h"
+
+static ltcp_time clamp(ltcp_time value, ltcp_time least, ltcp_time most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* RFC 6298 section 2 (RFC9293:MUST-18). Every sample counts for the least RTT; one a round trip is
+ * smoothed, so that the gains mean what the RFC says. */
+void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    if (sample < 0) return;
+    c->latest_rtt = sample;
+    if (c->min_rtt == 0 || sample < c->min_rtt) c->min_rtt = sample > 0 ? sample : 1;
+    connection_trace(c, now, LTCP_TRACE_RTT, sample);
+    if (c->srtt != 0 && !smooth) return;
+    if (c->srtt == 0) { /* (2.2) */
+        c->srtt = sample > 0 ? sample : 1;
+        c->rttvar = sample / 2;
+    } else { /* (2.3): beta 1/4, alpha 1/8 */
+        const ltcp_time error = c->srtt > sample ? c->srtt - sample : sample - c->srtt;
+        c->rttvar += (error - c->rttvar) / 4;
+        c->srtt += (sample - c->srtt) / 8;
+        if (c->srtt <= 0) c->srtt = 1;
+    }
+    const ltcp_time spread =
+        4 * c->rttvar > s->rto_granularity ? 4 * c->rttvar : s->rto_granularity;
+    c->rto = clamp(c->srtt + spread, s->rto_min, s->rto_max); /* (2.4), (2.5) */
+}
+
+/* (5.5): doubled for each timeout of the same data, up to the most that is set. */
+ltcp_time rtt_timeout(const struct ltcp_connection *c)
+{
+    const ltcp_time most = settings_of(c)->rto_max;
+    ltcp_time rto = c->rto;
+    for (unsigned i = 0; i < c->backoff && rto < most; i++)
+        rto *= 2;
+    return rto < most ? rto : most;
+}
+
+/* RFC 7323 section 5.4: a clock of 1 ms, begun at an offset that outsiders cannot know. */
+uint32_t timestamp_now(const struct ltcp_connection *c, ltcp_time now)
+{
+    return c->ts_offset + (uint32_t)(uint64_t)(now / LTCP_MILLISECOND);
+}

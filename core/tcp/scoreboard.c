@@ -1,0 +1,157 @@
+/* core/tcp/scoreboard.c
+ *
+ * What the receiver holds and what the network lost: RFC 2018 and RFC 6675. Every record changes
+ * its mark a bounded number of times and is passed once by each position, so the cost of an
+ * acknowledgment does not grow with the window. */
+#include "tcp/connection.h"
+
+/* First sent record whose end lies behind `seq`, by binary search. */
+static uint32_t find(const struct ltcp_send_queue *q, ltcp_seq seq)
+{
+    uint32_t low = 0, high = q->unsent - q->head;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (seq_le(record_end(record_at(q, q->head + middle)), seq))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return q->head + low;
+}
+
+static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time now, ltcp_time *rtt)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_record *r = record_at(q, position);
+    const uint32_t span = record_span(r);
+    if (r->marks & LTCP_MARK_SACKED) return;
+    if (r->marks & LTCP_MARK_LOST) q->lost -= span;
+    if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= span;
+    if (!(r->marks & LTCP_MARK_EVER)) *rtt = now - r->last_sent;
+    r->marks = (uint8_t)((r->marks & LTCP_MARK_EVER) | LTCP_MARK_SACKED);
+    q->sacked += span;
+    c->delivered += span;
+    if (position - q->head >= q->loss_position - q->head) {
+        q->sacked_above += span;
+        q->segments_above++;
+    }
+}
+
+static void mark_range(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right, ltcp_time now,
+                       ltcp_time *rtt)
+{
+    struct ltcp_send_queue *q = c->out;
+    uint32_t i = find(q, left);
+    if (i != q->unsent && seq_lt(record_at(q, i)->seq, left)) i++;
+    for (; i != q->unsent && seq_le(record_end(record_at(q, i)), right); i++)
+        mark_sacked(c, i, now, rtt);
+}
+
+/* A block mostly repeats one that was seen in an earlier acknowledgment: only what lies outside of
+ * that one is new. */
+static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp_time now,
+                       ltcp_time *rtt)
+{
+    const struct ltcp_send_queue *q = c->out;
+    for (uint8_t i = 0; i < q->cached_count; i++) {
+        const struct ltcp_sack_block old = q->cached[i];
+        if (seq_lt(old.right, b.left) || seq_gt(old.left, b.right)) continue;
+        if (seq_lt(b.left, old.left)) mark_range(c, b.left, old.left, now, rtt);
+        if (seq_gt(b.right, old.right)) mark_range(c, old.right, b.right, now, rtt);
+        return;
+    }
+    mark_range(c, b.left, b.right, now, rtt);
+}
+
+/* A block that says something impossible is left out: backwards, before SND.UNA (a DSACK, RFC 2883)
+ * or past SND.NXT. */
+void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now,
+                     ltcp_time *rtt)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_sack_block seen[4];
+    uint8_t count = 0;
+    if (q == NULL || !c->sacking || !(s->options.present & LTCP_HAS_SACK)) return;
+    for (uint8_t i = 0; i < s->options.sack_count && i < 4; i++) {
+        const struct ltcp_sack_block b = s->options.sack[i];
+        if (seq_ge(b.left, b.right) || seq_le(b.right, c->snd_una) || seq_gt(b.right, c->snd_nxt) ||
+            seq_lt(b.left, c->snd_una))
+            continue;
+        mark_block(c, b, now, rtt);
+        seen[count++] = b;
+    }
+    for (uint8_t i = 0; i < count; i++)
+        q->cached[i] = seen[i];
+    q->cached_count = count;
+}
+
+void scoreboard_lose(struct ltcp_connection *c, uint32_t position)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_record *r = record_at(q, position);
+    if (r->marks & LTCP_MARK_SACKED) return;
+    if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= record_span(r);
+    if (!(r->marks & LTCP_MARK_LOST)) q->lost += record_span(r);
+    r->marks = (uint8_t)((r->marks & ~LTCP_MARK_RETRANSMITTED) | LTCP_MARK_LOST);
+    if (q->retransmit_position - q->head > position - q->head) q->retransmit_position = position;
+}
+
+/* RFC 6675 section 4, IsLost: DupThresh discontiguous segments, or more than (DupThresh - 1) * SMSS
+ * octets, were SACKed above it. */
+bool scoreboard_detect(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return false;
+    const uint32_t threshold = (uint32_t)settings_of(c)->duplicate_ack_threshold;
+    bool found = false;
+    while (q->loss_position != q->unsent &&
+           (q->segments_above >= threshold || q->sacked_above > (threshold - 1) * c->snd_mss)) {
+        const struct ltcp_record *r = record_at(q, q->loss_position);
+        if (r->marks & LTCP_MARK_SACKED) {
+            q->sacked_above -= record_span(r);
+            q->segments_above--;
+        } else if (!(r->marks & LTCP_MARK_LOST)) {
+            scoreboard_lose(c, q->loss_position);
+            found = true;
+        }
+        q->loss_position++;
+    }
+    return found;
+}
+
+/* After a retransmission timeout everything that was not SACKed is held to be lost. */
+void scoreboard_lose_all(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    for (uint32_t i = q->head; i != q->unsent; i++)
+        scoreboard_lose(c, i);
+    q->retransmit_position = q->head;
+    c->duplicate_octets = 0;
+    c->duplicate_acks = 0;
+}
+
+/* The receiver has taken back what it had SACKed (RFC 2018 section 8). */
+void scoreboard_forget_sacks(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    for (uint32_t i = q->head; i != q->unsent; i++)
+        record_at(q, i)->marks &= (uint8_t)~LTCP_MARK_SACKED;
+    q->sacked = q->sacked_above = q->segments_above = 0;
+    q->loss_position = q->head;
+    q->cached_count = 0;
+}
+
+struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL || q->lost == q->retransmitted) return NULL;
+    while (q->retransmit_position != q->unsent) {
+        struct ltcp_record *r = record_at(q, q->retransmit_position);
+        if ((r->marks & (LTCP_MARK_LOST | LTCP_MARK_RETRANSMITTED)) == LTCP_MARK_LOST) {
+            *position = q->retransmit_position;
+            return r;
+        }
+        q->retransmit_position++;
+    }
+    return NULL;
+}

@@ -1,0 +1,417 @@
+/* core/tcp/segment_arrives.c
+ *
+ * RFC 9293 section 3.10.7.3 (SYN-SENT) and 3.10.7.4 (other states), in the RFC's order: one
+ * function a step. A step says whether the next one runs; none sends by itself: what must leave is
+ * marked, and output makes it. CLOSED and LISTEN are the host's (core/host/replies.c, listeners.c).
+ */
+#include "tcp/connection.h"
+
+enum step { NEXT, DONE };
+typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
+
+static void acknowledge_now(struct ltcp_connection *c)
+{
+    c->ack_now = true;
+    connection_want_output(c);
+}
+
+/* RFC 5961 section 7: limited for each connection by itself, never by one counter for all, which
+ * would tell an outsider of a connection's existence (CVE-2016-5696). */
+void challenge_ack(struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    if (c->challenges == 0 || now - c->challenge_since >= s->challenge_ack_interval) {
+        c->challenge_since = now;
+        c->challenges = 0;
+    }
+    const bool withheld = s->challenge_ack_limit != 0 && c->challenges >= s->challenge_ack_limit;
+    connection_trace(c, now, LTCP_TRACE_CHALLENGE, withheld);
+    if (withheld) return;
+    c->challenges++;
+    c->challenge_acks++;
+    acknowledge_now(c);
+}
+
+/* ---- first: the sequence number ----------------------------------------------------------------
+ */
+
+/* Table 6. */
+static bool is_acceptable(const struct ltcp_connection *c, ltcp_seq seq, uint32_t length)
+{
+    const uint32_t window = rcv_wnd(c);
+    if (window == 0) return length == 0 && seq_eq(seq, c->rcv_nxt);
+    const ltcp_seq edge = seq_add(c->rcv_nxt, window);
+    if (seq_ge(seq, c->rcv_nxt) && seq_lt(seq, edge)) return true;
+    if (length == 0) return false;
+    const ltcp_seq last = seq_add(seq, length - 1);
+    return seq_ge(last, c->rcv_nxt) && seq_lt(last, edge);
+}
+
+/* "One could tailor actual segments ... by trimming off any portions that lie outside the window
+ * (including SYN and FIN)". */
+static void trim(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (seq_lt(a->seq, c->rcv_nxt)) {
+        uint32_t old = seq_diff(c->rcv_nxt, a->seq);
+        if (a->flags & LTCP_SYN) {
+            a->flags &= (uint16_t)~LTCP_SYN;
+            old--;
+        }
+        if (old > a->length) old = a->length;
+        a->text += old;
+        a->length -= old;
+        a->seq = c->rcv_nxt;
+    }
+    const uint32_t room = seq_gt(seq_add(c->rcv_nxt, rcv_wnd(c)), a->seq)
+                              ? seq_diff(seq_add(c->rcv_nxt, rcv_wnd(c)), a->seq)
+                              : 0;
+    if (a->length + ((a->flags & LTCP_FIN) != 0) <= room) return;
+    a->flags &= (uint16_t)~LTCP_FIN;
+    if (a->length > room) a->length = room;
+    acknowledge_now(c);
+}
+
+/* RFC 7323 section 5.3, R1: an old duplicate is told by its timestamp. */
+static bool paws_rejects(struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const struct ltcp_options *o = &a->segment->options;
+    if (!c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS) || !c->ts_recent_valid) return false;
+    if ((a->flags & LTCP_RST) || (int32_t)(o->ts_value - c->ts_recent) >= 0) return false;
+    /* R1's exception, section 5.5: TS.Recent is void after 24 days of idleness. */
+    return a->now - c->ts_recent_time < 24 * 86400 * LTCP_SECOND;
+}
+
+/* R3: remembered from a segment that spans what was acknowledged last. */
+static void remember_timestamp(struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const struct ltcp_options *o = &a->segment->options;
+    if (!c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS)) return;
+    if ((c->ts_recent_valid && (int32_t)(o->ts_value - c->ts_recent) < 0) ||
+        seq_gt(a->segment->seq, c->last_ack_sent))
+        return;
+    c->ts_recent = o->ts_value;
+    c->ts_recent_time = a->now;
+    c->ts_recent_valid = true;
+}
+
+static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (a->flags & LTCP_RST) return DONE;
+    const uint32_t length = ltcp_segment_length(a->segment);
+    if (a->segment->length > 0) c->duplicate_segments++;
+    /* The peer's FIN comes again: our last ACK was lost (fifth step, TIME-WAIT; RFC9293:MUST-13).
+     */
+    if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN) &&
+        seq_eq(seq_add(a->segment->seq, length), c->rcv_nxt)) {
+        timers_start_time_wait(c, a->now);
+        acknowledge_now(c);
+    } else if (settings_of(c)->synack_again && c->state == LTCP_SYN_RECEIVED &&
+               (a->flags & LTCP_SYN) && seq_eq(a->segment->seq, c->irs)) {
+        scoreboard_lose_all(c);
+        connection_want_output(c);
+    } else if (length == 0 || (a->flags & LTCP_SYN)) {
+        challenge_ack(c,
+                      a->now); /* two ends that reject each other's ACKs must not go on for ever */
+    } else {
+        acknowledge_now(c);
+    }
+    return DONE;
+}
+
+static enum step first_check_sequence_number(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (paws_rejects(c, a)) {
+        c->paws_rejected++;
+        return reject(c, a);
+    }
+    /* Simultaneous open (RFC9293:MUST-10): the peer's SYN was processed before; what its SYN,ACK
+     * adds is the ACK. */
+    if (c->state == LTCP_SYN_RECEIVED && !c->passive && seq_eq(a->seq, c->irs) &&
+        (a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) == (LTCP_SYN | LTCP_ACK)) {
+        a->seq = seq_add(a->seq, 1);
+        a->flags &= (uint16_t)~LTCP_SYN;
+    }
+    const uint32_t length = a->length + ((a->flags & LTCP_SYN) != 0) + ((a->flags & LTCP_FIN) != 0);
+    if (!is_acceptable(c, a->seq, length)) {
+        /* RFC9293:MUST-66: with the window closed, the ACK, RST and URG of a segment at its edge
+         * count, though its text does not. */
+        if (rcv_wnd(c) != 0 || !seq_eq(a->seq, c->rcv_nxt) || (a->flags & LTCP_SYN))
+            return reject(c, a);
+        a->length = 0;
+        a->flags &= (uint16_t)~LTCP_FIN;
+        acknowledge_now(c);
+    }
+    remember_timestamp(c, a);
+    if (!(a->flags & LTCP_RST)) timers_heard(c, a->now);
+    return NEXT;
+}
+
+/* ---- second: RST
+ * --------------------------------------------------------------------------------- */
+
+static enum step second_check_rst(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (!(a->flags & LTCP_RST)) return NEXT;
+    /* RFC 5961 section 3: only a reset at the window's left edge is believed (a reset may carry
+     * data, RFC9293:SHLD-2). */
+    if (!seq_eq(a->segment->seq, c->rcv_nxt)) {
+        challenge_ack(c, a->now);
+        return DONE;
+    }
+    switch (c->state) {
+    case LTCP_SYN_RECEIVED:
+        /* RFC9293:MUST-11: a passive open goes back to LISTEN, where the listener still is. */
+        connection_die(c, a->now, LTCP_ERR_REFUSED);
+        break;
+    case LTCP_TIME_WAIT: connection_die(c, a->now, LTCP_OK); break;
+    default: connection_die(c, a->now, LTCP_ERR_RESET); break; /* RFC9293:MUST-12 */
+    }
+    return DONE;
+}
+
+/* ---- fourth: SYN
+ * --------------------------------------------------------------------------------- */
+
+static enum step fourth_check_syn(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (!(a->flags & LTCP_SYN)) {
+        trim(c, a);
+        return NEXT;
+    }
+    if (c->state == LTCP_SYN_RECEIVED && c->passive)
+        connection_die(c, a->now, LTCP_ERR_REFUSED); /* back to LISTEN */
+    else
+        challenge_ack(c, a->now); /* RFC 5961 section 4 */
+    return DONE;
+}
+
+/* ---- fifth: ACK
+ * ---------------------------------------------------------------------------------- */
+
+static void our_fin_is_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const enum ltcp_state next = (enum ltcp_state)ltcp_after_fin_acked[c->state];
+    if (next == (enum ltcp_state)c->state) return;
+    if (next == LTCP_CLOSED) {
+        connection_die(c, a->now, LTCP_OK);
+        return;
+    }
+    connection_set_state(c, a->now, next);
+    if (next == LTCP_TIME_WAIT) timers_start_time_wait(c, a->now);
+    if (next == LTCP_FIN_WAIT_2 && c->user_closed && settings_of(c)->fin_wait_2_timeout > 0)
+        timers_set_long(c, a->now + settings_of(c)->fin_wait_2_timeout);
+}
+
+static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    const ltcp_seq ack = a->segment->ack;
+    if (!(a->flags & LTCP_ACK)) return DONE;
+    if (c->state == LTCP_SYN_RECEIVED) {
+        if (seq_le(ack, c->snd_una) || seq_gt(ack, c->snd_nxt)) {
+            a->reset = true;
+            return DONE;
+        }
+        c->snd_wnd = (uint32_t)a->segment->window << c->snd_wscale;
+        c->snd_wl1 = a->segment->seq;
+        c->snd_wl2 = ack;
+        connection_established(c, a->now);
+        if (c->fin_wanted && c->state == LTCP_ESTABLISHED) /* 3.10.4: the CLOSE that was queued */
+            connection_set_state(c, a->now, LTCP_FIN_WAIT_1);
+    }
+    /* RFC9293:MAY-12, RFC 5961 section 5: neither older than the greatest window nor yet unsent. */
+    if (seq_gt(ack, c->snd_nxt) || seq_lt(ack, seq_sub(c->snd_una, c->max_snd_wnd))) {
+        challenge_ack(c, a->now);
+        return DONE;
+    }
+    acknowledgment_arrives(c, a);
+    if (c->fin_queued && c->out == NULL) our_fin_is_acknowledged(c, a);
+    if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN)) {
+        acknowledge_now(c);
+        timers_start_time_wait(c, a->now);
+    }
+    return c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT ? DONE : NEXT;
+}
+
+/* ---- sixth to eighth: URG, text, FIN
+ * ------------------------------------------------------------- */
+
+static enum step sixth_check_urg(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (state_may_receive_text(c->state)) urgent_arrives(c, a);
+    return NEXT;
+}
+
+/* RFC 9293 section 3.8.6.3: RFC9293:SHLD-18, SHLD-19, MUST-40. */
+static void owe_acknowledgment(struct ltcp_connection *c, ltcp_time now, uint32_t octets)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    c->unacked_octets += octets;
+    const uint32_t full = c->seen_mss != 0 ? c->seen_mss : c->rcv_mss;
+    if (c->quick_acks > 0) {
+        c->quick_acks--;
+        acknowledge_now(c);
+    } else if (!s->delayed_ack || c->unacked_octets >= (uint32_t)s->ack_every * full) {
+        acknowledge_now(c);
+    } else if (c->ack_deadline == LTCP_NEVER) {
+        timers_set_ack(c, now + s->delayed_ack_timeout);
+    }
+}
+
+static void deliver(struct ltcp_connection *c, uint32_t octets)
+{
+    c->unread += octets;
+    c->bytes_received += octets;
+    if (octets > 0) connection_event(c, LTCP_EVENT_READABLE);
+}
+
+static void process_fin(struct ltcp_connection *c, ltcp_time now)
+{
+    if (!c->fin_received || c->fin_processed || !seq_eq(c->rcv_nxt, c->rcv_fin)) return;
+    c->fin_processed = true;
+    c->rcv_nxt = seq_add(c->rcv_nxt, 1);
+    if (seq_lt(c->rcv_adv, c->rcv_nxt)) c->rcv_adv = c->rcv_nxt;
+    acknowledge_now(c);
+    connection_event(c, LTCP_EVENT_PEER_CLOSED | LTCP_EVENT_READABLE);
+    const enum ltcp_state next = (enum ltcp_state)ltcp_after_fin[c->state];
+    connection_set_state(c, now, next);
+    if (next == LTCP_TIME_WAIT) timers_start_time_wait(c, now);
+}
+
+/* What came ahead has become next, the FIN at last. */
+void segment_drain(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->ahead != NULL) {
+        deliver(c, reassembly_drain(c));
+        acknowledge_now(c); /* RFC 5681 section 4.2: at once when a gap is filled */
+    }
+    process_fin(c, now);
+}
+
+/* RFC9293:SHLD-3: nobody will read this, and the peer should know. */
+static bool refuse_late_data(struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    if (!c->user_closed || !settings_of(c)->reset_on_unread_close) return false;
+    if (seq_le(seq_add(a->seq, a->length), c->rcv_nxt)) return false;
+    output_reset(c, a->now);
+    connection_die(c, a->now, LTCP_ERR_ABORTED);
+    return true;
+}
+
+static enum step seventh_process_segment_text(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (a->length == 0 || !state_may_receive_text(c->state)) return NEXT;
+    if (refuse_late_data(c, a)) return DONE;
+    if (c->fin_received && seq_gt(seq_add(a->seq, a->length), c->rcv_fin)) /* behind the FIN */
+        a->length = seq_lt(a->seq, c->rcv_fin) ? seq_diff(c->rcv_fin, a->seq) : 0;
+    if (a->length == 0) return NEXT;
+    if (a->segment->length > c->seen_mss && a->segment->length <= c->rcv_mss)
+        c->seen_mss = (uint16_t)a->segment->length;
+    if (!seq_eq(a->seq, c->rcv_nxt)) {
+        /* RFC9293:SHLD-31, MAY-13: kept, and acknowledged at once (RFC 5681 section 4.2). */
+        c->out_of_order_segments++;
+        reassembly_insert(c, a->packet, a->seq, a->text, a->length);
+        acknowledge_now(c);
+        return NEXT;
+    }
+    if (!receive_queue_append(c, &c->in, a->packet, a->text, a->length)) return NEXT;
+    c->rcv_nxt = seq_add(c->rcv_nxt, a->length);
+    deliver(c, a->length);
+    owe_acknowledgment(c, a->now, a->length);
+    return NEXT;
+}
+
+static enum step eighth_check_fin(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if ((a->flags & LTCP_FIN) && !c->fin_received) {
+        c->fin_received = true;
+        c->rcv_fin = seq_add(a->seq, a->length);
+    }
+    if (c->ahead != NULL || c->fin_received) segment_drain(c, a->now);
+    return DONE;
+}
+
+/* RFC 9293 section 3.10.7.4, "otherwise". The third step, security and compartment, has nothing to
+ * compare: no such labels are supported (appendix A.1). */
+static const step_fn steps[] = {
+    first_check_sequence_number, /* PAWS, then the window         */
+    second_check_rst,            /* RFC 5961 section 3            */
+    fourth_check_syn,            /* RFC 5961 section 4            */
+    fifth_check_ack,             /* RFC 5961 section 5            */
+    sixth_check_urg,             /* RFC9293:MUST-31, MUST-32      */
+    seventh_process_segment_text,
+    eighth_check_fin,
+};
+
+/* ---- SYN-SENT, section 3.10.7.3
+ * ------------------------------------------------------------------- */
+
+/* Text and FIN that came with a SYN wait until the connection is established. */
+void segment_text_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (a->length > 0 && a->length <= rcv_wnd(c))
+        reassembly_insert(c, a->packet, seq_add(a->segment->seq, 1), a->text, a->length);
+    if (a->flags & LTCP_FIN) {
+        c->fin_received = true;
+        c->rcv_fin = seq_add(a->segment->seq, 1 + a->length);
+    }
+}
+
+void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    const struct ltcp_segment *s = a->segment;
+    c->irs = s->seq;
+    c->rcv_nxt = c->rcv_adv = c->rcv_read = c->rcv_up = c->last_ack_sent = seq_add(s->seq, 1);
+    handshake_read_options(c, s, a->now);
+    c->snd_wnd = c->max_snd_wnd = s->window; /* never scaled in a SYN (RFC 7323 section 2.2) */
+    c->snd_wl1 = s->seq;
+    c->snd_wl2 = s->ack;
+    (void)window_advertise(c, true);
+}
+
+static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    const struct ltcp_segment *s = a->segment;
+    const bool acceptable =
+        (a->flags & LTCP_ACK) && seq_gt(s->ack, c->snd_una) && seq_le(s->ack, c->snd_nxt);
+    if ((a->flags & LTCP_ACK) && !acceptable) { /* first */
+        a->reset = !(a->flags & LTCP_RST);
+        return;
+    }
+    if (a->flags & LTCP_RST) { /* second */
+        if (acceptable) connection_die(c, a->now, LTCP_ERR_REFUSED);
+        return;
+    }
+    if (!(a->flags & LTCP_SYN)) return; /* fifth */
+    segment_syn_arrives(c, a);          /* fourth */
+    if (acceptable) {
+        acknowledgment_arrives(c, a);
+        connection_established(c, a->now);
+        acknowledge_now(c);
+        sixth_check_urg(c, a);
+        if (a->length > 0 || (a->flags & LTCP_FIN)) {
+            segment_text_arrives(c, a);
+            segment_drain(c, a->now);
+        }
+        return;
+    }
+    /* RFC9293:MUST-10: simultaneous open. <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> */
+    connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
+    segment_text_arrives(c, a);
+    scoreboard_lose_all(c);
+    connection_want_output(c);
+}
+
+void segment_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    c->segments_received++;
+    if (c->state == LTCP_SYN_SENT) {
+        syn_sent(c, a);
+        return;
+    }
+    const bool was_open = c->state != LTCP_SYN_RECEIVED;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (steps[i](c, a) == DONE) break;
+    /* What the SYN carried can be processed now. */
+    if (!was_open && c->syn_acked && (c->ahead != NULL || c->fin_received))
+        segment_drain(c, a->now);
+}

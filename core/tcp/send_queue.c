@@ -1,0 +1,307 @@
+/* core/tcp/send_queue.c
+ *
+ * Octets that wait to be sent or to be acknowledged, as records in sequence order. Data is copied
+ * and summed once, into blocks of one segment each; sending and retransmitting only refer to them.
+ */
+#include <string.h>
+
+#include "tcp/connection.h"
+
+#define SPARE_QUEUES_MOST 256
+
+bool send_queue_open(struct ltcp_connection *c)
+{
+    if (c->out != NULL) return true;
+    struct ltcp_engine *e = c->engine;
+    struct ltcp_send_queue *q = e->spare_queues;
+    if (q != NULL) {
+        e->spare_queues = q->next_spare;
+        e->spare_queue_count--;
+        memset(q, 0, sizeof *q);
+    } else {
+        q = engine_zeroed(e, sizeof *q);
+        if (q == NULL) return false;
+    }
+    q->ring = q->first_ring;
+    q->mask = 3;
+    c->out = q;
+    return true;
+}
+
+/* Buffers are given back as soon as the queue is empty. */
+void send_queue_close(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return;
+    struct ltcp_engine *e = c->engine;
+    for (uint32_t i = q->head; i != q->tail; i++)
+        ltcp_block_unref(record_at(q, i)->block);
+    if (q->ring != q->first_ring)
+        engine_resize(e, q->ring, ((size_t)q->mask + 1) * sizeof *q->ring, 0);
+    if (e->spare_queue_count < SPARE_QUEUES_MOST) {
+        q->next_spare = e->spare_queues;
+        e->spare_queues = q;
+        e->spare_queue_count++;
+    } else {
+        engine_resize(e, q, sizeof *q, 0);
+    }
+    c->out = NULL;
+}
+
+static bool grow(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    const uint32_t room = q->mask + 1;
+    if (q->tail - q->head < room) return true;
+    struct ltcp_record *ring = engine_resize(c->engine, NULL, 0, 2 * (size_t)room * sizeof *ring);
+    if (ring == NULL) return false;
+    for (uint32_t i = q->head; i != q->tail; i++)
+        ring[i & (2 * room - 1)] = *record_at(q, i);
+    if (q->ring != q->first_ring) engine_resize(c->engine, q->ring, (size_t)room * sizeof *ring, 0);
+    q->ring = ring;
+    q->mask = 2 * room - 1;
+    return true;
+}
+
+ltcp_seq send_queue_end(const struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL || q->tail == q->head) return c->snd_nxt;
+    return record_end(record_at(q, q->tail - 1));
+}
+
+struct ltcp_record *send_queue_append(struct ltcp_connection *c)
+{
+    const ltcp_seq end = send_queue_end(c);
+    if (!send_queue_open(c) || !grow(c)) return NULL;
+    struct ltcp_record *r = record_at(c->out, c->out->tail++);
+    memset(r, 0, sizeof *r);
+    r->seq = end;
+    return r;
+}
+
+/* The record that further octets may join: unsent, the sole owner of its block, no FIN, not full.
+ */
+static struct ltcp_record *open_tail(const struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL || q->tail == q->unsent) return NULL;
+    struct ltcp_record *r = record_at(q, q->tail - 1);
+    if (r->block == NULL || r->block->refs != 1 || (r->flags & LTCP_FIN)) return NULL;
+    if (r->offset + r->length != r->block->length) return NULL;
+    return r->length < c->snd_mss && r->block->length < r->block->capacity ? r : NULL;
+}
+
+static struct ltcp_record *fresh_tail(struct ltcp_connection *c, size_t length)
+{
+    /* A lone small write gets a small block unless Nagle will hold it for company. */
+    const bool small = length < 192 && !(settings_of(c)->nagle && flight_size(c) != 0);
+    struct ltcp_block *block =
+        ltcp_block_create(c->engine->pool, small ? 192 : (uint32_t)c->snd_mss);
+    if (block == NULL) return NULL;
+    block->sum = 0;
+    block->sum_valid = true;
+    struct ltcp_record *r = send_queue_append(c);
+    if (r == NULL) {
+        ltcp_block_unref(block);
+        return NULL;
+    }
+    r->block = block;
+    return r;
+}
+
+static void fill(struct ltcp_block *block, const uint8_t *bytes, uint32_t n)
+{
+    uint8_t *to = block->data + block->length;
+    const uint32_t sum = ltcp_sum_copy(0, to, bytes, n);
+    block->sum = ltcp_sum_add(block->sum, block->length & 1 ? ltcp_sum_swap(sum) : sum);
+    block->length += n;
+}
+
+/* Queues as much as the send buffer lets in; returns how many octets. `push`: the last octet ends a
+ * SEND, and its segment carries PSH (RFC9293:MUST-61; successive ones merge, SHLD-27). */
+size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push)
+{
+    const uint32_t limit = settings_of(c)->send_buffer;
+    const uint32_t held = c->out != NULL ? c->out->octets : 0;
+    size_t left = limit > held ? limit - held : 0;
+    if (left > length) left = length;
+    size_t taken = 0;
+    while (taken < left) {
+        struct ltcp_record *r = open_tail(c);
+        if (r == NULL && (r = fresh_tail(c, left - taken)) == NULL) break;
+        uint32_t n = r->block->capacity - r->block->length;
+        if (n > (uint32_t)c->snd_mss - r->length) n = (uint32_t)c->snd_mss - r->length;
+        if (n > left - taken) n = (uint32_t)(left - taken);
+        fill(r->block, bytes + taken, n);
+        r->length += n;
+        r->flags &= (uint8_t)~LTCP_PSH;
+        c->out->octets += n;
+        c->out->unsent_octets += n;
+        taken += n;
+    }
+    if (taken == length && push && taken > 0)
+        record_at(c->out, c->out->tail - 1)->flags |= LTCP_PSH;
+    return taken;
+}
+
+/* The FIN rides on the last unsent data, or alone. */
+bool send_queue_fin(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_record *r = NULL;
+    if (q != NULL && q->tail != q->unsent) r = record_at(q, q->tail - 1);
+    if (r == NULL) r = send_queue_append(c);
+    if (r == NULL) return false;
+    r->flags |= LTCP_FIN;
+    c->fin_queued = true;
+    return true;
+}
+
+bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (!grow(c)) return false;
+    for (uint32_t i = q->tail; i != position + 1; i--)
+        *record_at(q, i) = *record_at(q, i - 1);
+    q->tail++;
+    if (q->unsent - q->head > position - q->head) q->unsent++;
+    if (q->loss_position - q->head > position - q->head) q->loss_position++;
+    if (q->retransmit_position - q->head > position - q->head) q->retransmit_position++;
+    struct ltcp_record *first = record_at(q, position);
+    struct ltcp_record *second = record_at(q, position + 1);
+    *second = *first;
+    if (second->block != NULL) ltcp_block_ref(second->block);
+    first->length = length;
+    first->flags &= (uint8_t) ~(LTCP_FIN | LTCP_PSH);
+    second->flags &= (uint8_t)~LTCP_SYN;
+    second->seq = record_end(first);
+    second->offset += length;
+    second->length -= length;
+    return true;
+}
+
+/* Small writes that could not share a block come together in one segment (RFC9293:SHLD-28). */
+void send_queue_fill(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_record *r = record_at(q, q->unsent);
+    if (r->length >= c->snd_mss || q->tail - q->unsent < 2 || r->flags != (r->flags & LTCP_PSH))
+        return;
+    struct ltcp_block *block = ltcp_block_create(c->engine->pool, c->snd_mss);
+    if (block == NULL) return;
+    block->sum = 0;
+    block->sum_valid = true;
+    fill(block, r->block->data + r->offset, r->length);
+    ltcp_block_unref(r->block);
+    r->block = block;
+    r->offset = 0;
+    uint32_t gone = 0;
+    for (uint32_t i = q->unsent + 1; i != q->tail && r->length < c->snd_mss; i++) {
+        struct ltcp_record *from = record_at(q, i);
+        uint32_t n = (uint32_t)c->snd_mss - r->length;
+        if (n > from->length) n = from->length;
+        if (n > 0) fill(block, from->block->data + from->offset, n);
+        r->length += n;
+        from->seq = seq_add(from->seq, n);
+        from->offset += n;
+        from->length -= n;
+        if (from->length > 0) break;
+        r->flags = (uint8_t)((r->flags & ~LTCP_PSH) | from->flags);
+        ltcp_block_unref(from->block);
+        gone++;
+        if (from->flags & LTCP_FIN) break;
+    }
+    if (gone == 0) return;
+    for (uint32_t i = q->unsent + 1; i + gone != q->tail; i++)
+        *record_at(q, i) = *record_at(q, i + gone);
+    q->tail -= gone;
+}
+
+/* The record has just been put into a packet. */
+void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_record *r = record_at(q, position);
+    if (position == q->unsent) {
+        q->unsent++;
+        q->unsent_octets -= r->length;
+        r->first_sent = now;
+        c->snd_nxt = record_end(r);
+        c->bytes_sent += r->length;
+    } else {
+        if ((r->marks & LTCP_MARK_LOST) && !(r->marks & LTCP_MARK_RETRANSMITTED)) {
+            r->marks |= LTCP_MARK_RETRANSMITTED;
+            q->retransmitted += record_span(r);
+        }
+        r->marks |= LTCP_MARK_EVER;
+        c->segments_retransmitted++;
+        c->bytes_retransmitted += r->length;
+    }
+    r->last_sent = now;
+    r->transmissions++;
+    r->delivered = c->delivered;
+    r->delivered_time = c->delivered_time;
+}
+
+/* `n` sequence numbers of a record leave the scoreboard. */
+static void unmark(struct ltcp_connection *c, const struct ltcp_record *r, uint32_t position,
+                   uint32_t n)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (r->marks & LTCP_MARK_SACKED) {
+        q->sacked -= n;
+        if (position - q->head >= q->loss_position - q->head) {
+            q->sacked_above -= n;
+            if (n == record_span(r)) q->segments_above--;
+        }
+    } else {
+        c->delivered += n;
+    }
+    if (r->marks & LTCP_MARK_LOST) q->lost -= n;
+    if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= n;
+}
+
+/* Karn's algorithm: only what was sent once says how long it took. */
+static void take_sample(const struct ltcp_record *r, ltcp_time now, ltcp_time *rtt,
+                        struct ltcp_ack_sample *sample)
+{
+    if (!(r->marks & (LTCP_MARK_EVER | LTCP_MARK_SACKED))) *rtt = now - r->last_sent;
+    if (r->delivered >= sample->prior_delivered) {
+        sample->prior_delivered = r->delivered;
+        sample->interval = now - r->delivered_time;
+    }
+}
+
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now, ltcp_time *rtt,
+                            struct ltcp_ack_sample *sample)
+{
+    struct ltcp_send_queue *q = c->out;
+    while (q->head != q->unsent) {
+        struct ltcp_record *r = record_at(q, q->head);
+        if (seq_lt(ack, record_end(r))) {
+            if (seq_le(ack, r->seq)) break;
+            const uint32_t n = seq_diff(ack, r->seq);
+            unmark(c, r, q->head, n);
+            r->seq = ack;
+            if (r->flags & LTCP_SYN) {
+                r->flags &= (uint8_t)~LTCP_SYN;
+            } else {
+                r->offset += n;
+                r->length -= n;
+                q->octets -= n;
+                c->bytes_acked += n;
+            }
+            break;
+        }
+        take_sample(r, now, rtt, sample);
+        unmark(c, r, q->head, record_span(r));
+        q->octets -= r->length;
+        c->bytes_acked += r->length;
+        ltcp_block_unref(r->block);
+        if (q->loss_position == q->head) q->loss_position++;
+        if (q->retransmit_position == q->head) q->retransmit_position++;
+        q->head++;
+    }
+    if (q->head == q->tail) send_queue_close(c);
+}

@@ -1,0 +1,95 @@
+/* core/tcp/status.c - STATUS, RFC 9293 section 3.10.6: the variables as they stand. */
+#include <string.h>
+
+#include "tcp/connection.h"
+
+static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    out->segments_sent = c->segments_sent;
+    out->segments_received = c->segments_received;
+    out->bytes_sent = c->bytes_sent;
+    out->bytes_received = c->bytes_received;
+    out->bytes_acked = c->bytes_acked;
+    out->segments_retransmitted = c->segments_retransmitted;
+    out->bytes_retransmitted = c->bytes_retransmitted;
+    out->timeouts = c->timeouts;
+    out->fast_recoveries = c->fast_recoveries;
+    out->duplicate_acks_received = c->duplicate_acks_received;
+    out->acks_sent = c->acks_sent;
+    out->out_of_order_segments = c->out_of_order_segments;
+    out->duplicate_segments = c->duplicate_segments;
+    out->challenge_acks = c->challenge_acks;
+    out->probes_sent = c->probes_sent;
+    out->paws_rejected = c->paws_rejected;
+}
+
+static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    out->srtt = c->srtt;
+    out->rttvar = c->rttvar;
+    out->rto = rtt_timeout(c);
+    out->min_rtt = c->min_rtt;
+    out->latest_rtt = c->latest_rtt;
+    out->retransmission_deadline = c->loss_timer == LTCP_TIMER_RTO ? c->loss_deadline : LTCP_NEVER;
+    out->persist_deadline = c->loss_timer == LTCP_TIMER_PERSIST ? c->loss_deadline : LTCP_NEVER;
+    out->delayed_ack_deadline = c->ack_deadline;
+    out->time_wait_deadline = c->state == LTCP_TIME_WAIT ? c->long_deadline : LTCP_NEVER;
+    out->keepalive_deadline = c->state == LTCP_TIME_WAIT ? LTCP_NEVER : c->long_deadline;
+    out->backoff = c->backoff;
+}
+
+static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    out->unsent = c->out != NULL ? c->out->unsent_octets : 0;
+    out->unacked = c->out != NULL ? c->out->octets - c->out->unsent_octets : 0;
+    out->unread = c->unread;
+    out->out_of_order = c->ahead != NULL ? c->ahead->octets : 0;
+    out->fin_sent = c->fin_queued && !has_unsent(c);
+    out->fin_acked = c->fin_queued && c->out == NULL;
+    out->fin_received = c->fin_processed;
+    if (c->urgent_mark && seq_gt(c->rcv_up, c->rcv_read))
+        out->urgent_remaining = seq_diff(c->rcv_up, c->rcv_read);
+}
+
+void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    memset(out, 0, sizeof *out);
+    out->state = (enum ltcp_state)c->state;
+    out->error = (enum ltcp_status)(c->error != LTCP_OK ? c->error : c->soft_error);
+    out->local = c->flow.local;
+    out->remote = c->flow.remote;
+    out->local_port = c->flow.local_port;
+    out->remote_port = c->flow.remote_port;
+    out->passive = c->passive;
+    out->iss = c->iss;
+    out->snd_una = c->snd_una;
+    out->snd_nxt = c->snd_nxt;
+    out->snd_up = c->snd_up;
+    out->snd_wl1 = c->snd_wl1;
+    out->snd_wl2 = c->snd_wl2;
+    out->snd_wnd = c->snd_wnd;
+    out->max_snd_wnd = c->max_snd_wnd;
+    out->irs = c->irs;
+    out->rcv_nxt = c->rcv_nxt;
+    out->rcv_up = c->rcv_up;
+    out->rcv_wnd = rcv_wnd(c);
+    out->snd_mss = c->snd_mss;
+    out->rcv_mss = c->rcv_mss;
+    out->path_mtu = c->path_mtu;
+    out->snd_wscale = c->snd_wscale;
+    out->rcv_wscale = c->rcv_wscale;
+    out->window_scaling = c->scaling;
+    out->timestamps = c->stamping;
+    out->sack = c->sacking;
+    out->cwnd = c->cc.cwnd;
+    out->ssthresh = c->cc.ssthresh;
+    out->pipe = pipe_size(c);
+    out->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
+    out->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
+    out->recovery_point = c->recovery_point;
+    out->duplicate_acks = c->duplicate_acks;
+    out->congestion = c->cc.ops->name;
+    fill_timers(c, out);
+    fill_queues(c, out);
+    fill_counters(c, out);
+}

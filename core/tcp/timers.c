@@ -1,0 +1,215 @@
+/* core/tcp/timers.c
+ *
+ * RFC 9293 section 3.10.8 and the timers of the later RFCs. Of RTO and persist exactly one runs for
+ * what is outstanding; beside it the delayed ACK, and one long timer that is keep-alive, FIN-WAIT-2
+ * or 2 MSL by the state. */
+#include "tcp/connection.h"
+
+static void schedule(struct ltcp_connection *c)
+{
+    ltcp_time when = c->loss_deadline;
+    if (c->ack_deadline < when) when = c->ack_deadline;
+    if (c->long_deadline < when) when = c->long_deadline;
+    deadlines_lower(c, when);
+}
+
+static ltcp_time after(ltcp_time now, ltcp_time delay)
+{
+    return delay >= LTCP_NEVER - now ? LTCP_NEVER : now + delay;
+}
+
+void timers_set_ack(struct ltcp_connection *c, ltcp_time when)
+{
+    c->ack_deadline = when;
+    if (when < c->armed) schedule(c);
+}
+
+void timers_set_long(struct ltcp_connection *c, ltcp_time when)
+{
+    c->long_deadline = when;
+    if (when < c->armed) schedule(c);
+}
+
+/* ---- R1, R2 and the user timeout
+ * ------------------------------------------------------------------ */
+
+struct patience {
+    int64_t count;  /* retransmissions; 0: by time */
+    ltcp_time time; /* 0: by count */
+};
+
+/* RFC9293:MUST-20, MUST-22, MUST-23, SHLD-11: thresholds by state; each can be set for each
+ * connection (RFC9293:MUST-21). */
+static struct patience patience_of(const struct ltcp_connection *c)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    struct patience p = {s->r2_count, s->r2_time};
+    if (c->state == LTCP_SYN_SENT) p = (struct patience){s->syn_r2_count, s->syn_r2_time};
+    if (c->state == LTCP_SYN_RECEIVED) p = (struct patience){s->synack_r2_count, s->syn_r2_time};
+    if (s->user_timeout != 0 && (p.time == 0 || s->user_timeout < p.time || p.count == 0))
+        p.time = s->user_timeout;
+    return p;
+}
+
+static bool is_out_of_patience(const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct patience p = patience_of(c);
+    if (p.count != 0 && c->unanswered > p.count) return true;
+    return p.time != 0 && now - c->waiting_since >= p.time;
+}
+
+void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind)
+{
+    c->loss_timer = (uint8_t)kind;
+    c->loss_deadline = LTCP_NEVER;
+    if (kind == LTCP_TIMER_NONE) return;
+    c->loss_deadline = after(now, rtt_timeout(c));
+    /* The connection is given up when R2 says so, not at the retransmission that follows. */
+    const ltcp_time limit = patience_of(c).time;
+    if (limit != 0 && c->unanswered > 0 && after(c->waiting_since, limit) > now &&
+        after(c->waiting_since, limit) < c->loss_deadline)
+        c->loss_deadline = after(c->waiting_since, limit);
+    if (c->loss_deadline < c->armed) schedule(c);
+}
+
+/* RFC 6298 (5.1): data in flight has a retransmission timer. Data that waits with nothing in flight
+ * waits for the window, and the persist timer probes it (RFC9293:MUST-36; the first time after one
+ * RTO, SHLD-29). */
+void timers_after_output(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT) return;
+    if (c->out == NULL) {
+        if (c->loss_timer != LTCP_TIMER_NONE) timers_set_loss(c, now, LTCP_TIMER_NONE);
+        return;
+    }
+    if (c->loss_timer != LTCP_TIMER_NONE) return;
+    c->waiting_since = now;
+    c->unanswered = 0;
+    timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_PERSIST);
+}
+
+/* RFC9293:MUST-20: at R1 the user is advised (SHLD-9, SHLD-10), at R2 the connection closes. */
+static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
+{
+    c->unanswered++;
+    if (is_out_of_patience(c, now)) {
+        connection_die(c, now, c->soft_error != LTCP_OK ? c->soft_error : LTCP_ERR_TIMED_OUT);
+        return true;
+    }
+    if (!c->advised && c->unanswered >= settings_of(c)->r1_count) {
+        c->advised = true;
+        connection_event(c, LTCP_EVENT_ADVICE);
+    }
+    return false;
+}
+
+/* RFC 9293 section 3.8.6.1: at least one octet, at intervals that grow (SHLD-30). */
+static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
+{
+    if (give_up_or_count(c, now)) return;
+    c->probe_due = true;
+    if (c->backoff < UINT8_MAX) c->backoff++;
+    timers_set_loss(c, now, LTCP_TIMER_PERSIST);
+    connection_trace(c, now, LTCP_TRACE_PROBE, (int64_t)c->unanswered);
+    connection_want_output(c);
+}
+
+static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
+{
+    if (give_up_or_count(c, now)) return;
+    c->timeouts++;
+    if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
+        scoreboard_lose_all(c);
+        c->force_retransmit = true;
+    } else {
+        recovery_on_timeout(c, now);
+    }
+    if (c->backoff < UINT8_MAX) c->backoff++; /* (5.5); RFC9293:MUST-19 */
+    timers_set_loss(c, now, LTCP_TIMER_RTO);
+    connection_trace(c, now, LTCP_TRACE_TIMEOUT, rtt_timeout(c));
+    connection_want_output(c);
+}
+
+/* ---- the long timer
+ * --------------------------------------------------------------------------------- */
+
+/* RFC9293:MUST-13: twice the maximum segment lifetime. */
+void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    timers_set_loss(c, now, LTCP_TIMER_NONE);
+    timers_set_long(c, after(now, s->time_wait >= 0 ? s->time_wait : 2 * s->msl));
+}
+
+static bool keeps_alive(const struct ltcp_connection *c)
+{
+    return settings_of(c)->keepalive &&
+           (c->state == LTCP_ESTABLISHED || c->state == LTCP_CLOSE_WAIT ||
+            c->state == LTCP_FIN_WAIT_2);
+}
+
+/* Something acceptable came from the peer. */
+void timers_heard(struct ltcp_connection *c, ltcp_time now)
+{
+    c->last_heard = now;
+    if (!keeps_alive(c)) return;
+    if (flight_size(c) == 0) c->unanswered = 0;
+    if (c->long_deadline == LTCP_NEVER || settings_of(c)->keepalive_idle > c->long_deadline - now)
+        timers_set_long(c, after(now, settings_of(c)->keepalive_idle));
+}
+
+/* RFC9293:MUST-26: only where nothing is outstanding and nothing was heard for the interval.
+ * MUST-29: one lost answer is no proof. */
+static void keepalive_timeout(struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    c->long_deadline = LTCP_NEVER;
+    if (!keeps_alive(c)) return;
+    if (c->out != NULL || now - c->last_heard < s->keepalive_idle) {
+        const ltcp_time due = after(c->out != NULL ? now : c->last_heard, s->keepalive_idle);
+        timers_set_long(c, due);
+        return;
+    }
+    if (c->unanswered >= s->keepalive_count) {
+        output_reset(c, now);
+        connection_die(c, now, LTCP_ERR_TIMED_OUT);
+        return;
+    }
+    c->unanswered++;
+    c->keepalive_due = true;
+    timers_set_long(c, after(now, s->keepalive_interval));
+    connection_trace(c, now, LTCP_TRACE_PROBE, (int64_t)c->unanswered);
+    connection_want_output(c);
+}
+
+static void long_timeout(struct ltcp_connection *c, ltcp_time now)
+{
+    c->long_deadline = LTCP_NEVER;
+    if (c->state == LTCP_TIME_WAIT)
+        connection_die(c, now, LTCP_OK);
+    else if (c->state == LTCP_FIN_WAIT_2 && c->user_closed &&
+             settings_of(c)->fin_wait_2_timeout > 0)
+        connection_die(c, now, LTCP_ERR_TIMED_OUT);
+    else
+        keepalive_timeout(c, now);
+}
+
+/* The heap's entry of this connection was due, and is out of the heap. */
+void timers_fire(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->ack_deadline <= now) {
+        c->ack_deadline = LTCP_NEVER;
+        c->ack_now = true;
+        connection_want_output(c);
+    }
+    if (c->loss_deadline <= now) {
+        /* RFC9293:MUST-35: a window that shrank to zero under data in flight is probed too. */
+        const bool closed = c->snd_wnd == 0 && state_may_send(c->state);
+        if (c->loss_timer == LTCP_TIMER_PERSIST || closed)
+            persist_timeout(c, now);
+        else
+            retransmission_timeout(c, now);
+    }
+    if (c->long_deadline <= now && c->state != LTCP_CLOSED) long_timeout(c, now);
+    if (c->state != LTCP_CLOSED) schedule(c);
+}

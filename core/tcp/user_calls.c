@@ -1,0 +1,235 @@
+/* core/tcp/user_calls.c
+ *
+ * SEND, RECEIVE, CLOSE and ABORT of RFC 9293 section 3.10, for a connection that exists. OPEN and
+ * STATUS are the host's (core/host/calls.c). */
+#include <string.h>
+
+#include "tcp/connection.h"
+
+static enum ltcp_status death_of(const struct ltcp_connection *c)
+{
+    return c->error != LTCP_OK ? (enum ltcp_status)c->error : LTCP_ERR_NOT_CONNECTED;
+}
+
+/* ---- SEND, section 3.10.2
+ * ------------------------------------------------------------------------ */
+
+/* "SND.UP <- SND.NXT" after the urgent octets; the peer hears of it also through a closed window.
+ */
+static void mark_urgent(struct ltcp_connection *c)
+{
+    c->snd_up = send_queue_end(c);
+    if (state_may_send(c->state) && (c->snd_wnd == 0 || flight_size(c) > 0)) c->ack_now = true;
+}
+
+enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void *bytes,
+                            size_t length, unsigned flags, size_t *taken)
+{
+    (void)now;
+    *taken = 0;
+    if (c->state == LTCP_CLOSED)
+        return c->error != LTCP_OK ? (enum ltcp_status)c->error : LTCP_ERR_PIPE;
+    if (c->fin_wanted || c->user_closed) return LTCP_ERR_PIPE;
+    if (length == 0) return LTCP_OK;
+    *taken = send_queue_write(c, bytes, length, !(flags & LTCP_WRITE_MORE));
+    if (*taken < length) c->write_blocked = true;
+    if (*taken == 0) {
+        const bool full = c->out != NULL && c->out->octets >= settings_of(c)->send_buffer;
+        return full ? LTCP_AGAIN : LTCP_ERR_NO_BUFFERS;
+    }
+    if (flags & LTCP_WRITE_URGENT) mark_urgent(c);
+    connection_want_output(c);
+    return LTCP_OK;
+}
+
+/* ---- RECEIVE, section 3.10.3
+ * ---------------------------------------------------------------------- */
+
+static bool out_of_band(const struct ltcp_connection *c)
+{
+    return c->urgent_mark && !settings_of(c)->urgent_inline;
+}
+static ltcp_seq oob_seq(const struct ltcp_connection *c)
+{
+    return seq_sub(c->rcv_up, 1);
+}
+
+/* The octet before RCV.UP is not part of what read gives: it is put aside as the reader comes to
+ * it, unless it was fetched before. */
+static void step_over_oob(struct ltcp_connection *c)
+{
+    uint8_t octet;
+    if (!out_of_band(c) || c->unread == 0 || !seq_eq(c->rcv_read, oob_seq(c))) return;
+    receive_queue_read(c, &octet, 1, false);
+    if (!c->oob_taken) {
+        c->oob_octet = octet;
+        c->oob_held = true;
+    }
+    c->urgent_mark = false;
+}
+
+static enum ltcp_status read_oob(struct ltcp_connection *c, uint8_t *out, size_t *got)
+{
+    if (c->oob_held) {
+        *out = c->oob_octet;
+        c->oob_held = false;
+        *got = 1;
+        return LTCP_OK;
+    }
+    if (!out_of_band(c) || c->oob_taken) return LTCP_ERR_INVALID;
+    const uint32_t offset = seq_diff(oob_seq(c), c->rcv_read);
+    if (offset >= c->unread) return c->state == LTCP_CLOSED ? death_of(c) : LTCP_AGAIN;
+    uint32_t left = offset;
+    const struct ltcp_slice *s = c->in.first;
+    while (left >= s->length) {
+        left -= s->length;
+        s = s->next;
+    }
+    *out = s->data[left];
+    *got = 1;
+    c->oob_taken = true;
+    return LTCP_OK;
+}
+
+/* How far one call may read: to the urgent mark, so that the reader sees where it is. */
+static size_t until_mark(const struct ltcp_connection *c, size_t room)
+{
+    if (!c->urgent_mark) return room;
+    const ltcp_seq mark = out_of_band(c) ? oob_seq(c) : c->rcv_up;
+    if (seq_le(mark, c->rcv_read)) return room;
+    const uint32_t distance = seq_diff(mark, c->rcv_read);
+    return distance < room ? distance : room;
+}
+
+enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
+                           size_t *got)
+{
+    *got = 0;
+    if (c->user_closed) return c->error != LTCP_OK ? death_of(c) : LTCP_ERR_NOT_CONNECTED;
+    if (room == 0) return LTCP_ERR_INVALID;
+    if (flags & LTCP_READ_URGENT) return read_oob(c, out, got);
+    const bool peek = (flags & LTCP_READ_PEEK) != 0;
+    step_over_oob(c);
+    /* Until the handshake is over, what came with the SYN waits. */
+    if (c->unread > 0 && c->state != LTCP_SYN_RECEIVED) {
+        *got = receive_queue_read(c, out, until_mark(c, room), peek);
+        if (peek) return LTCP_OK;
+        step_over_oob(c);
+        if (c->urgent_mark && seq_ge(c->rcv_read, c->rcv_up)) c->urgent_mark = false;
+        if (state_may_receive_text(c->state) && window_update_wanted(c)) {
+            c->ack_now = true;
+            connection_want_output(c);
+        }
+        return LTCP_OK;
+    }
+    if (c->fin_processed) return LTCP_END;
+    return c->state == LTCP_CLOSED ? death_of(c) : LTCP_AGAIN;
+}
+
+/* ---- CLOSE, section 3.10.4
+ * ------------------------------------------------------------------------ */
+
+enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->state == LTCP_CLOSED) return death_of(c);
+    if (c->fin_wanted) return LTCP_OK; /* "as long as a second FIN is not emitted" */
+    switch (c->state) {
+    case LTCP_SYN_SENT: connection_die(c, now, LTCP_ERR_ABORTED); return LTCP_OK;
+    case LTCP_SYN_RECEIVED:
+        if (c->out != NULL && c->out->octets == 0) {
+            connection_start_congestion(c, now);
+            connection_set_state(c, now, LTCP_FIN_WAIT_1);
+        }
+        break; /* else queued until ESTABLISHED */
+    case LTCP_ESTABLISHED: connection_set_state(c, now, LTCP_FIN_WAIT_1); break;
+    default: break; /* CLOSE-WAIT becomes LAST-ACK when the FIN leaves */
+    }
+    c->fin_wanted = true;
+    connection_want_output(c);
+    return LTCP_OK;
+}
+
+enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->user_closed) return LTCP_OK;
+    if (c->state == LTCP_CLOSED) {
+        c->user_closed = true;
+        connection_flush(c);
+        return LTCP_OK;
+    }
+    /* RFC9293:SHLD-3: the peer is told that data was lost. */
+    const bool lost_data = c->unread > 0 || c->ahead != NULL;
+    if (lost_data && settings_of(c)->reset_on_unread_close && c->state >= LTCP_ESTABLISHED &&
+        c->state != LTCP_TIME_WAIT) {
+        c->user_closed = true;
+        output_reset(c, now);
+        connection_die(c, now, LTCP_ERR_ABORTED);
+        return LTCP_OK;
+    }
+    const enum ltcp_status status = user_shutdown(c, now);
+    c->user_closed = true;
+    if (c->state == LTCP_FIN_WAIT_2 && settings_of(c)->fin_wait_2_timeout > 0)
+        timers_set_long(c, now + settings_of(c)->fin_wait_2_timeout);
+    return status;
+}
+
+/* ---- ABORT, section 3.10.5
+ * ------------------------------------------------------------------------ */
+
+enum ltcp_status user_abort(struct ltcp_connection *c, ltcp_time now)
+{
+    const uint8_t s = c->state;
+    if (s == LTCP_CLOSED) return user_close(c, now);
+    if (s == LTCP_SYN_RECEIVED || s == LTCP_ESTABLISHED || s == LTCP_FIN_WAIT_1 ||
+        s == LTCP_FIN_WAIT_2 || s == LTCP_CLOSE_WAIT)
+        output_reset(c, now);
+    c->user_closed = true;
+    connection_die(c, now, LTCP_ERR_ABORTED);
+    return LTCP_OK;
+}
+
+/* ---- settings
+ * --------------------------------------------------------------------------------------- */
+
+static bool opening_differs(const struct ltcp_settings *a, const struct ltcp_settings *b)
+{
+    return a->window_scaling != b->window_scaling || a->timestamps != b->timestamps ||
+           a->sack != b->sack || a->window_scale != b->window_scale || a->mss != b->mss ||
+           a->isn != b->isn || a->timestamp_offset != b->timestamp_offset ||
+           a->initial_window != b->initial_window;
+}
+
+/* Another algorithm takes over where the old one stands. */
+static bool change_congestion(struct ltcp_connection *c, ltcp_time now,
+                              const struct ltcp_congestion_ops *ops)
+{
+    if (ops == c->cc.ops) return true;
+    void *state = NULL;
+    if (ops->state_size != 0) {
+        state = engine_zeroed(c->engine, ops->state_size);
+        if (state == NULL) return false;
+    }
+    if (c->cc.state != NULL) engine_resize(c->engine, c->cc.state, c->cc.ops->state_size, 0);
+    c->cc.state = state;
+    c->cc.ops = ops;
+    c->cc.acked = 0;
+    if (c->cc.cwnd != 0) ops->init(&c->cc, now);
+    return true;
+}
+
+enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
+                                   const struct ltcp_settings *settings)
+{
+    if (opening_differs(&c->share->settings, settings)) return LTCP_ERR_CONNECTED;
+    if (!change_congestion(c, now, settings->congestion)) return LTCP_ERR_NO_MEMORY;
+    struct ltcp_share *share = share_create(c->engine, settings);
+    if (share == NULL) return LTCP_ERR_NO_MEMORY;
+    share_unref(c->engine, c->share);
+    c->share = share;
+    if (c->state >= LTCP_ESTABLISHED && c->state != LTCP_TIME_WAIT) {
+        timers_heard(c, now);
+        if (window_update_wanted(c)) c->ack_now = true;
+        connection_want_output(c);
+    }
+    return LTCP_OK;
+}

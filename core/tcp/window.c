@@ -1,0 +1,48 @@
+/* core/tcp/window.c
+ *
+ * The window that is advertised: RFC 9293 section 3.8.6.2.2 (receiver's silly window avoidance,
+ * RFC9293:MUST-39), RFC 7323 section 2.3. Its right edge never moves left (RFC9293:SHLD-14); all
+ * arithmetic is in 32 bits (RFC9293:REC-1). */
+#include "tcp/connection.h"
+
+static uint32_t room(const struct ltcp_connection *c)
+{
+    const uint32_t buffer = settings_of(c)->receive_buffer;
+    return buffer > c->unread ? buffer - c->unread : 0;
+}
+
+/* How far the right edge can go, or where it already is: it moves by at least
+ * min(Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2, or not at all. */
+static ltcp_seq right_edge(const struct ltcp_connection *c)
+{
+    const ltcp_seq edge = seq_add(c->rcv_nxt, room(c));
+    if (seq_le(edge, c->rcv_adv)) return seq_max(c->rcv_adv, c->rcv_nxt);
+    const uint32_t half = settings_of(c)->receive_buffer / 2;
+    const uint32_t step = half < c->rcv_mss ? half : c->rcv_mss;
+    return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
+}
+
+/* The field is rounded up to a multiple of the scale, lest a rounded-down window take back what was
+ * given (RFC 7323 section 2.4). */
+uint16_t window_advertise(struct ltcp_connection *c, bool syn)
+{
+    const unsigned shift = syn ? 0 : c->rcv_wscale;
+    const ltcp_seq edge = syn ? seq_add(c->rcv_nxt, room(c)) : right_edge(c);
+    uint32_t window = seq_diff(edge, c->rcv_nxt);
+    uint32_t field = (window + (1u << shift) - 1) >> shift;
+    if (field > 65535) field = 65535;
+    const ltcp_seq given = seq_add(c->rcv_nxt, field << shift);
+    if (seq_gt(given, c->rcv_adv) || syn) c->rcv_adv = given;
+    return (uint16_t)field;
+}
+
+/* Reading has made so much room that the peer should hear of it at once: two segments, or half of
+ * the buffer, or any room at all after the window was closed. */
+bool window_update_wanted(const struct ltcp_connection *c)
+{
+    const ltcp_seq edge = right_edge(c);
+    if (seq_le(edge, c->rcv_adv)) return false;
+    const uint32_t gain = seq_diff(edge, c->rcv_adv);
+    const uint32_t half = settings_of(c)->receive_buffer / 2;
+    return rcv_wnd(c) < c->rcv_mss || gain >= 2u * c->rcv_mss || gain >= half;
+}
