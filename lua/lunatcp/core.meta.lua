@@ -746,4 +746,91 @@ function core.address(text) end
 ---@return {name: string, code: string, message: string}?
 function core.status(status) end
 
+-- ---- real time and UDP tunnels -----------------------------------------------------------------
+
+---A private event loop. Its time counts from its making; the networks that it drives begin at or after
+---it: core.network { start_ns = loop:now_ns() }.
+---@return lunatcp.core.Loop?, string? message, string? code
+function core.loop() end
+
+---@class lunatcp.core.Loop
+local Loop = {}
+---@return number seconds since the loop was made
+function Loop:now() end
+---@return integer nanoseconds
+function Loop:now_ns() end
+---Sends what the tunnels have gathered, sleeps until there is I/O, a network with a tunnel here has
+---something due, or `timeout` seconds are over (nil: no bound; 0: no sleep), and hands what came to the
+---networks. May return early without a reason, at least four times a second; at once where there is
+---neither tunnel nor timeout. Step the networks up to now() before and after it.
+---@param timeout? number
+---@return integer packets that came in
+function Loop:run_once(timeout) end
+---@param timeout_ns? integer
+---@return integer packets
+function Loop:run_once_ns(timeout_ns) end
+---Drives the network in real time, run_once and Network:step in turn, and returns what Network:step
+---gives as soon as it concerns the script; "limit" at `limit` (absolute seconds of the loop; nil: none).
+---"idle" only when the loop has no tunnel that could bring anything.
+---@param network lunatcp.core.Network
+---@param limit? number
+---@return string reason, any detail, integer? direction
+function Loop:step(network, limit) end
+---@param network lunatcp.core.Network
+---@param limit_ns? integer
+---@return string reason, any detail, integer? direction
+function Loop:step_ns(network, limit_ns) end
+---For a loop of one's own (luv, cqueues): becomes readable when run_once(0) has something to do.
+---@return integer
+function Loop:fd() end
+---Seconds until run_once(0) or Network:step is wanted without any I/O; nil: never. Ask before each
+---sleep: 0 also says that the descriptor does not know of a new tunnel yet.
+---@return number?
+function Loop:timeout() end
+---Closes its tunnels too. Idempotent.
+function Loop:close() end
+
+---@class lunatcp.core.TunnelOptions
+---@field link lunatcp.core.Link made with tunnel = true
+---@field direction? 1|2 whose packets leave here, default 1; what comes in goes to the node at that end
+---@field bind string "127.0.0.1:0", "[::1]:9000": numbers only; port 0: any
+---@field peer? string the far socket, which alone is listened to; without it packets are dropped and counted
+---@field learn? boolean with no peer: whoever sends the first valid packet becomes it
+---@field framing? "plain"|"rawip" default "plain"
+---@field checksum? "inner"|"udp" of plain: who answers for the segment; default "inner"
+---@field local_address? string inner address of this end; plain needs it
+---@field remote_address? string inner address of the far end; plain needs it
+---@field batch? "auto"|"gso"|"mmsg"|"plain" how many datagrams go in a call; default "auto"
+
+---A tunnel at one end of a link. Where there is no node at the far end, what comes in goes through that
+---direction's path first (delay, loss, ...); otherwise it arrives as it comes. The loop keeps it alive.
+---EINVAL, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT (bind and peer are of two families), EEXIST (that
+---direction of the link has a tunnel), EOPNOTSUPP (a batch that this system does not know), EMFILE.
+---@param options lunatcp.core.TunnelOptions
+---@return lunatcp.core.Tunnel?, string? message, string? code
+function Loop:udp(options) end
+
+---Once it, its loop or its network is closed, everything but close raises "tunnel is closed".
+---@class lunatcp.core.Tunnel
+local Tunnel = {}
+---What it is bound to.
+---@return string? host, integer|string port_or_message, string? code
+function Tunnel:address() end
+---@return string? host, integer? port; nil: nobody yet
+function Tunnel:peer() end
+---@param peer string
+---@return true?, string? message, string? code
+function Tunnel:set_peer(peer) end
+---Integers, and `batch`, the manner in use. packets_in packets_out datagrams_in datagrams_out bytes_in
+---bytes_out calls_in calls_out; not sent: queue_full no_peer unframeable too_big not_permitted failed; not
+---taken in: unreadable strangers truncated odd_pieces; blocked (the kernel took no more for a while),
+---refused (ICMP errors that came back), no_memory.
+---@return table<string, integer|string>
+function Tunnel:counters() end
+---Sends now.
+---@return integer packets that still wait
+function Tunnel:flush() end
+---Idempotent.
+function Tunnel:close() end
+
 return core
