@@ -76,6 +76,14 @@ static void malformed(void)
     packet->payload_length--;
     CHECK_STATUS(decode(packet, &ip, &icmp), LTCP_ERR_TRUNCATED);
     ltcp_packet_unref(packet);
+    /* a quote that lies half in the head: the sum is right, the quote cannot be shown */
+    packet = packet_of(SAMPLE_ICMP);
+    packet->head[28] = packet->payload[0];
+    packet->head_length++;
+    packet->payload++;
+    packet->payload_length--;
+    CHECK_STATUS(decode(packet, &ip, &icmp), LTCP_ERR_TRUNCATED);
+    ltcp_packet_unref(packet);
     packet = packet_of(SAMPLE_DATA);
     CHECK_STATUS(decode(packet, &ip, &icmp), LTCP_ERR_PROTOCOL);
     ltcp_packet_unref(packet);

@@ -5,7 +5,7 @@
 static enum ltcp_status decode(const char *text, struct ltcp_options *out)
 {
     uint8_t bytes[256];
-    static uint8_t kept[40];
+    static uint8_t kept[64];
     size_t length = hex_bytes(text, bytes);
     memcpy(kept, bytes, length);
     memset(out, 0xA5, sizeof *out);
@@ -175,6 +175,7 @@ static void wrong_lengths(void)
         "080902030405060708",
         "080b02030405060708090a",
         "1303ff",
+        "052a 0001020304050607 0001020304050607 0001020304050607 0001020304050607 0001020304050607",
         "1c03ff",
         "1d03ff",
         "220300",
@@ -319,8 +320,8 @@ static void other_kinds_written(void)
     check_layout(o, LTCP_HAS_ACCECN, "ae", "0101 ae02");
 }
 
-/* RFC9293:MUST-69 what fills up the header is zero. Here no NOP in front finds room. */
-static void padding_is_zero(void)
+/* An option of any length ends the header on a 32-bit boundary, or is left out. */
+static void room_for_long_ones(void)
 {
     static const uint8_t bytes[40] = {0};
     struct ltcp_options o = {.ao = bytes, .ao_length = 35, .window_scale = 1};
@@ -338,6 +339,19 @@ static void padding_is_zero(void)
     memset(out, 0xEE, sizeof out);
     CHECK_EQUAL(ltcp_options_encode(&o, order, 2, out), 40);
     CHECK_BYTES(out + 34, 6, "000001030301");
+}
+
+/* RFC9293:MUST-69 what fills up the header is zero.
+ * A short option that counted on its successor to fill the word, which then had no room. */
+static void end_of_list(void)
+{
+    static const uint8_t bytes[28] = {0};
+    struct ltcp_options o = {.ao = bytes, .ao_length = 28};
+    uint8_t order[] = {LTCP_OPTION_AO, LTCP_OPTION_SACK_PERMITTED, LTCP_OPTION_TIMESTAMPS}, out[40];
+    o.present = LTCP_HAS_AO | LTCP_HAS_SACK_PERMITTED | LTCP_HAS_TIMESTAMPS;
+    memset(out, 0xEE, sizeof out);
+    CHECK_EQUAL(ltcp_options_encode(&o, order, 3, out), 36);
+    CHECK_BYTES(out + 32, 4, "0402 0000");
 }
 
 static uint8_t cookie[16] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 6};
@@ -417,7 +431,8 @@ int main(void)
     linux_layouts();
     room_for_sack();
     other_kinds_written();
-    padding_is_zero();
+    room_for_long_ones();
+    end_of_list();
     decode_of_encode();
     return check_finish();
 }

@@ -184,7 +184,11 @@ static void padding_of_a_link(void)
     packet->payload_length = 6; /* as if nobody had cut it */
     CHECK_STATUS(decode(packet, &ip, &s), LTCP_OK);
     CHECK_EQUAL(s.length, 5);
+    /* and what the header was said to have is not taken on trust */
     packet->payload_length = 4;
+    CHECK_STATUS(ltcp_segment_decode(packet, &ip, &s), LTCP_ERR_TRUNCATED);
+    packet->checksum_good = true;
+    CHECK_STATUS(ltcp_segment_decode(packet, &ip, &s), LTCP_ERR_TRUNCATED);
     CHECK_STATUS(decode(packet, &ip, &s), LTCP_ERR_TRUNCATED);
     ltcp_packet_unref(packet);
 }
