@@ -105,6 +105,7 @@ function Network:link_of(id) end
 ---@field [2] lunatcp.core.LinkEnd
 ---@field mtu? integer of both nodes' interfaces; default 1500
 ---@field tunnel? boolean packets leave by the tunnel instead of reaching the other end's node
+---@field name? string in captures, at most 31 bytes; default "link0", "link1", ...
 
 ---Adds interfaces, addresses and subnet routes too. Failures: EINVAL, ENOMEM.
 ---@param options lunatcp.core.LinkOptions
@@ -423,6 +424,8 @@ local Link = {}
 function Link:id() end
 ---@return lunatcp.core.Network
 function Link:network() end
+---@return string
+function Link:name() end
 ---The node at end 1 or 2; nil: the outside.
 ---@param which 1|2
 ---@return lunatcp.core.Node?
@@ -664,7 +667,7 @@ function Network:clear_trace() end
 ---@class lunatcp.core.CaptureOptions
 ---@field path? string a file to write; its failure to open is nil, message, CODE
 ---@field file? file* or an open file; it is not closed
----@field view? "sender"|"receiver"|"both" where the taps are: default "sender", with lost packets marked
+---@field view? "sender"|"receiver" where the taps are. "sender" (default): every packet once, as it was sent, with a comment on what became of it. "receiver": as it arrived or was lost on the way
 ---@field limit? integer packets that may wait to be written, default 65536
 
 ---Writes all that links carry from here on, as pcapng with nanoseconds and comments, while step runs.

@@ -1,0 +1,95 @@
+/* bindings/info.c - every variable of a connection, as a table. */
+#include "binding.h"
+
+static void set_seq(lua_State *L, const char *name, ltcp_seq seq)
+{
+    lua_pushinteger(L, seq.n);
+    lua_setfield(L, -2, name);
+}
+
+static void set_number(lua_State *L, const char *name, uint64_t value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_flag(lua_State *L, const char *name, bool value)
+{
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* 0: not known yet. */
+static void set_measured(lua_State *L, const char *name, ltcp_time value)
+{
+    if (value <= 0 || value == LTCP_NEVER) return;
+    bind_push_time(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_deadline(lua_State *L, const char *name, ltcp_time value)
+{
+    bind_push_deadline(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_names(lua_State *L, const struct ltcp_info *info)
+{
+    lua_pushstring(L, ltcp_state_name(info->state));
+    lua_setfield(L, -2, "state");
+    if (info->error != LTCP_OK) {
+        lua_pushstring(L, ltcp_status_message(info->error));
+        lua_setfield(L, -2, "error");
+        lua_pushstring(L, ltcp_status_code(info->error));
+        lua_setfield(L, -2, "code");
+    }
+    bind_push_address(L, &info->local);
+    lua_setfield(L, -2, "local_address");
+    bind_push_address(L, &info->remote);
+    lua_setfield(L, -2, "remote_address");
+    lua_pushstring(L, info->congestion != NULL ? info->congestion : "");
+    lua_setfield(L, -2, "congestion");
+}
+
+void bind_push_info(lua_State *L, const struct ltcp_info *info)
+{
+    lua_createtable(L, 0, 80);
+    set_names(L, info);
+    /* clang-format off */
+#define SEQ(name)      set_seq(L, #name, info->name);
+#define NUMBER(name)   set_number(L, #name, info->name);
+#define FLAG(name)     set_flag(L, #name, info->name);
+#define MEASURED(name) set_measured(L, #name, info->name);
+#define DEADLINE(name) set_deadline(L, #name, info->name);
+    NUMBER(local_port) NUMBER(remote_port) FLAG(passive)
+    SEQ(iss) SEQ(snd_una) SEQ(snd_nxt) SEQ(snd_up) SEQ(snd_wl1) SEQ(snd_wl2)
+    SEQ(irs) SEQ(rcv_nxt) SEQ(rcv_up)
+    NUMBER(snd_wnd) NUMBER(rcv_wnd) NUMBER(max_snd_wnd) NUMBER(snd_mss) NUMBER(rcv_mss)
+    NUMBER(path_mtu) NUMBER(snd_wscale) NUMBER(rcv_wscale)
+    FLAG(window_scaling) FLAG(timestamps) FLAG(sack)
+    NUMBER(cwnd) NUMBER(ssthresh) NUMBER(pipe)
+    FLAG(in_recovery) FLAG(in_loss) SEQ(recovery_point)
+    MEASURED(srtt) MEASURED(rto) MEASURED(min_rtt) MEASURED(latest_rtt)
+    DEADLINE(retransmission_deadline) DEADLINE(persist_deadline) DEADLINE(delayed_ack_deadline)
+    DEADLINE(keepalive_deadline) DEADLINE(time_wait_deadline)
+    NUMBER(backoff) NUMBER(duplicate_acks) NUMBER(unsent) NUMBER(unacked) NUMBER(unread)
+    NUMBER(out_of_order) NUMBER(urgent_remaining)
+    FLAG(fin_sent) FLAG(fin_acked) FLAG(fin_received)
+    NUMBER(segments_sent) NUMBER(segments_received) NUMBER(bytes_sent) NUMBER(bytes_received)
+    NUMBER(bytes_acked) NUMBER(segments_retransmitted) NUMBER(bytes_retransmitted)
+    NUMBER(timeouts) NUMBER(fast_recoveries) NUMBER(duplicate_acks_received) NUMBER(acks_sent)
+    NUMBER(out_of_order_segments) NUMBER(duplicate_segments) NUMBER(challenge_acks)
+    NUMBER(probes_sent) NUMBER(paws_rejected)
+        /* clang-format on */
+        /* A steady path brings the variance down to 0: known all the same. */
+        if (info->srtt > 0)
+    {
+        bind_push_time(L, info->rttvar);
+        lua_setfield(L, -2, "rttvar");
+    }
+#undef SEQ
+#undef NUMBER
+#undef FLAG
+#undef MEASURED
+#undef DEADLINE
+}
