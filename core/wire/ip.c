@@ -228,14 +228,6 @@ size_t ltcp_ip_split(const uint8_t *bytes, size_t *length)
 /* ---- encoding -----------------------------------------------------------------------------------
  */
 
-/* Stores a word given in host order and adds it to the sum of what is stored. */
-static inline uint64_t put_word(uint8_t *out, uint32_t word, uint64_t sum)
-{
-    uint32_t stored = to_be32(word);
-    store_32(out, stored);
-    return sum + stored;
-}
-
 static size_t encode_ipv4(const struct ltcp_ip *ip, size_t payload_length, uint8_t *out)
 {
     size_t options = ip->options_length;

@@ -125,13 +125,6 @@ enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length,
 /* ---- encoding -----------------------------------------------------------------------------------
  */
 
-static inline uint64_t put_word(uint8_t *out, uint32_t word, uint64_t sum)
-{
-    uint32_t stored = to_be32(word);
-    store_32(out, stored);
-    return sum + stored;
-}
-
 /* Writes the header; gives the running sum with a checksum of zero in it. */
 static inline uint64_t write_header(uint8_t *p, const struct ltcp_segment *s, size_t options,
                                     uint64_t sum)

@@ -23,6 +23,14 @@ static inline uint16_t sum_finish(uint32_t sum)
     return (uint16_t)~sum;
 }
 
+/* Stores a word given in host order and adds it to the sum of what is stored. */
+static inline uint64_t put_word(uint8_t *out, uint32_t word, uint64_t sum)
+{
+    uint32_t stored = to_be32(word);
+    store_32(out, stored);
+    return sum + stored;
+}
+
 /* `length` is a multiple of 4. */
 static inline uint64_t sum_words(uint64_t sum, const uint8_t *p, size_t length)
 {
