@@ -46,7 +46,9 @@ void handle_destroy(struct ltcp_host *host, ltcp_handle handle)
 struct ltcp_connection *handle_connection(const struct ltcp_host *host, ltcp_handle handle)
 {
     const struct ltcp_slot *slot = find(host, handle);
-    return slot != NULL && slot->kind == LTCP_SLOT_CONNECTION ? slot->object : NULL;
+    if (slot == NULL || slot->kind != LTCP_SLOT_CONNECTION) return NULL;
+    struct ltcp_connection *c = slot->object;
+    return c->released ? NULL : c;
 }
 
 struct ltcp_listener *handle_listener(const struct ltcp_host *host, ltcp_handle handle)

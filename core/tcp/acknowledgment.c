@@ -28,19 +28,21 @@ static bool is_duplicate(const struct ltcp_connection *c, const struct ltcp_arri
            !(s->flags & (LTCP_SYN | LTCP_FIN)) && !window_changed;
 }
 
-/* Only for what was sent again is the clock of the timestamps worth asking (RFC 7323 section 4). */
-static ltcp_time timestamp_rtt(const struct ltcp_connection *c, const struct ltcp_arrival *a)
+/* For what was sent again the echoed timestamp tells which sending is acknowledged (RFC 7323
+ * section 4, RFC 3522). Only an echo of the last one is a sample: an older one may have waited here
+ * for an acknowledgment that was lost, and would make the timeout grow with every loss. */
+static ltcp_time retransmission_rtt(const struct ltcp_connection *c, const struct ltcp_arrival *a,
+                                    ltcp_time sent_again)
 {
     const struct ltcp_options *o = &a->segment->options;
-    if (!c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS) || o->ts_echo == 0) return -1;
-    const uint32_t ticks = timestamp_now(c, a->packet->time) - o->ts_echo;
-    return ticks < 0x10000000 ? (ltcp_time)ticks * LTCP_MILLISECOND : -1;
+    if (sent_again < 0 || !c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS)) return -1;
+    if (o->ts_echo == 0 || (int32_t)(o->ts_echo - timestamp_now(c, sent_again)) < 0) return -1;
+    return a->packet->time - sent_again;
 }
 
 /* RFC 6298 (5.2), (5.3): all acknowledged, the timer is off; some, it starts anew. */
 static void restart_timer(struct ltcp_connection *c, ltcp_time now)
 {
-    c->backoff = 0;
     c->unanswered = 0;
     c->advised = false;
     c->waiting_since = now;
@@ -86,24 +88,26 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     struct ltcp_ack_sample sample = {.now = a->now, .prior_in_flight = pipe_size(c)};
     const uint64_t delivered = c->delivered;
     const uint32_t lost = c->out != NULL ? c->out->lost : 0;
-    ltcp_time rtt = -1;
+    struct ltcp_times times = {-1, -1};
 
     const bool window_changed = update_window(c, s);
     const bool duplicate = !advanced && is_duplicate(c, a, window_changed);
     if (duplicate) c->duplicate_acks_received++;
-    scoreboard_sack(c, s, arrived, &rtt);
+    scoreboard_sack(c, s, arrived, &times);
     const uint32_t acked = advanced ? seq_diff(s->ack, c->snd_una) : 0;
     if (advanced) {
-        send_queue_acknowledge(c, s->ack, arrived, &rtt, &sample);
+        send_queue_acknowledge(c, s->ack, arrived, &times, &sample);
         c->snd_una = s->ack;
         if (!c->syn_acked && acked > 0) c->syn_acked = true;
-        if (rtt < 0) rtt = timestamp_rtt(c, a);
+        if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
         if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
         c->delivered_time = arrived;
     }
-    if (rtt >= 0) {
+    if (times.rtt >= 0) {
         const bool smooth = seq_ge(s->ack, c->rtt_mark);
-        rtt_sample(c, a->now, rtt, smooth);
+        c->backoff =
+            0; /* RFC 6298 section 5: collapsed by a new measurement, not by Karn's doubt */
+        rtt_sample(c, a->now, times.rtt, smooth);
         if (smooth) c->rtt_mark = c->snd_nxt;
     }
     if (advanced)
@@ -112,7 +116,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
         keep_waiting(c, a->now);
     window_opened(c, a->now);
 
-    sample.rtt = rtt;
+    sample.rtt = times.rtt;
     sample.srtt = c->srtt;
     sample.min_rtt = c->min_rtt;
     recovery_on_ack(c, a->now, acked, duplicate);

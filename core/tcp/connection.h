@@ -221,6 +221,12 @@ static inline uint32_t pipe_size(const struct ltcp_connection *c)
     return flight > gone ? flight - gone : 0;
 }
 
+/* What an acknowledgment says of time; -1: nothing. */
+struct ltcp_times {
+    ltcp_time rtt;        /* of the newest octets that were sent once (Karn) */
+    ltcp_time sent_again; /* when the newest of those that were sent more often left last */
+};
+
 /* What one arriving segment is and what was decided about it; lives for one call. */
 struct ltcp_arrival {
     ltcp_time now;
@@ -286,7 +292,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
 
 /* scoreboard.c */
 void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now,
-                     ltcp_time *rtt);
+                     struct ltcp_times *times);
 /* Marks holes that RFC 6675's IsLost names; true when one was found. */
 bool scoreboard_detect(struct ltcp_connection *c);
 void scoreboard_lose(struct ltcp_connection *c, uint32_t position);
@@ -315,9 +321,9 @@ bool send_queue_fin(struct ltcp_connection *c);
 bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length);
 /* Makes the first unsent record as long as the MSS if what follows allows. */
 void send_queue_fill(struct ltcp_connection *c);
-/* Drops what lies before `ack`. The newest record's times go to `sample`, a fresh RTT to *rtt. */
-void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now, ltcp_time *rtt,
-                            struct ltcp_ack_sample *sample);
+/* Drops what lies before `ack`. The newest record's delivery goes to `sample`. */
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now,
+                            struct ltcp_times *times, struct ltcp_ack_sample *sample);
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
 ltcp_seq send_queue_end(const struct ltcp_connection *c);
 

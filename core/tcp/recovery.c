@@ -104,5 +104,5 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
     c->recovery = LTCP_RECOVERY_TIMEOUT;
     c->recovery_point = c->snd_nxt;
     c->force_retransmit = true;
-    c->cc.ops->on_timeout(&c->cc, now, flight, c->backoff == 0);
+    c->cc.ops->on_timeout(&c->cc, now, flight, c->unanswered <= 1);
 }

@@ -19,7 +19,8 @@ static uint32_t find(const struct ltcp_send_queue *q, ltcp_seq seq)
     return q->head + low;
 }
 
-static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time now, ltcp_time *rtt)
+static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time now,
+                        struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, position);
@@ -27,7 +28,7 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time 
     if (r->marks & LTCP_MARK_SACKED) return;
     if (r->marks & LTCP_MARK_LOST) q->lost -= span;
     if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= span;
-    if (!(r->marks & LTCP_MARK_EVER)) *rtt = now - r->last_sent;
+    if (!(r->marks & LTCP_MARK_EVER)) times->rtt = now - r->last_sent;
     r->marks = (uint8_t)((r->marks & LTCP_MARK_EVER) | LTCP_MARK_SACKED);
     q->sacked += span;
     c->delivered += span;
@@ -38,35 +39,35 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time 
 }
 
 static void mark_range(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right, ltcp_time now,
-                       ltcp_time *rtt)
+                       struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     uint32_t i = find(q, left);
     if (i != q->unsent && seq_lt(record_at(q, i)->seq, left)) i++;
     for (; i != q->unsent && seq_le(record_end(record_at(q, i)), right); i++)
-        mark_sacked(c, i, now, rtt);
+        mark_sacked(c, i, now, times);
 }
 
 /* A block mostly repeats one that was seen in an earlier acknowledgment: only what lies outside of
  * that one is new. */
 static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp_time now,
-                       ltcp_time *rtt)
+                       struct ltcp_times *times)
 {
     const struct ltcp_send_queue *q = c->out;
     for (uint8_t i = 0; i < q->cached_count; i++) {
         const struct ltcp_sack_block old = q->cached[i];
         if (seq_lt(old.right, b.left) || seq_gt(old.left, b.right)) continue;
-        if (seq_lt(b.left, old.left)) mark_range(c, b.left, old.left, now, rtt);
-        if (seq_gt(b.right, old.right)) mark_range(c, old.right, b.right, now, rtt);
+        if (seq_lt(b.left, old.left)) mark_range(c, b.left, old.left, now, times);
+        if (seq_gt(b.right, old.right)) mark_range(c, old.right, b.right, now, times);
         return;
     }
-    mark_range(c, b.left, b.right, now, rtt);
+    mark_range(c, b.left, b.right, now, times);
 }
 
 /* A block that says something impossible is left out: backwards, before SND.UNA (a DSACK, RFC 2883)
  * or past SND.NXT. */
 void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now,
-                     ltcp_time *rtt)
+                     struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_sack_block seen[4];
@@ -77,7 +78,7 @@ void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, lt
         if (seq_ge(b.left, b.right) || seq_le(b.right, c->snd_una) || seq_gt(b.right, c->snd_nxt) ||
             seq_lt(b.left, c->snd_una))
             continue;
-        mark_block(c, b, now, rtt);
+        mark_block(c, b, now, times);
         seen[count++] = b;
     }
     for (uint8_t i = 0; i < count; i++)

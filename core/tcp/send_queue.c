@@ -263,18 +263,21 @@ static void unmark(struct ltcp_connection *c, const struct ltcp_record *r, uint3
 }
 
 /* Karn's algorithm: only what was sent once says how long it took. */
-static void take_sample(const struct ltcp_record *r, ltcp_time now, ltcp_time *rtt,
+static void take_sample(const struct ltcp_record *r, ltcp_time now, struct ltcp_times *times,
                         struct ltcp_ack_sample *sample)
 {
-    if (!(r->marks & (LTCP_MARK_EVER | LTCP_MARK_SACKED))) *rtt = now - r->last_sent;
+    if (r->marks & LTCP_MARK_EVER)
+        times->sent_again = r->last_sent > times->sent_again ? r->last_sent : times->sent_again;
+    else if (!(r->marks & LTCP_MARK_SACKED))
+        times->rtt = now - r->last_sent;
     if (r->delivered >= sample->prior_delivered) {
         sample->prior_delivered = r->delivered;
         sample->interval = now - r->delivered_time;
     }
 }
 
-void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now, ltcp_time *rtt,
-                            struct ltcp_ack_sample *sample)
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now,
+                            struct ltcp_times *times, struct ltcp_ack_sample *sample)
 {
     struct ltcp_send_queue *q = c->out;
     while (q->head != q->unsent) {
@@ -294,7 +297,7 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time n
             }
             break;
         }
-        take_sample(r, now, rtt, sample);
+        take_sample(r, now, times, sample);
         unmark(c, r, q->head, record_span(r));
         q->octets -= r->length;
         c->bytes_acked += r->length;

@@ -41,7 +41,7 @@ extern "C" {
     X(COUNT, r1_count, 3, 3, 1, 255, "retransmissions until the user is advised (R1)")             \
     X(COUNT, r2_count, 0, 15, 0, 255,                                                              \
       "retransmissions until the connection is closed; 0: by time")                                \
-    X(TIME, r2_time, INT64_C(100000000000), 0, 0, INT64_C(86400000000000),                         \
+    X(TIME, r2_time, INT64_C(300000000000), 0, 0, INT64_C(86400000000000),                         \
       "time of retransmitting until the connection is closed (R2); 0: by count")                   \
     X(COUNT, syn_r2_count, 0, 6, 0, 255, "the same for a SYN, by count")                           \
     X(COUNT, synack_r2_count, 0, 5, 0, 255, "the same for a SYN-ACK, by count")                    \
