@@ -16,8 +16,8 @@
 /* A packet that entered a link. */
 struct held {
     struct ltcp_captured captured;
+    ltcp_time decided; /* when its fate became known; LTCP_NEVER: not yet */
     uint8_t notes, reason;
-    bool decided;
 };
 
 struct bind_capture {
@@ -152,12 +152,13 @@ static struct held *held_at(const struct bind_capture *capture, size_t i)
     return &capture->held[(capture->held_first + i) & (capture->held_room - 1)];
 }
 
-/* Writes the oldest ones that are decided, or (all) every one. */
-static void write_held(struct bind_capture *capture, bool all)
+/* Writes the oldest ones whose fate was known before `now` (or all): a copy that comes at the same
+ * time as the original is still told of. */
+static void write_held(struct bind_capture *capture, ltcp_time now, bool all)
 {
     while (capture->held_count > 0) {
         struct held *first = held_at(capture, 0);
-        if (!first->decided && !all && capture->held_count <= capture->limit) return;
+        if (!all && first->decided >= now && capture->held_count <= capture->limit) return;
         write_packet(capture, &first->captured, first->notes, first->reason);
         ltcp_packet_unref(first->captured.packet);
         capture->held_first++;
@@ -179,15 +180,17 @@ static bool held_grow(struct bind_capture *capture)
     return true;
 }
 
-static void hold(struct bind_capture *capture, const struct ltcp_captured *captured)
+static struct held *hold(struct bind_capture *capture, const struct ltcp_captured *captured)
 {
     if (capture->held_count == capture->held_room && !held_grow(capture)) {
         capture->error = ENOMEM;
-        return;
+        return NULL;
     }
     struct held *place = held_at(capture, capture->held_count++);
-    *place = (struct held){.captured = *captured, .notes = captured->packet->notes};
+    *place = (struct held){
+        .captured = *captured, .decided = LTCP_NEVER, .notes = captured->packet->notes};
     ltcp_packet_ref(captured->packet);
+    return place;
 }
 
 static bool same_passage(const struct held *held, const struct ltcp_captured *captured)
@@ -208,7 +211,7 @@ static void decide(struct bind_capture *capture, const struct ltcp_captured *cap
     if (found == NULL) return; /* a copy, after the original */
     found->notes |= captured->packet->notes;
     if (captured->kind == LTCP_TRACE_DROPPED) found->reason = captured->reason;
-    found->decided = true;
+    if (found->decided == LTCP_NEVER) found->decided = captured->time;
 }
 
 static void take_captured(struct bind_capture *capture, const struct ltcp_captured *captured)
@@ -222,13 +225,11 @@ static void take_captured(struct bind_capture *capture, const struct ltcp_captur
     if (captured->kind != LTCP_TRACE_SENT) {
         decide(capture, captured);
     } else {
-        hold(capture, captured);
+        struct held *held = hold(capture, captured);
         /* Nobody tells what becomes of what leaves by a tunnel. */
         const struct bind_link_record *link = &capture->net->links[captured->link];
-        if (link->tunnel && link->node[captured->direction] != LTCP_NOWHERE) {
-            struct held *newest = held_at(capture, capture->held_count - 1);
-            newest->decided = capture->error == 0;
-        }
+        bool leaves = link->tunnel && link->node[captured->direction] != LTCP_NOWHERE;
+        if (held != NULL && leaves) held->decided = captured->time;
     }
 }
 
@@ -242,7 +243,7 @@ void bind_captures_drain(struct bind_network *net)
         ltcp_packet_unref(captured.packet);
     }
     for (struct bind_capture *c = net->captures; c != NULL; c = c->next)
-        write_held(c, false);
+        write_held(c, ltcp_network_now(net->network), false);
 }
 
 /* ---- the end
@@ -268,7 +269,7 @@ static void finish(struct bind_capture *capture)
 {
     struct bind_network *net = capture->net;
     bind_captures_drain(net);
-    write_held(capture, true);
+    write_held(capture, LTCP_NEVER, true);
     capture->missed = missed(capture);
     for (struct bind_capture **at = &net->captures; *at != NULL; at = &(*at)->next) {
         if (*at != capture) continue;
@@ -376,6 +377,7 @@ static int capture_flush(lua_State *L)
     struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
     if (capture->net != NULL) {
         bind_captures_drain(capture->net);
+        write_held(capture, LTCP_NEVER, false);
         bool open = capture->borrowed == NULL || capture->borrowed->closef != NULL;
         if (capture->file != NULL && open && fflush(capture->file) != 0 && capture->error == 0)
             capture->error = errno;
@@ -386,7 +388,10 @@ static int capture_flush(lua_State *L)
 static int capture_take(lua_State *L)
 {
     struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
-    if (capture->net != NULL) bind_captures_drain(capture->net);
+    if (capture->net != NULL) {
+        bind_captures_drain(capture->net);
+        write_held(capture, LTCP_NEVER, false);
+    }
     lua_pushlstring(L, (const char *)capture->memory, capture->memory_length);
     capture->memory_length = 0;
     return 1;

@@ -111,7 +111,8 @@ int bind_option_error(const struct bind_options *o, const char *key, const char 
     const char *what = lua_pushvfstring(o->L, format, arguments);
     va_end(arguments);
     const char *dot = o->where[0] != '\0' && key[0] != '\0' && key[0] != '[' ? "." : "";
-    return complain(o, lua_pushfstring(o->L, "%s%s%s: %s", o->where, dot, key, what));
+    const char *colon = o->where[0] != '\0' || key[0] != '\0' ? ": " : "";
+    return complain(o, lua_pushfstring(o->L, "%s%s%s%s%s", o->where, dot, key, colon, what));
 }
 
 static bool is_known(const char *key, const char *const *known)

@@ -18,6 +18,8 @@ void bind_borrow_packet(struct ltcp_packet *packet, const uint8_t *bytes, size_t
         head = (size_t)ip.header_length + (size_t)(bytes[ip.header_length + 12] >> 4) * 4;
     else if (status == LTCP_OK && ip.protocol != LTCP_PROTOCOL_TCP)
         head = (size_t)ip.header_length + 8;
+    if (ip.protocol == LTCP_PROTOCOL_TCP && head < (size_t)ip.header_length + 20)
+        head = (size_t)ip.header_length + 20; /* where the data offset is found to be wrong */
     if (head > LTCP_HEAD_ROOM) head = LTCP_HEAD_ROOM;
     if (head > length) head = length;
     memset(packet, 0, sizeof *packet);
