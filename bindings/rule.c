@@ -93,7 +93,8 @@ static void read_match(const struct bind_options *o, struct ltcp_rule *rule)
     read_flags(o, rule);
     rule->direction = (int)bind_option_integer(o, "direction", 0, 1, 2) - 1;
     rule->length_min = (uint32_t)bind_option_integer(o, "length_min", 0, 0, 65535);
-    rule->length_max = (uint32_t)bind_option_integer(o, "length_max", 0, 1, 65535);
+    rule->length_max = (uint32_t)bind_option_integer(o, "length_max", 0, 0, 65535);
+    rule->empty = rule->length_max == 0 && bind_option_present(o, "length_max");
     rule->source_port = (uint16_t)bind_option_integer(o, "source_port", 0, 1, 65535);
     rule->destination_port = (uint16_t)bind_option_integer(o, "destination_port", 0, 1, 65535);
     rule->match_seq = bind_option_present(o, "seq");

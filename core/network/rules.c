@@ -19,8 +19,8 @@ bool fate_is_valid(const struct ltcp_fate *fate)
 static bool asks_for_tcp(const struct ltcp_rule *rule)
 {
     return rule->tcp_only || rule->flags_set != 0 || rule->flags_clear != 0 ||
-           rule->length_min > 0 || rule->length_max > 0 || rule->source_port != 0 ||
-           rule->destination_port != 0 || rule->match_seq || rule->match_ack ||
+           rule->length_min > 0 || rule->length_max > 0 || rule->empty ||
+           rule->source_port != 0 || rule->destination_port != 0 || rule->match_seq || rule->match_ack ||
            rule->first != LTCP_ANY;
 }
 
@@ -155,6 +155,7 @@ static bool fields_match(const struct ltcp_rule *rule, const struct rule_view *v
     if ((view->flags & rule->flags_clear) != 0) return false;
     if (view->payload_length < rule->length_min) return false;
     if (rule->length_max > 0 && view->payload_length > rule->length_max) return false;
+    if (rule->empty && view->payload_length > 0) return false;
     if (rule->source_port != 0 && view->source_port != rule->source_port) return false;
     if (rule->destination_port != 0 && view->destination_port != rule->destination_port)
         return false;

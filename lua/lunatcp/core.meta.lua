@@ -473,7 +473,7 @@ function Link:rule_counts(id) end
 ---@field flags? string|lunatcp.core.Flags|table<string, boolean> all of these are set; in a table, false: not set
 ---@field without? string none of these is set
 ---@field length_min? integer of the TCP payload
----@field length_max? integer
+---@field length_max? integer 0: only segments without payload
 ---@field source_port? integer
 ---@field destination_port? integer
 ---@field seq? integer the segment holds this octet

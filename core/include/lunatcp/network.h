@@ -112,6 +112,7 @@ struct ltcp_rule {
     int direction; /* 0: from the link's end 0, 1: from end 1, -1: both */
     uint16_t flags_set, flags_clear; /* enum ltcp_flag */
     uint32_t length_min, length_max; /* of the TCP payload; max 0: no limit */
+    bool empty;                      /* only segments without payload */
     uint16_t source_port, destination_port; /* 0: any */
     bool match_seq, match_ack;       /* the segment holds octet `seq`; its ack field is `ack` */
     ltcp_seq seq, ack;
