@@ -66,7 +66,9 @@ local function receive(self, n, deadline, what)
   local scheduler = self.net.scheduler
   while true do
     local bytes, message, code = self.core:read(n)
-    if bytes or code ~= "EAGAIN" then return bytes, message, code end
+    if bytes then return bytes end
+    if not code then return nil end
+    if code ~= "EAGAIN" then return nil, message, code end
     if not scheduler:wait(self, READABLE, deadline, what) then return late(what) end
   end
 end

@@ -145,8 +145,9 @@ function Network:now() return self.core:now() end
 
 local function run_until(self, done, options)
   self:route()
-  local outcome = self.scheduler:run_until(done, options)
+  local ok, outcome = pcall(self.scheduler.run_until, self.scheduler, done, options)
   for _, capture in ipairs(self.captures) do capture:flush() end
+  if not ok then error(outcome, 0) end
   return outcome
 end
 
@@ -182,11 +183,7 @@ function Network:step()
     self:settle()
     return true
   end
-  local left = 2
-  local outcome = run_until(self, function()
-    left = left - 1
-    return left == 0
-  end, { idle = "return" })
+  local outcome = run_until(self, function() return false end, { idle = "return", once = true })
   return outcome == "done"
 end
 
@@ -258,10 +255,10 @@ end
 
 -- Lets time pass to `when`, although nothing happens until then.
 function Network:pass_time(when)
+  if when <= self.core:now() then return end
   self.core:alarm_at(when, RESERVED_ALARM)
-  local reason, detail, direction = self:core_step(when)
+  while self.core:now() < when and self:core_step(when) ~= "alarm" do end
   self.core:cancel_alarm(RESERVED_ALARM)
-  return reason, detail, direction
 end
 
 local function dispatch_events(self, host)
@@ -285,7 +282,7 @@ function Network:dispatch(reason, detail)
   elseif reason == "peer" then
     self.by_id[detail:id()]:arrived()
   elseif reason == "alarm" then
-    if detail ~= RESERVED_ALARM then self.scheduler:alarm(detail) end
+    self.scheduler:alarm(detail)
   end
 end
 
@@ -323,9 +320,8 @@ function Network:next_ticker()
   return first
 end
 
--- Lets the samples that are due be taken.
-function Network:tick()
-  local now = self.core:now()
+-- Lets the samples that are due at a time be taken.
+function Network:tick(now)
   local due = {}
   for _, ticker in ipairs(self.tickers) do
     if ticker.due <= now then due[#due + 1] = ticker end

@@ -58,6 +58,7 @@ function M.new(net, conn, options)
     start = net:now(), taken = 0, due = net:now(),
   }, Samples)
   net.tickers[#net.tickers + 1] = samples
+  samples.last = conn:on("closed", function() samples:take() end)
   samples:take()
   return samples
 end
@@ -77,6 +78,7 @@ end
 
 --- Ends sampling; the rows stay.
 function Samples:close()
+  if self.last then self.last:close() end
   for i, other in ipairs(self.net.tickers) do
     if other == self then
       table.remove(self.net.tickers, i)

@@ -313,7 +313,7 @@ end
 --- Runs tasks and world until `done()` is true, `limit` is reached, or nothing is left to happen.
 -- @tparam function done
 -- @tparam table options `limit`; `outside` (the waiter of a blocking call outside of tasks);
---   `idle` ("return": idleness is no error)
+--   `idle` ("return": idleness is no error); `once`: returns after one thing
 -- @treturn string `"done"`, `"limit"` or `"idle"`
 function Scheduler:run_until(done, options)
   if self.looping then check.raise "the network is running already" end
@@ -323,13 +323,12 @@ function Scheduler:run_until(done, options)
     while true do
       if self.failure then return "failure" end
       if done() then return "done" end
-      if not self:turn() then
-        local what = self.world:step(limit)
-        if what ~= "progress" and self.head > self.tail and not self.failure then
-          if done() then return "done" end
-          if what == "limit" then return "limit" end
-          return "idle"
-        end
+      local what = self:turn() and "progress" or self.world:step(limit)
+      if what == "progress" then
+        if options.once and not self.failure then return "done" end
+      elseif not self:has_ready() and not self.failure then
+        if done() then return "done" end
+        return what
       end
     end
   end, function(message)

@@ -163,14 +163,16 @@ local function new_row(self, record)
   return row
 end
 
-local function emit_both(self, node, flow)
+-- What a node has changed to, unseen so far, is shown before the packet that comes after it.
+local function emit_both(self, node, flow, before)
   emit_pending(self, node .. self.anyone)
-  emit_pending(self, node .. flow)
+  local pending = self.pending[node .. flow]
+  if pending and pending.time < before then emit_pending(self, node .. flow) end
 end
 
 local function sent(self, record)
   local _, to = ends_of(self, record)
-  emit_both(self, to, flow_of(record.segment))
+  emit_both(self, to, flow_of(record.segment), record.time)
   local row = new_row(self, record)
   self.travelling[key_of(record)] = row
   self.open[row.from] = nil
@@ -200,7 +202,7 @@ end
 
 local function arrive(self, row)
   row.delivered = true
-  emit_both(self, row.to, row.flow)
+  emit_both(self, row.to, row.flow, math.huge)
   row.to_state = state_of(self, row.to, row.flow)
   self.open[row.to] = row
 end
@@ -230,6 +232,9 @@ local function dropped(self, record)
   take_notes(row, record)
 end
 
+-- What only the user's calls bring about is never the work of the packet that came just before.
+local BY_CALL <const> = { LISTEN = true, ["SYN-SENT"] = true, ["FIN-WAIT-1"] = true, ["LAST-ACK"] = true }
+
 local function state_changed(self, event)
   local flow = self.flow_of_event(event, self.last_delivered[event.host]) or self.anyone
   local states = self.states[event.host]
@@ -241,7 +246,8 @@ local function state_changed(self, event)
   local key = event.host .. flow
   emit_pending(self, key)
   local open = self.open[event.host]
-  if open and open.flow == flow and not open.changed and (open.arrived or open.time) == event.time then
+  local arrived = open and (open.arrived or open.time)
+  if open and open.flow == flow and not open.changed and arrived == event.time and not BY_CALL[event.to] then
     open.to_state, open.changed = event.to, true
   else
     if not self.pending[key] then self.pending_keys[#self.pending_keys + 1] = key end

@@ -22,24 +22,25 @@ local function cancel_alarm(self, id) self.core:cancel_alarm(id) end
 
 -- One call of the core's step. What tickers (samples) ask for bounds it, but keeps nothing going.
 local function step(self, limit)
-  local net, made = self.net, self.core
+  local net = self.net
   local ticker = net:next_ticker()
   local bound = ticker and ticker < limit and ticker or limit
   local reason, detail = net:core_step(bound < NEVER and bound or nil)
   if reason == "idle" then
     if net:collect_forgotten() then return "progress" end
     if limit == NEVER then return "idle" end
-    reason, detail = net:pass_time(bound)
+    net:pass_time(bound)
+    reason = "limit"
   end
-  net:dispatch(reason, detail)
-  if reason == "limit" or (reason == "alarm" and made:now() >= bound) then
-    if ticker and ticker <= made:now() then
-      net:tick()
-      return "progress"
-    end
-    if reason == "limit" then return "limit" end
+  if reason ~= "limit" then
+    net:dispatch(reason, detail)
+    return "progress"
   end
-  return "progress"
+  if ticker and ticker <= bound then -- not compared with the core's time: that is rounded
+    net:tick(bound)
+    return "progress"
+  end
+  return "limit"
 end
 
 -- ---- virtual time -----------------------------------------------------------------------------
