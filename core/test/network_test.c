@@ -437,7 +437,7 @@ static void captures(void)
     static const struct {
         uint8_t kind, reason, notes;
         uint64_t id;
-        ltcp_time time = 0;
+        ltcp_time time;
     } expected[] = {
         {LTCP_TRACE_SENT, LTCP_DROP_NONE, LTCP_NOTE_FORGED, 1, 0},
         {LTCP_TRACE_SENT, LTCP_DROP_NONE, LTCP_NOTE_FORGED, 2, 0},

@@ -469,8 +469,10 @@ static void opportunities_are_octets(void)
     push_as(path, 0, 3000, 4, NULL); /* 752 of the second, 1,504 of the third, 748 of the fourth */
     push_as(path, 0, 752, 5, NULL);  /* 756: all that the fourth has left */
     push_as(path, 0, 40, 6, NULL);
-    static const int expected[] = {10, 10, 20, 40, 40, 50};
-    for (uint64_t i = 0; i < 6; i++) {
+    push_as(path, 0, 716, 7, NULL);  /* 44 and 720 */
+    push_as(path, 0, 737, 8, NULL);  /* 741 is one more than is left */
+    static const int expected[] = {10, 10, 20, 40, 40, 50, 50, 60};
+    for (uint64_t i = 0; i < 8; i++) {
         CHECK_EQUAL(pop(path, &time), i + 1);
         CHECK_EQUAL(time, expected[i] * LTCP_MILLISECOND);
     }
