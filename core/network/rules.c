@@ -19,8 +19,8 @@ bool fate_is_valid(const struct ltcp_fate *fate)
 static bool asks_for_tcp(const struct ltcp_rule *rule)
 {
     return rule->tcp_only || rule->flags_set != 0 || rule->flags_clear != 0 ||
-           rule->length_min > 0 || rule->length_max > 0 || rule->empty ||
-           rule->source_port != 0 || rule->destination_port != 0 || rule->match_seq || rule->match_ack ||
+           rule->length_min > 0 || rule->length_max > 0 || rule->empty || rule->source_port != 0 ||
+           rule->destination_port != 0 || rule->match_seq || rule->match_ack ||
            rule->first != LTCP_ANY;
 }
 
