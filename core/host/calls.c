@@ -58,7 +58,7 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
     share_unref(&host->engine, own);
     if (c == NULL) return LTCP_ERR_NO_MEMORY;
     c->flow = flow;
-    c->interface = interface;
+    c->interface = (uint16_t)interface;
     c->link_mtu = (uint16_t)host->interfaces[interface].mtu;
     ltcp_seq iss = isn_choose(host, &flow, settings_of(c), now);
     if (replaced && seq_le(iss, after)) iss = seq_add(after, 65537);

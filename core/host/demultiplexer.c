@@ -25,7 +25,7 @@ static uint32_t hash_of(const struct ltcp_host *host, const struct ltcp_address 
     h = mix(h, word[3]);
     h = mix(h, word[0]);
     h = mix(h, word[2]);
-    return (uint32_t)h;
+    return (uint32_t)(h >> 8) & 0xFFFFFF;
 }
 
 static bool grow(struct ltcp_host *host)
@@ -52,7 +52,8 @@ static bool grow(struct ltcp_host *host)
 bool demultiplexer_add(struct ltcp_host *host, struct ltcp_flow *flow)
 {
     if (!grow(host)) return false;
-    flow->hash = hash_of(host, &flow->local, flow->local_port, &flow->remote, flow->remote_port);
+    flow->hash =
+        hash_of(host, &flow->local, flow->local_port, &flow->remote, flow->remote_port) & 0xFFFFFF;
     struct ltcp_flow **bucket = &host->buckets[flow->hash & host->bucket_mask];
     flow->next = *bucket;
     *bucket = flow;

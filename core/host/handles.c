@@ -9,8 +9,10 @@ ltcp_handle handle_create(struct ltcp_host *host, void *object, enum ltcp_slot_k
             engine_resize(&host->engine, host->slots, host->slot_capacity * sizeof *slots,
                           (size_t)capacity * sizeof *slots);
         if (slots == NULL) return 0;
-        for (uint32_t i = host->slot_capacity; i < capacity; i++)
-            slots[i] = (struct ltcp_slot){NULL, 1, i + 1 < capacity ? i + 2 : 0, LTCP_SLOT_FREE};
+        for (uint32_t i = host->slot_capacity; i < capacity; i++) {
+            const uint32_t next = i + 1 < capacity ? i + 2 : 0;
+            slots[i] = (struct ltcp_slot){NULL, 1, next & 0x3FFFFFFF, LTCP_SLOT_FREE};
+        }
         host->free_slot = host->slot_capacity + 1;
         host->slots = slots;
         host->slot_capacity = capacity;
@@ -19,7 +21,7 @@ ltcp_handle handle_create(struct ltcp_host *host, void *object, enum ltcp_slot_k
     struct ltcp_slot *slot = &host->slots[index];
     host->free_slot = slot->next_free;
     slot->object = object;
-    slot->kind = (uint8_t)kind;
+    slot->kind = (uint32_t)kind & 3;
     return (ltcp_handle)slot->generation << 32 | (index + 1);
 }
 
@@ -39,7 +41,7 @@ void handle_destroy(struct ltcp_host *host, ltcp_handle handle)
     slot->object = NULL;
     slot->kind = LTCP_SLOT_FREE;
     slot->generation++;
-    slot->next_free = host->free_slot;
+    slot->next_free = host->free_slot & 0x3FFFFFFF;
     host->free_slot = (uint32_t)handle;
 }
 

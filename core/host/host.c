@@ -15,7 +15,10 @@ struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
     host->secret = config->secret;
     host->share = share_create(&host->engine,
                                config->settings != NULL ? config->settings : &ltcp_profile_rfc);
-    if (host->share != NULL) return host;
+    host->engine.nobody = engine_zeroed(&host->engine, sizeof *host->engine.nobody);
+    if (host->share != NULL && host->engine.nobody != NULL) return host;
+    engine_resize(&host->engine, host->engine.nobody, sizeof *host->engine.nobody, 0);
+    share_unref(&host->engine, host->share);
     engine_resize(&host->engine, host, sizeof *host, 0);
     return NULL;
 }

@@ -39,8 +39,8 @@ enum ltcp_slot_kind { LTCP_SLOT_FREE, LTCP_SLOT_CONNECTION, LTCP_SLOT_LISTENER }
 struct ltcp_slot {
     void *object;
     uint32_t generation;
-    uint32_t next_free; /* slot + 1; 0: none */
-    uint8_t kind;       /* enum ltcp_slot_kind */
+    uint32_t next_free : 30; /* slot + 1; 0: none */
+    uint32_t kind : 2;       /* enum ltcp_slot_kind */
 };
 
 struct ltcp_host {

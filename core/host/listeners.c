@@ -41,7 +41,7 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
     c->flow.local_port = a->segment->destination_port;
     c->flow.remote = a->ip->source;
     c->flow.remote_port = a->segment->source_port;
-    c->interface = route->interface;
+    c->interface = (uint16_t)route->interface;
     c->link_mtu = (uint16_t)host->interfaces[route->interface].mtu;
     c->passive = true;
     c->listener = l;

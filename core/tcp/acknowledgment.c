@@ -45,7 +45,7 @@ static void restart_timer(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered = 0;
     c->advised = false;
-    c->waiting_since = now;
+    if (c->out != NULL) c->out->waiting_since = now;
     timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_NONE);
 }
 
@@ -53,7 +53,7 @@ static void restart_timer(struct ltcp_connection *c, ltcp_time now)
 static void keep_waiting(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered = 0;
-    c->waiting_since = now;
+    if (c->out != NULL) c->out->waiting_since = now;
 }
 
 /* The window was closed and is open: the octet that probed it was dropped, so it goes again now. */
@@ -86,13 +86,13 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     const ltcp_time arrived = a->packet->time;
     const bool advanced = seq_gt(s->ack, c->snd_una);
     struct ltcp_ack_sample sample = {.now = a->now, .prior_in_flight = pipe_size(c)};
-    const uint64_t delivered = c->delivered;
+    const uint64_t had = delivered(c);
     const uint32_t lost = c->out != NULL ? c->out->lost : 0;
     struct ltcp_times times = {-1, -1};
 
     const bool window_changed = update_window(c, s);
     const bool duplicate = !advanced && is_duplicate(c, a, window_changed);
-    if (duplicate) c->duplicate_acks_received++;
+    if (duplicate) rare_of(c)->duplicate_acks_received++;
     scoreboard_sack(c, s, arrived, &times);
     const uint32_t acked = advanced ? seq_diff(s->ack, c->snd_una) : 0;
     if (advanced) {
@@ -101,12 +101,11 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
         if (!c->syn_acked && acked > 0) c->syn_acked = true;
         if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
         if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
-        c->delivered_time = arrived;
     }
     if (times.rtt >= 0) {
         const bool smooth = seq_ge(s->ack, c->rtt_mark);
-        c->backoff =
-            0; /* RFC 6298 section 5: collapsed by a new measurement, not by Karn's doubt */
+        /* RFC 6298 section 5: collapsed by a new measurement (Karn). */
+        c->backoff = 0;
         rtt_sample(c, a->now, times.rtt, smooth);
         if (smooth) c->rtt_mark = c->snd_nxt;
     }
@@ -120,12 +119,14 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     sample.srtt = c->srtt;
     sample.min_rtt = c->min_rtt;
     recovery_on_ack(c, a->now, acked, duplicate);
-    if (c->delivered != delivered && c->cc.cwnd != 0) {
-        sample.bytes_acked = (uint32_t)(c->delivered - delivered);
+    const uint64_t has = delivered(c);
+    if (has != had && c->cc.cwnd != 0) {
+        if (c->out != NULL) c->out->delivered_time = arrived;
+        sample.bytes_acked = (uint32_t)(has - had);
         const uint32_t lost_now = c->out != NULL ? c->out->lost : 0;
         sample.bytes_lost = lost_now > lost ? lost_now - lost : 0;
         sample.in_flight = pipe_size(c);
-        sample.delivered = c->delivered;
+        sample.delivered = has;
         sample.cwnd_limited = c->cwnd_limited;
         sample.in_recovery = c->recovery == LTCP_RECOVERY_FAST;
         c->cc.ops->on_ack(&c->cc, &sample);

@@ -38,6 +38,12 @@ void connection_changed(struct ltcp_connection *c)
     c->engine->changed = c;
 }
 
+struct ltcp_rare *rare_of(struct ltcp_connection *c)
+{
+    if (c->rare == NULL) c->rare = engine_zeroed(c->engine, sizeof *c->rare);
+    return c->rare != NULL ? c->rare : c->engine->nobody;
+}
+
 void connection_destroy(struct ltcp_connection *c)
 {
     struct ltcp_engine *e = c->engine;
@@ -45,6 +51,7 @@ void connection_destroy(struct ltcp_connection *c)
     deadlines_remove(c);
     if (c->state == LTCP_TIME_WAIT) e->time_waits--;
     share_unref(e, c->share);
+    engine_resize(e, c->rare, sizeof *c->rare, 0);
     engine_resize(e, c, sizeof *c, 0);
 }
 
@@ -113,7 +120,7 @@ void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
     const struct ltcp_settings *s = settings_of(c);
     c->cc.initial_window = s->initial_window != 0 ? (uint32_t)s->initial_window * c->snd_mss
                                                   : ltcp_initial_window_rfc5681(c->snd_mss);
-    if (c->timeouts > 0) c->cc.initial_window = c->snd_mss;
+    if (c->rare != NULL && c->rare->timeouts > 0) c->cc.initial_window = c->snd_mss;
     c->cc.cwnd = c->cc.initial_window;
     c->recovery_point = seq_sub(c->snd_una, 1);
     c->rtt_mark = c->snd_nxt;
@@ -131,10 +138,6 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
     c->syn_acked = true;
     c->backoff = 0;
     c->unanswered = 0;
-    /* RFC 6298 (5.7): after a timeout of the SYN the first RTO of data is three seconds. */
-    if (c->srtt == 0 && c->timeouts > 0 && c->rto < 3 * LTCP_SECOND &&
-        settings_of(c)->rto_min >= LTCP_SECOND)
-        c->rto = 3 * LTCP_SECOND;
     connection_start_congestion(c, now);
     connection_event(c, LTCP_EVENT_CONNECTED | LTCP_EVENT_WRITABLE);
     if (c->listener != NULL) connection_changed(c);

@@ -13,10 +13,10 @@
 enum ltcp_flow_kind { LTCP_FLOW_CONNECTION };
 struct ltcp_flow {
     struct ltcp_flow *next;
-    uint32_t hash;
+    uint32_t hash : 24;
+    uint32_t kind : 8; /* enum ltcp_flow_kind */
     uint16_t local_port, remote_port;
     struct ltcp_address local, remote;
-    uint8_t kind;
 };
 
 /* ---- send queue --------------------------------------------------------------------------------
@@ -62,6 +62,9 @@ struct ltcp_send_queue {
     uint32_t loss_position; /* before it every hole has been judged (RFC 6675 IsLost) ... */
     uint32_t sacked_above, segments_above; /* ... and so much was SACKed from it on */
     uint32_t retransmit_position;          /* before it no record is lost and not sent again */
+    uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
+    ltcp_time waiting_since;   /* since when the peer owes an answer: R2, the user timeout */
+    ltcp_time delivered_time;  /* when delivered() last grew */
     uint8_t cached_count;
     struct ltcp_sack_block cached[4]; /* the last acknowledgment's blocks, already marked */
     struct ltcp_record first_ring[4];
@@ -99,10 +102,20 @@ struct ltcp_reassembly {
     uint8_t recent_count;
 };
 
-/* ---- the connection
- * ------------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------- */
 enum ltcp_recovery { LTCP_RECOVERY_NONE, LTCP_RECOVERY_FAST, LTCP_RECOVERY_TIMEOUT };
 enum ltcp_loss_timer { LTCP_TIMER_NONE, LTCP_TIMER_RTO, LTCP_TIMER_PERSIST };
+
+/* What most connections never need; made when something first happens (rare_of). */
+struct ltcp_rare {
+    ltcp_time challenge_since;
+    uint32_t challenges; /* since then */
+    uint8_t oob_octet;   /* the out-of-band octet, once the stream was read past it */
+    bool oob_held;
+    uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
+    uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
+    uint64_t segments_retransmitted, bytes_retransmitted;
+};
 
 struct ltcp_connection {
     struct ltcp_flow flow;
@@ -129,12 +142,10 @@ struct ltcp_connection {
     bool ack_now : 1; /* an ACK is owed at once */
     bool syn_acked : 1;
     bool cwnd_limited : 1;
-    bool probe_due : 1;        /* the persist timer fired: send although the window says no */
-    bool urgent_announced : 1; /* the user knows of the urgent data before rcv_up */
-    bool urgent_send : 1;      /* snd_up is ahead of what was sent */
-    bool urgent_mark : 1;      /* urgent data was received up to rcv_up */
-    bool oob_taken : 1;        /* its last octet was read out of band */
-    bool advised : 1;          /* R1 was reported */
+    bool probe_due : 1;   /* the persist timer fired: send although the window says no */
+    bool urgent_mark : 1; /* urgent data was received up to rcv_up */
+    bool oob_taken : 1;   /* its last octet was read out of band */
+    bool advised : 1;     /* R1 was reported */
     bool ts_recent_valid : 1;
     bool keepalive_due : 1;
     bool force_retransmit : 1; /* the first lost segment leaves whatever the window says */
@@ -147,7 +158,7 @@ struct ltcp_connection {
     uint16_t snd_mss; /* effective: without option octets */
     uint16_t peer_mss, rcv_mss, link_mtu, path_mtu, seen_mss;
     uint16_t duplicate_acks;
-    uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
+    uint16_t interface;
     ltcp_seq recovery_point;
     ltcp_seq rtt_mark; /* one smoothing step a round trip: when this is acknowledged */
     struct ltcp_send_queue *out;
@@ -170,28 +181,16 @@ struct ltcp_connection {
     ltcp_time armed; /* what the host's heap holds for us: never later than any deadline */
     uint32_t heap_index;
     uint32_t unanswered; /* retransmissions or probes since the peer was last heard as it should */
-    ltcp_time waiting_since;
     ltcp_time last_heard, last_sent;
 
     /* RTT, RFC 6298 */
-    ltcp_time srtt, rttvar, rto, min_rtt, latest_rtt;
+    ltcp_time srtt, rttvar, min_rtt, latest_rtt;
 
     struct ltcp_congestion cc;
-    uint64_t delivered;
-    ltcp_time delivered_time;
-
-    ltcp_time challenge_since;
-    uint32_t challenges;
     uint32_t events;
-    uint32_t interface;
-    uint8_t oob_octet; /* the out-of-band octet, once the stream was read past it */
-    bool oob_held;
-
-    /* counters */
+    uint32_t acks_sent;
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
-    uint32_t segments_retransmitted, timeouts, fast_recoveries, duplicate_acks_received, acks_sent;
-    uint32_t out_of_order_segments, duplicate_segments, challenge_acks, probes_sent, paws_rejected;
-    uint64_t bytes_retransmitted;
+    struct ltcp_rare *rare;
 };
 
 static inline const struct ltcp_settings *settings_of(const struct ltcp_connection *c)
@@ -210,13 +209,18 @@ static inline bool has_unsent(const struct ltcp_connection *c)
 {
     return c->out != NULL && c->out->unsent != c->out->tail;
 }
+/* Sequence numbers that the peer is known to hold. */
+static inline uint64_t delivered(const struct ltcp_connection *c)
+{
+    return c->bytes_acked + (c->out != NULL ? c->out->sacked : 0);
+}
 /* RFC 6675's pipe; without SACK what duplicate ACKs say (RFC 6582's inflation, seen from the other
  * side). */
 static inline uint32_t pipe_size(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;
     if (q == NULL) return 0;
-    const uint32_t gone = q->sacked + q->lost - q->retransmitted + c->duplicate_octets;
+    const uint32_t gone = q->sacked + q->lost - q->retransmitted + q->duplicate_octets;
     const uint32_t flight = flight_size(c);
     return flight > gone ? flight - gone : 0;
 }
@@ -244,6 +248,8 @@ struct ltcp_arrival {
 struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_share *share);
 /* Asks the host to look at it when its call ends: it opened, died, or can be forgotten. */
 void connection_changed(struct ltcp_connection *c);
+/* Never NULL: without memory a record that nobody reads. */
+struct ltcp_rare *rare_of(struct ltcp_connection *c);
 void connection_destroy(struct ltcp_connection *c);
 void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_state state);
 /* Enters CLOSED: queues flushed, timers off, the user told `why`. */
@@ -307,7 +313,8 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now);
 
 /* rtt.c */
 void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth);
-ltcp_time rtt_timeout(const struct ltcp_connection *c); /* RTO with backoff */
+ltcp_time rtt_rto(const struct ltcp_connection *c);
+ltcp_time rtt_timeout(const struct ltcp_connection *c); /* with backoff */
 uint32_t timestamp_now(const struct ltcp_connection *c, ltcp_time now);
 
 /* send_queue.c */

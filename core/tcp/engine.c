@@ -6,7 +6,7 @@
 void *engine_resize(struct ltcp_engine *e, void *old, size_t old_size, size_t size)
 {
     const struct ltcp_allocator *a = ltcp_pool_allocator(e->pool);
-    return a->resize(a->context, old, old_size, size);
+    return a->resize(a->context, old, old != NULL ? old_size : 0, size);
 }
 
 void *engine_zeroed(struct ltcp_engine *e, size_t size)
@@ -44,6 +44,7 @@ void engine_close(struct ltcp_engine *e)
         e->spare_slices = s->next;
         engine_resize(e, s, sizeof *s, 0);
     }
+    engine_resize(e, e->nobody, sizeof *e->nobody, 0);
     engine_resize(e, e->heap, e->heap_capacity * sizeof *e->heap, 0);
 }
 

@@ -10,6 +10,7 @@
 #include "lunatcp/trace.h"
 
 struct ltcp_connection;
+struct ltcp_rare;
 
 struct ltcp_deadline {
     ltcp_time when;
@@ -35,6 +36,7 @@ struct ltcp_engine {
     struct ltcp_slice *spare_slices;
     uint32_t spare_queue_count, spare_slice_count;
     uint32_t time_waits;
+    struct ltcp_rare *nobody; /* stands in for a record that there was no memory for */
     uint16_t next_identification;
 };
 

@@ -57,7 +57,6 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
     c->sacking = s->sack;
     c->rcv_wscale = c->scaling ? scale_for(s) : 0;
     c->ts_offset = first_timestamp - (uint32_t)(uint64_t)(now / LTCP_MILLISECOND);
-    c->rto = s->rto_initial;
     c->quick_acks = (uint32_t)s->quick_acks;
     c->last_heard = c->last_sent = now;
     c->cc.ssthresh = s->initial_ssthresh;

@@ -167,7 +167,7 @@ static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
         packet->payload_length = packet->block->length = 1;
     }
     packet->notes |= LTCP_NOTE_PROBE;
-    if (send_packet(c, now, packet, seq_sub(c->snd_nxt, 1), LTCP_ACK)) c->probes_sent++;
+    if (send_packet(c, now, packet, seq_sub(c->snd_nxt, 1), LTCP_ACK)) rare_of(c)->probes_sent++;
 }
 
 /* ---- deciding
@@ -247,7 +247,7 @@ static void send_probe(struct ltcp_connection *c, ltcp_time now)
         position = q->unsent;
     }
     if (send_record(c, now, position)) {
-        c->probes_sent++;
+        rare_of(c)->probes_sent++;
         c->engine->out_last->notes |= LTCP_NOTE_PROBE;
     }
 }
@@ -272,7 +272,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
 /* RFC 5681 section 4.1. */
 static void restart_after_idle(struct ltcp_connection *c, ltcp_time now)
 {
-    if (!has_unsent(c) || flight_size(c) > 0 || now - c->last_sent <= c->rto) return;
+    if (!has_unsent(c) || flight_size(c) > 0 || now - c->last_sent <= rtt_rto(c)) return;
     if (settings_of(c)->slow_start_after_idle) c->cc.ops->on_idle(&c->cc, now);
 }
 

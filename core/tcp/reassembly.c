@@ -144,7 +144,7 @@ bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, lt
         seq = stop;
         text += n;
     }
-    if (!fresh) c->duplicate_segments++;
+    if (!fresh) rare_of(c)->duplicate_segments++;
     if (i < a->count) touch(a, a->ranges[i].left, a->ranges[i].right);
     if (a->count == 0) reassembly_free(c);
     return kept;

@@ -10,7 +10,7 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     c->recovery = LTCP_RECOVERY_FAST;
     c->recovery_point = c->snd_nxt;
     c->force_retransmit = true; /* RFC 6675 section 5, (4.3) */
-    c->fast_recoveries++;
+    rare_of(c)->fast_recoveries++;
     connection_trace(c, now, LTCP_TRACE_FAST_RETRANSMIT, c->recovery_point.n);
     c->cc.ops->on_loss(&c->cc, now, flight_size(c));
 }
@@ -20,7 +20,7 @@ static void leave(struct ltcp_connection *c, ltcp_time now)
     const bool fast = c->recovery == LTCP_RECOVERY_FAST;
     c->recovery = LTCP_RECOVERY_NONE;
     c->duplicate_acks = 0;
-    c->duplicate_octets = 0;
+    if (c->out != NULL) c->out->duplicate_octets = 0;
     c->force_retransmit = false;
     connection_trace(c, now, LTCP_TRACE_RECOVERED, c->recovery_point.n);
     if (fast) c->cc.ops->on_recovered(&c->cc, now);
@@ -34,8 +34,8 @@ static void count_duplicate(struct ltcp_connection *c)
     if (c->sacking) return;
     const uint32_t flight = flight_size(c);
     const uint32_t most = flight > c->snd_mss ? flight - c->snd_mss : 0;
-    c->duplicate_octets += c->snd_mss;
-    if (c->duplicate_octets > most) c->duplicate_octets = most;
+    c->out->duplicate_octets += c->snd_mss;
+    if (c->out->duplicate_octets > most) c->out->duplicate_octets = most;
 }
 
 /* Of what a partial ACK covers, one segment was the lost one and the others had been counted as
@@ -44,7 +44,8 @@ static void count_duplicate(struct ltcp_connection *c)
 static void discount_duplicates(struct ltcp_connection *c, uint32_t acked)
 {
     const uint32_t others = acked > c->snd_mss ? acked - c->snd_mss : 0;
-    c->duplicate_octets -= others < c->duplicate_octets ? others : c->duplicate_octets;
+    struct ltcp_send_queue *q = c->out;
+    q->duplicate_octets -= others < q->duplicate_octets ? others : q->duplicate_octets;
 }
 
 static bool should_enter(struct ltcp_connection *c, bool found)
@@ -75,8 +76,8 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     if (c->recovery == LTCP_RECOVERY_FAST && !c->sacking) {
         if (duplicate) count_duplicate(c);
         if (!advanced) return;
-        discount_duplicates(c, acked);
         if (c->out == NULL) return;
+        discount_duplicates(c, acked);
         scoreboard_lose(c,
                         c->out->head); /* the next hole, step 3's "first unacknowledged segment" */
         c->force_retransmit = true;
@@ -85,7 +86,7 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     if (c->recovery != LTCP_RECOVERY_NONE) return;
     if (advanced) {
         c->duplicate_acks = 0;
-        c->duplicate_octets = 0;
+        if (c->out != NULL) c->out->duplicate_octets = 0;
     }
     if (duplicate) count_duplicate(c);
     if (!should_enter(c, found)) return;

@@ -13,7 +13,6 @@ static ltcp_time clamp(ltcp_time value, ltcp_time least, ltcp_time most)
  * smoothed, so that the gains mean what the RFC says. */
 void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth)
 {
-    const struct ltcp_settings *s = settings_of(c);
     if (sample < 0) return;
     c->latest_rtt = sample;
     if (c->min_rtt == 0 || sample < c->min_rtt) c->min_rtt = sample > 0 ? sample : 1;
@@ -28,16 +27,27 @@ void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool
         c->srtt += (sample - c->srtt) / 8;
         if (c->srtt <= 0) c->srtt = 1;
     }
-    const ltcp_time spread =
-        4 * c->rttvar > s->rto_granularity ? 4 * c->rttvar : s->rto_granularity;
-    c->rto = clamp(c->srtt + spread, s->rto_min, s->rto_max); /* (2.4), (2.5) */
+}
+
+/* (2.1) before the first sample, (2.3) after it, within (2.4) and (2.5); three seconds for data
+ * after a SYN that timed out (5.7). */
+ltcp_time rtt_rto(const struct ltcp_connection *c)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    if (c->srtt == 0) {
+        const bool syn_timed_out = c->syn_acked && c->rare != NULL && c->rare->timeouts > 0;
+        const ltcp_time least = syn_timed_out && s->rto_min >= LTCP_SECOND ? 3 * LTCP_SECOND : 0;
+        return s->rto_initial > least ? s->rto_initial : least;
+    }
+    const ltcp_time g = s->rto_granularity;
+    return clamp(c->srtt + (4 * c->rttvar > g ? 4 * c->rttvar : g), s->rto_min, s->rto_max);
 }
 
 /* (5.5): doubled for each timeout of the same data, up to the most that is set. */
 ltcp_time rtt_timeout(const struct ltcp_connection *c)
 {
     const ltcp_time most = settings_of(c)->rto_max;
-    ltcp_time rto = c->rto;
+    ltcp_time rto = rtt_rto(c);
     for (unsigned i = 0; i < c->backoff && rto < most; i++)
         rto *= 2;
     return rto < most ? rto : most;

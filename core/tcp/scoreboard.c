@@ -31,7 +31,6 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time 
     if (!(r->marks & LTCP_MARK_EVER)) times->rtt = now - r->last_sent;
     r->marks = (uint8_t)((r->marks & LTCP_MARK_EVER) | LTCP_MARK_SACKED);
     q->sacked += span;
-    c->delivered += span;
     if (position - q->head >= q->loss_position - q->head) {
         q->sacked_above += span;
         q->segments_above++;
@@ -127,7 +126,7 @@ void scoreboard_lose_all(struct ltcp_connection *c)
     for (uint32_t i = q->head; i != q->unsent; i++)
         scoreboard_lose(c, i);
     q->retransmit_position = q->head;
-    c->duplicate_octets = 0;
+    c->out->duplicate_octets = 0;
     c->duplicate_acks = 0;
 }
 

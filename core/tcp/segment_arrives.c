@@ -20,15 +20,17 @@ static void acknowledge_now(struct ltcp_connection *c)
 void challenge_ack(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
-    if (c->challenges == 0 || now - c->challenge_since >= s->challenge_ack_interval) {
-        c->challenge_since = now;
-        c->challenges = 0;
+    if (rare_of(c)->challenges == 0 ||
+        now - rare_of(c)->challenge_since >= s->challenge_ack_interval) {
+        rare_of(c)->challenge_since = now;
+        rare_of(c)->challenges = 0;
     }
-    const bool withheld = s->challenge_ack_limit != 0 && c->challenges >= s->challenge_ack_limit;
+    const bool withheld =
+        s->challenge_ack_limit != 0 && rare_of(c)->challenges >= s->challenge_ack_limit;
     connection_trace(c, now, LTCP_TRACE_CHALLENGE, withheld);
     if (withheld) return;
-    c->challenges++;
-    c->challenge_acks++;
+    rare_of(c)->challenges++;
+    rare_of(c)->challenge_acks++;
     acknowledge_now(c);
 }
 
@@ -98,7 +100,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (a->flags & LTCP_RST) return DONE;
     const uint32_t length = ltcp_segment_length(a->segment);
-    if (a->segment->length > 0) c->duplicate_segments++;
+    if (a->segment->length > 0) rare_of(c)->duplicate_segments++;
     /* The peer's FIN comes again: our last ACK was lost (fifth step, TIME-WAIT; RFC9293:MUST-13).
      */
     if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN) &&
@@ -121,7 +123,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 static enum step first_check_sequence_number(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (paws_rejects(c, a)) {
-        c->paws_rejected++;
+        rare_of(c)->paws_rejected++;
         return reject(c, a);
     }
     /* Simultaneous open (RFC9293:MUST-10): the peer's SYN was processed before; what its SYN,ACK
@@ -308,7 +310,7 @@ static enum step seventh_process_segment_text(struct ltcp_connection *c, struct 
         c->seen_mss = (uint16_t)a->segment->length;
     if (!seq_eq(a->seq, c->rcv_nxt)) {
         /* RFC9293:SHLD-31, MAY-13: kept, and acknowledged at once (RFC 5681 section 4.2). */
-        c->out_of_order_segments++;
+        rare_of(c)->out_of_order_segments++;
         reassembly_insert(c, a->packet, a->seq, a->text, a->length);
         acknowledge_now(c);
         return NEXT;

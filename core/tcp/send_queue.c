@@ -223,6 +223,7 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, position);
+    if (q->unsent == q->head) q->delivered_time = now;
     if (position == q->unsent) {
         q->unsent++;
         q->unsent_octets -= r->length;
@@ -235,13 +236,13 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
             q->retransmitted += record_span(r);
         }
         r->marks |= LTCP_MARK_EVER;
-        c->segments_retransmitted++;
-        c->bytes_retransmitted += r->length;
+        rare_of(c)->segments_retransmitted++;
+        rare_of(c)->bytes_retransmitted += r->length;
     }
     r->last_sent = now;
     r->transmissions++;
-    r->delivered = c->delivered;
-    r->delivered_time = c->delivered_time;
+    r->delivered = delivered(c);
+    r->delivered_time = c->out->delivered_time;
 }
 
 /* `n` sequence numbers of a record leave the scoreboard. */
@@ -255,8 +256,6 @@ static void unmark(struct ltcp_connection *c, const struct ltcp_record *r, uint3
             q->sacked_above -= n;
             if (n == record_span(r)) q->segments_above--;
         }
-    } else {
-        c->delivered += n;
     }
     if (r->marks & LTCP_MARK_LOST) q->lost -= n;
     if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= n;

@@ -5,22 +5,24 @@
 
 static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out)
 {
+    static const struct ltcp_rare none;
+    const struct ltcp_rare *r = c->rare != NULL ? c->rare : &none;
     out->segments_sent = c->segments_sent;
     out->segments_received = c->segments_received;
     out->bytes_sent = c->bytes_sent;
     out->bytes_received = c->bytes_received;
     out->bytes_acked = c->bytes_acked;
-    out->segments_retransmitted = c->segments_retransmitted;
-    out->bytes_retransmitted = c->bytes_retransmitted;
-    out->timeouts = c->timeouts;
-    out->fast_recoveries = c->fast_recoveries;
-    out->duplicate_acks_received = c->duplicate_acks_received;
+    out->segments_retransmitted = r->segments_retransmitted;
+    out->bytes_retransmitted = r->bytes_retransmitted;
+    out->timeouts = r->timeouts;
+    out->fast_recoveries = r->fast_recoveries;
+    out->duplicate_acks_received = r->duplicate_acks_received;
     out->acks_sent = c->acks_sent;
-    out->out_of_order_segments = c->out_of_order_segments;
-    out->duplicate_segments = c->duplicate_segments;
-    out->challenge_acks = c->challenge_acks;
-    out->probes_sent = c->probes_sent;
-    out->paws_rejected = c->paws_rejected;
+    out->out_of_order_segments = r->out_of_order_segments;
+    out->duplicate_segments = r->duplicate_segments;
+    out->challenge_acks = r->challenge_acks;
+    out->probes_sent = r->probes_sent;
+    out->paws_rejected = r->paws_rejected;
 }
 
 static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)

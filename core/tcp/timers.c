@@ -55,7 +55,7 @@ static bool is_out_of_patience(const struct ltcp_connection *c, ltcp_time now)
 {
     const struct patience p = patience_of(c);
     if (p.count != 0 && c->unanswered > p.count) return true;
-    return p.time != 0 && now - c->waiting_since >= p.time;
+    return p.time != 0 && now - c->out->waiting_since >= p.time;
 }
 
 void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind)
@@ -66,9 +66,9 @@ void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_ti
     c->loss_deadline = after(now, rtt_timeout(c));
     /* The connection is given up when R2 says so, not at the retransmission that follows. */
     const ltcp_time limit = patience_of(c).time;
-    if (limit != 0 && c->unanswered > 0 && after(c->waiting_since, limit) > now &&
-        after(c->waiting_since, limit) < c->loss_deadline)
-        c->loss_deadline = after(c->waiting_since, limit);
+    if (limit != 0 && c->unanswered > 0 && after(c->out->waiting_since, limit) > now &&
+        after(c->out->waiting_since, limit) < c->loss_deadline)
+        c->loss_deadline = after(c->out->waiting_since, limit);
     if (c->loss_deadline < c->armed) schedule(c);
 }
 
@@ -83,7 +83,7 @@ void timers_after_output(struct ltcp_connection *c, ltcp_time now)
         return;
     }
     if (c->loss_timer != LTCP_TIMER_NONE) return;
-    c->waiting_since = now;
+    c->out->waiting_since = now;
     c->unanswered = 0;
     timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_PERSIST);
 }
@@ -117,7 +117,7 @@ static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
 static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     if (give_up_or_count(c, now)) return;
-    c->timeouts++;
+    rare_of(c)->timeouts++;
     if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
         scoreboard_lose_all(c);
         c->force_retransmit = true;

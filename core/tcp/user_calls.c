@@ -62,17 +62,17 @@ static void step_over_oob(struct ltcp_connection *c)
     if (!out_of_band(c) || c->unread == 0 || !seq_eq(c->rcv_read, oob_seq(c))) return;
     receive_queue_read(c, &octet, 1, false);
     if (!c->oob_taken) {
-        c->oob_octet = octet;
-        c->oob_held = true;
+        rare_of(c)->oob_octet = octet;
+        rare_of(c)->oob_held = true;
     }
     c->urgent_mark = false;
 }
 
 static enum ltcp_status read_oob(struct ltcp_connection *c, uint8_t *out, size_t *got)
 {
-    if (c->oob_held) {
-        *out = c->oob_octet;
-        c->oob_held = false;
+    if (rare_of(c)->oob_held) {
+        *out = rare_of(c)->oob_octet;
+        rare_of(c)->oob_held = false;
         *got = 1;
         return LTCP_OK;
     }
