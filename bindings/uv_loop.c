@@ -111,23 +111,22 @@ static int loop_timeout(lua_State *L)
     return 1;
 }
 
-static int run_once(lua_State *L, ltcp_time timeout)
-{
-    lua_pushinteger(L, (lua_Integer)ltcp_loop_run(bind_check_loop(L, 1)->loop, timeout));
-    return 1;
-}
-
 static int loop_run_once(lua_State *L)
 {
+    struct ltcp_loop *loop = bind_check_loop(L, 1)->loop;
     bool bound = !lua_isnoneornil(L, 2);
-    return run_once(L, bound ? bind_check_time(L, 2, 0, INT64_MAX / 2) : LTCP_NEVER);
+    ltcp_time timeout = bound ? bind_check_time(L, 2, 0, INT64_MAX / 2) : LTCP_NEVER;
+    lua_pushinteger(L, (lua_Integer)ltcp_loop_run(loop, timeout));
+    return 1;
 }
 
 static int loop_run_once_ns(lua_State *L)
 {
+    struct ltcp_loop *loop = bind_check_loop(L, 1)->loop;
     lua_Integer timeout = luaL_optinteger(L, 2, LTCP_NEVER);
     luaL_argcheck(L, timeout >= 0, 2, "nanoseconds must not be negative");
-    return run_once(L, timeout);
+    lua_pushinteger(L, (lua_Integer)ltcp_loop_run(loop, timeout));
+    return 1;
 }
 
 /* Steps the network up to `limit` by its own method; its results are left above the arguments.
