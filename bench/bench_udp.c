@@ -1,0 +1,452 @@
+/* bench/bench_udp.c - one TCP stream through a `plain` tunnel between two processes over loopback,
+ * beside a bare sender and receiver of equal datagrams, in each manner of sending (gso, mmsg,
+ * plain).
+ *
+ *   bench_udp [--json] [--seconds S] [gso|mmsg|plain ...]
+ *
+ * A receiver counts for S seconds (1 by default) from the first datagram or octet on and reports to
+ * the parent, which sends. A bare sender knows no flow control: what its receiver could not take is
+ * lost, and not counted. CPU time is that of both processes, the kernel's part included. */
+#include "uv_tunnel.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    DATAGRAM = 1480, /* what a segment of an MTU of 1500 makes of UDP payload */
+    PATIENCE = 2,    /* seconds beyond the measured time until a side gives up */
+    BUFFER = 1 << 20
+};
+
+struct report {
+    uint64_t bytes, ns, cpu_ns, calls, datagrams;
+};
+
+static double seconds = 1.0;
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_udp: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static ltcp_time clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (ltcp_time)t.tv_sec * LTCP_SECOND + t.tv_nsec;
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
+           (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
+}
+
+/* ---- two processes -----------------------------------------------------------------------------
+ */
+
+/* What both sides know: the sockets, and a pipe from the receiver to the sender. */
+struct side {
+    enum udp_batch batch;
+    int report;     /* the receiver writes its report here, and the sender reads it */
+    struct udp udp; /* bare */
+    struct udp_address here, there;
+};
+
+static bool readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+typedef void side_function(struct side *side, struct report *report);
+
+/* Both sides are told their addresses before they fork: the ports are reserved by sockets of the
+ * parent, that are closed just before the sides open theirs. */
+static void reserve(struct udp_address *a, struct udp_address *b)
+{
+    struct udp_address any, none = {.length = 0};
+    struct udp first, second;
+    udp_address_parse("127.0.0.1:0", &any);
+    if (udp_open(&first, &any, &none, UDP_BATCH_PLAIN, false) != 0 ||
+        udp_open(&second, &any, &none, UDP_BATCH_PLAIN, false) != 0)
+        die("socket");
+    udp_bound_address(&first, a);
+    udp_bound_address(&second, b);
+    udp_close(&first);
+    udp_close(&second);
+}
+
+/* Runs `receive` in a child and `send` here; false: nothing was received. */
+static bool run(enum udp_batch batch, side_function *send, side_function *receive,
+                struct report *sent, struct report *received)
+{
+    int pipes[2];
+    struct side sender = {.batch = batch}, receiver = {.batch = batch};
+    if (pipe(pipes) != 0) die("pipe");
+    reserve(&sender.here, &receiver.here);
+    sender.there = receiver.here;
+    receiver.there = sender.here;
+    sender.report = pipes[0];
+    receiver.report = pipes[1];
+    memset(sent, 0, sizeof *sent);
+    memset(received, 0, sizeof *received);
+
+    fflush(stdout);
+    pid_t child = fork();
+    if (child < 0) die("fork");
+    uint64_t before = cpu_ns();
+    if (child == 0) {
+        close(pipes[0]);
+        before = cpu_ns();
+        receive(&receiver, received);
+        received->cpu_ns = cpu_ns() - before;
+        _exit(write(pipes[1], received, sizeof *received) == sizeof *received ? 0 : 1);
+    }
+    close(pipes[1]);
+    send(&sender, sent);
+    sent->cpu_ns = cpu_ns() - before;
+    bool got = read(pipes[0], received, sizeof *received) == sizeof *received;
+    close(pipes[0]);
+    int status;
+    waitpid(child, &status, 0);
+    return got && received->ns > 0;
+}
+
+/* ---- bare datagrams
+ * ------------------------------------------------------------------------------ */
+
+static void bare_open(struct side *side)
+{
+    int error = udp_open(&side->udp, &side->here, &side->there, side->batch, true);
+    if (error != 0) {
+        errno = error;
+        die(udp_batch_name(side->batch));
+    }
+}
+
+static void bare_send(struct side *side, struct report *report)
+{
+    static char header[20], payload[DATAGRAM];
+    struct udp_datagram datagrams[256];
+    bare_open(side);
+    for (size_t i = 0; i < 256; i++)
+        datagrams[i] = (struct udp_datagram){
+            .part = {{header, sizeof header}, {payload, DATAGRAM - sizeof header}},
+            .parts = 2,
+            .length = DATAGRAM,
+            .ttl = 64};
+    ltcp_time end = clock_ns() + (ltcp_time)((seconds + PATIENCE) * 1e9);
+    while (!readable(side->report) && clock_ns() < end) {
+        size_t done = udp_send(&side->udp, datagrams, 256);
+        struct pollfd p = {.fd = side->udp.fd, .events = POLLOUT};
+        if (done < 256) poll(&p, 1, 10);
+    }
+    report->bytes = side->udp.counters.bytes_out;
+    report->calls = side->udp.counters.calls_out;
+    report->datagrams = side->udp.counters.datagrams_out;
+    udp_close(&side->udp);
+}
+
+static void bare_receive(struct side *side, struct report *report)
+{
+    static uint8_t buffers[UDP_ARRIVALS][66560];
+    struct udp_arrival arrivals[UDP_ARRIVALS];
+    bare_open(side);
+    size_t room = side->batch == UDP_BATCH_GSO ? 8 : UDP_ARRIVALS;
+    ltcp_time give_up = clock_ns() + PATIENCE * LTCP_SECOND, start = 0, now = 0;
+    for (;;) {
+        struct pollfd p = {.fd = side->udp.fd, .events = POLLIN};
+        poll(&p, 1, 100);
+        now = clock_ns();
+        if (start == 0 && now > give_up) return;
+        if (start != 0 && now - start > (ltcp_time)(seconds * 1e9)) break;
+        for (size_t i = 0; i < room; i++)
+            arrivals[i] = (struct udp_arrival){.buffer = buffers[i], .room = sizeof buffers[i]};
+        size_t got = udp_receive(&side->udp, arrivals, room);
+        for (size_t i = 0; i < got && start != 0; i++)
+            report->bytes += arrivals[i].length;
+        if (got > 0 && start == 0) start = now;
+    }
+    report->ns = (uint64_t)(now - start);
+    report->calls = side->udp.counters.calls_in;
+    report->datagrams = side->udp.counters.datagrams_in;
+}
+
+/* ---- one TCP stream
+ * ------------------------------------------------------------------------------- */
+
+/* A host behind a tunnel: a network of its own, whose link leads outside. */
+struct end {
+    struct ltcp_pool *pool;
+    struct ltcp_host *host;
+    struct ltcp_network *network;
+    struct ltcp_tunnels tunnels;
+    struct ltcp_tunnel *tunnel;
+    uint32_t node;
+    ltcp_handle connection;
+    bool over;
+};
+
+static void *resize(void *context, void *old, size_t old_size, size_t size)
+{
+    (void)context, (void)old_size;
+    if (size > 0) return realloc(old, size);
+    free(old);
+    return NULL;
+}
+
+static void check(enum ltcp_status status, const char *what)
+{
+    if (status == LTCP_OK) return;
+    fprintf(stderr, "bench_udp: %s: %s\n", what, ltcp_status_message(status));
+    exit(1);
+}
+
+static struct ltcp_address inner(bool sender)
+{
+    return ltcp_address_v4(10, 0, 0, sender ? 1 : 2);
+}
+
+static void end_link(struct end *end, struct side *side, bool sender)
+{
+    struct ltcp_link_config link = {.mtu = 1500, .tunnel = true};
+    link.end[0] = (struct ltcp_link_end){.node = end->node,
+                                         .addresses = {inner(sender)},
+                                         .prefix_lengths = {24},
+                                         .address_count = 1};
+    link.end[1].node = LTCP_NOWHERE;
+    uint32_t number;
+    check(ltcp_network_add_link(end->network, &link, &number), "link");
+    struct ltcp_tunnel_config tunnel = {.network = end->network,
+                                        .pool = end->pool,
+                                        .tunnels = &end->tunnels,
+                                        .link = number,
+                                        .impaired = true,
+                                        .framing = LTCP_FRAMING_PLAIN,
+                                        .local = inner(sender),
+                                        .remote = inner(!sender),
+                                        .batch = side->batch,
+                                        .bind = side->here,
+                                        .peer = side->there};
+    errno = ltcp_tunnel_open(&tunnel, &end->tunnel);
+    if (errno != 0) die("tunnel");
+}
+
+static void end_open(struct end *end, struct side *side, bool sender)
+{
+    static const struct ltcp_allocator allocator = {resize, NULL};
+    struct ltcp_settings settings = ltcp_profile_linux;
+    settings.send_buffer = settings.receive_buffer = BUFFER;
+    *end = (struct end){.pool = ltcp_pool_create(&allocator)};
+    end->host = ltcp_host_create(
+        &(struct ltcp_host_config){.pool = end->pool, .settings = &settings, .secret = {1, 2}});
+    end->network = ltcp_network_create(
+        &(struct ltcp_network_config){.pool = end->pool, .seed = 1, .start = clock_ns()});
+    if (end->host == NULL || end->network == NULL) die("host");
+    check(ltcp_network_add_host(end->network, end->host, &end->node), "host");
+    end_link(end, side, sender);
+}
+
+static void end_close(struct end *end, struct report *report)
+{
+    const struct udp_counters *c = ltcp_tunnel_udp_counters(end->tunnel);
+    report->calls = c->calls_in + c->calls_out;
+    report->datagrams = c->datagrams_in + c->datagrams_out;
+    ltcp_tunnel_close(end->tunnel);
+    ltcp_network_destroy(end->network);
+    ltcp_host_destroy(end->host);
+    ltcp_pool_destroy(end->pool);
+}
+
+typedef void app_function(struct end *end, struct report *report);
+
+/* Lets everything happen that is due, and the application after it, until neither has more to do
+ * without new packets. */
+static void settle(struct end *end, app_function *app, struct report *report)
+{
+    struct ltcp_step_detail detail;
+    struct ltcp_event event;
+    for (;;) {
+        switch (ltcp_network_step(end->network, clock_ns(), 0, &detail)) {
+        case LTCP_STEP_EXIT:
+            ltcp_tunnels_flush(&end->tunnels, detail.link, detail.direction);
+            break;
+        case LTCP_STEP_EVENTS:
+            while (ltcp_host_next_event(end->host, &event)) {
+                if (event.bits & LTCP_EVENT_CLOSED) end->over = true;
+                if (event.bits & LTCP_EVENT_ACCEPT)
+                    check(ltcp_accept(end->host, event.handle, &end->connection), "accept");
+            }
+            if (end->connection != 0) app(end, report);
+            ltcp_network_touch(end->network, end->node);
+            break;
+        default: return;
+        }
+    }
+}
+
+static void turn(struct end *end, app_function *app, struct report *report)
+{
+    settle(end, app, report);
+    ltcp_tunnel_send(end->tunnel);
+    ltcp_time wait = ltcp_network_next_deadline(end->network);
+    if (wait != LTCP_NEVER) wait -= clock_ns();
+    if (wait > 50 * LTCP_MILLISECOND) wait = 50 * LTCP_MILLISECOND;
+    if (wait < 0) wait = 0;
+    struct timespec timeout = {.tv_nsec = (long)wait};
+    struct pollfd p = {.fd = ltcp_tunnel_fd(end->tunnel), .events = POLLIN};
+    if (ltcp_tunnel_waits_for(end->tunnel) == LTCP_TUNNEL_WRITABLE) p.events |= POLLOUT;
+    ppoll(&p, 1, &timeout, NULL);
+    if (p.revents & POLLERR) ltcp_tunnel_clear_error(end->tunnel);
+    if (p.revents & POLLOUT) ltcp_tunnel_retry(end->tunnel);
+    if (p.revents & POLLIN) ltcp_tunnel_receive(end->tunnel, clock_ns());
+}
+
+static void write_much(struct end *end, struct report *report)
+{
+    static const uint8_t octets[65536];
+    size_t taken;
+    while (ltcp_write(end->host, clock_ns(), end->connection, octets, sizeof octets, 0, &taken) ==
+           LTCP_OK)
+        report->bytes += taken;
+}
+
+static void read_all(struct end *end, struct report *report)
+{
+    static uint8_t octets[65536];
+    size_t got;
+    while (ltcp_read(end->host, clock_ns(), end->connection, octets, sizeof octets, 0, &got) ==
+           LTCP_OK)
+        report->bytes += got;
+}
+
+static void tcp_send(struct side *side, struct report *report)
+{
+    struct end end;
+    end_open(&end, side, true);
+    struct pollfd p = {.fd = side->report, .events = POLLIN};
+    poll(&p, 1, PATIENCE * 1000); /* the listener stands */
+    char ready;
+    if (read(side->report, &ready, 1) != 1) die("receiver");
+
+    struct ltcp_open open = {.remote = inner(false), .remote_port = 80};
+    check(ltcp_connect(end.host, clock_ns(), &open, &end.connection), "connect");
+    ltcp_network_touch(end.network, end.node);
+    ltcp_time stop = clock_ns() + (ltcp_time)((seconds + PATIENCE) * 1e9);
+    while (!readable(side->report) && !end.over && clock_ns() < stop)
+        turn(&end, write_much, report);
+    end_close(&end, report);
+}
+
+static void tcp_receive(struct side *side, struct report *report)
+{
+    struct end end;
+    end_open(&end, side, false);
+    struct ltcp_open open = {.local_port = 80};
+    ltcp_handle listener;
+    check(ltcp_listen(end.host, clock_ns(), &open, &listener), "listen");
+    if (write(side->report, "r", 1) != 1) die("pipe");
+
+    ltcp_time stop = clock_ns() + PATIENCE * LTCP_SECOND, start = 0, now = 0;
+    while (!end.over && now < stop) {
+        turn(&end, read_all, report);
+        now = clock_ns();
+        if (start == 0 && report->bytes > 0) {
+            start = now;
+            stop = start + (ltcp_time)(seconds * 1e9);
+            report->bytes = 0;
+        }
+    }
+    report->ns = start != 0 ? (uint64_t)(now - start) : 0;
+    end_close(&end, report);
+}
+
+/* ---- the table
+ * ------------------------------------------------------------------------------------- */
+
+struct row {
+    double bps, cpu_per_byte, per_call;
+};
+
+static struct row measure(enum udp_batch batch, side_function *send, side_function *receive)
+{
+    struct report sent, received;
+    struct row row = {0};
+    if (!run(batch, send, receive, &sent, &received) || received.bytes == 0) return row;
+    row.bps = (double)received.bytes * 8e9 / (double)received.ns;
+    row.cpu_per_byte = (double)(sent.cpu_ns + received.cpu_ns) / (double)received.bytes;
+    uint64_t calls = sent.calls + received.calls;
+    row.per_call = (double)(sent.datagrams + received.datagrams) / (double)(calls ? calls : 1);
+    return row;
+}
+
+static void print_json(const char *manner, const char *metric, double value, const char *unit,
+                       const char *versus, double ratio)
+{
+    printf("{\"bench\": \"udp/%s\", \"metric\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", "
+           "\"versus\": \"%s\", \"ratio\": %.4g}\n",
+           manner, metric, value, unit, versus, ratio);
+}
+
+static void print_manner(enum udp_batch batch, bool json)
+{
+    const char *name = udp_batch_name(batch);
+    struct row bare = measure(batch, bare_send, bare_receive);
+    struct row tcp = measure(batch, tcp_send, tcp_receive);
+    double ratio = bare.bps > 0 ? tcp.bps / bare.bps : 0;
+    double cost = bare.cpu_per_byte > 0 ? tcp.cpu_per_byte / bare.cpu_per_byte : 0;
+    if (json) {
+        print_json(name, "udp_bare_bps", bare.bps, "bit/s", "itself", 1);
+        print_json(name, "udp_goodput_bps", tcp.bps, "bit/s", "udp_bare_bps", ratio);
+        print_json(name, "udp_bare_cpu_ns_per_byte", bare.cpu_per_byte, "ns", "itself", 1);
+        print_json(name, "udp_goodput_cpu_ns_per_byte", tcp.cpu_per_byte, "ns",
+                   "udp_bare_cpu_ns_per_byte", cost);
+    } else {
+        printf("%-6s %10.3f %10.3f %7.2f %11.3f %11.3f %9.1f %9.1f\n", name, bare.bps / 1e9,
+               tcp.bps / 1e9, ratio, bare.cpu_per_byte, tcp.cpu_per_byte, bare.per_call,
+               tcp.per_call);
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static const enum udp_batch manners[] = {UDP_BATCH_GSO, UDP_BATCH_MMSG, UDP_BATCH_PLAIN};
+    bool json = false, chosen[3] = {false, false, false}, any = false;
+    for (int i = 1; i < argc; i++) {
+        bool known = strcmp(argv[i], "--json") == 0;
+        json = json || known;
+        if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
+            seconds = strtod(argv[++i], NULL);
+            known = seconds > 0 && seconds <= 3;
+        }
+        for (int m = 0; m < 3; m++)
+            if (strcmp(argv[i], udp_batch_name(manners[m])) == 0) known = any = chosen[m] = true;
+        if (!known) {
+            fprintf(stderr, "usage: bench_udp [--json] [--seconds S] [gso|mmsg|plain ...]\n");
+            return 2;
+        }
+    }
+    signal(SIGPIPE, SIG_IGN);
+    if (!json)
+        printf("one stream over UDP on loopback, %d octets a datagram\n"
+               "%-6s %10s %10s %7s %11s %11s %9s %9s\n",
+               DATAGRAM, "manner", "bare Gb/s", "TCP Gb/s", "ratio", "bare ns/B", "TCP ns/B",
+               "bare d/c", "TCP d/c");
+    for (int m = 0; m < 3; m++)
+        if (!any || chosen[m]) print_manner(manners[m], json);
+    if (!json) printf("ns/B: CPU of both sides; d/c: datagrams a call, both ways\n");
+    return 0;
+}
