@@ -16,8 +16,7 @@
 #include "lunatcp/network.h"
 #include "uv_tunnel.h"
 
-/* ---- classes ------------------------------------------------------------------------------------
- */
+/* ---- classes -------------------------------------------------------------------------------- */
 #define BIND_NETWORK    "lunatcp.Network"
 #define BIND_HOST       "lunatcp.Host"
 #define BIND_ROUTER     "lunatcp.Router"
@@ -45,8 +44,7 @@ void bind_open_capture(lua_State *L);
 void bind_open_settings(lua_State *L);
 void bind_open_utilities(lua_State *L);
 
-/* ---- answers ------------------------------------------------------------------------------------
- */
+/* ---- answers -------------------------------------------------------------------------------- */
 /* nil, message, CODE. */
 int bind_failure(lua_State *L, enum ltcp_status status);
 /* true, or the same. */
@@ -55,8 +53,7 @@ void bind_push_time(lua_State *L, ltcp_time time);     /* seconds */
 void bind_push_deadline(lua_State *L, ltcp_time time); /* seconds; LTCP_NEVER: nil */
 void bind_push_address(lua_State *L, const struct ltcp_address *address);
 
-/* ---- arguments, and option tables (options.c)
- * ------------------------------------------------------ */
+/* ---- arguments, and option tables (options.c) ----------------------------------------------- */
 /* Seconds become nanoseconds, rounded once, half away from zero. Raises for NaN and what does not
  * fit between `least` and `most`. */
 ltcp_time bind_check_time(lua_State *L, int arg, ltcp_time least, ltcp_time most);
@@ -104,15 +101,13 @@ void bind_value_prefix(const struct bind_options *o, const char *key, struct ltc
 lua_Integer bind_value_integer(const struct bind_options *o, const char *key, lua_Integer least,
                                lua_Integer most);
 
-/* ---- settings (settings.c)
- * -------------------------------------------------------------------------- */
+/* ---- settings (settings.c) ------------------------------------------------------------------ */
 /* Puts the table at `index` (or nothing) on top of `settings`; raises for what is wrong in it. */
 void bind_read_settings(lua_State *L, int index, int arg, const char *where,
                         struct ltcp_settings *settings);
 void bind_push_settings(lua_State *L, const struct ltcp_settings *settings);
 
-/* ---- the network
- * ------------------------------------------------------------------------------------- */
+/* ---- the network ---------------------------------------------------------------------------- */
 enum bind_node_kind { BIND_NODE_HOST, BIND_NODE_ROUTER, BIND_NODE_PEER };
 struct bind_node_record {
     enum bind_node_kind kind;
@@ -174,8 +169,7 @@ void *bind_resize(struct bind_network *net, void *old, size_t old_size, size_t s
 bool bind_reserve(struct bind_network *net, void **array, uint32_t count, uint32_t *room,
                   size_t record);
 
-/* ---- nodes: three classes, one struct. User values: the network, (hosts) handle -> object, weak
- * ------ */
+/* ---- nodes: three classes, one struct. User values: the network; handle -> object, weak ------ */
 enum { BIND_NODE_NETWORK = 1, BIND_NODE_OBJECTS, BIND_NODE_VALUES = BIND_NODE_OBJECTS };
 struct bind_node {
     struct bind_network *net;
@@ -195,8 +189,7 @@ int bind_node_route(lua_State *L, const struct bind_node *node, int destination,
 /* Next event of the host at `host`, pushed as next_event gives it; 0: none. */
 int bind_next_event(lua_State *L, int host);
 
-/* ---- connections and listeners. User value: the host
- * ------------------------------------------------- */
+/* ---- connections and listeners. User value: the host ---------------------------------------- */
 struct bind_connection {
     struct bind_network *net;
     ltcp_handle handle; /* 0: none yet */
@@ -206,15 +199,16 @@ struct bind_connection {
     bool released;
     bool listener;
 };
-/* Pushes the object of a handle of the host at `host`, made where there is none. */
+/* Pushes the object of a handle of the host at `host`; NULL, and nothing, when there is none. */
+struct bind_connection *bind_find_connection(lua_State *L, int host, ltcp_handle handle);
+/* The same, made where there is none. */
 struct bind_connection *bind_push_connection(lua_State *L, int host, ltcp_handle handle,
                                              bool listener);
 int bind_connect(lua_State *L); /* methods of the host, in connection.c */
 int bind_listen(lua_State *L);
 void bind_push_info(lua_State *L, const struct ltcp_info *info);
 
-/* ---- links. User value: the network
- * --------------------------------------------------------------------- */
+/* ---- links. User value: the network --------------------------------------------------------- */
 struct bind_link {
     struct bind_network *net;
     uint32_t id;
@@ -233,9 +227,7 @@ int bind_link_rule_counts(lua_State *L);
 /* What a hook answered, on top of the stack: false when it did not answer. Raises for nonsense. */
 bool bind_read_verdict(lua_State *L, int index, struct ltcp_fate *fate);
 
-/* ---- segments
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- segments ------------------------------------------------------------------------------- */
 struct bind_view {
     const struct ltcp_packet *packet; /* NULL: over */
     struct ltcp_ip ip;
@@ -270,8 +262,7 @@ size_t bind_flag_letters(unsigned flags, char out[10]);
  * a table says to be false. */
 int bind_to_flags(lua_State *L, int index, unsigned *unset);
 
-/* ---- trace, capture, steps
- * --------------------------------------------------------------------------------- */
+/* ---- trace, capture, steps ------------------------------------------------------------------ */
 void bind_push_trace_event(lua_State *L, const struct ltcp_trace_event *event);
 /* The mask of an array of kinds; raises. `fallback` for nil. */
 uint32_t bind_check_kinds(lua_State *L, int arg, uint32_t fallback);

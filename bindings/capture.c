@@ -39,8 +39,7 @@ struct bind_capture {
     uint8_t block[LTCP_PCAPNG_PACKET_MOST];
 };
 
-/* ---- octets out
- * ------------------------------------------------------------------------------------------- */
+/* ---- octets out ----------------------------------------------------------------------------- */
 
 static void remember(struct bind_capture *capture, size_t length)
 {
@@ -73,9 +72,7 @@ static void put_block(struct bind_capture *capture, size_t length)
         capture->error = errno != 0 ? errno : EIO;
 }
 
-/* ---- comments
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- comments ------------------------------------------------------------------------------- */
 
 static size_t add_word(char *out, size_t room, size_t at, const char *word)
 {
@@ -144,8 +141,7 @@ static void write_packet(struct bind_capture *capture, const struct ltcp_capture
     capture->packets++;
 }
 
-/* ---- packets whose fate is not known yet
- * ----------------------------------------------------------------------- */
+/* ---- packets whose fate is not known yet ---------------------------------------------------- */
 
 static struct held *held_at(const struct bind_capture *capture, size_t i)
 {
@@ -246,9 +242,7 @@ void bind_captures_drain(struct bind_network *net)
         write_held(c, ltcp_network_now(net->network), false);
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static void set_limit(struct bind_network *net)
 {
@@ -299,9 +293,7 @@ void bind_captures_detach(struct bind_network *net)
         finish(net->captures);
 }
 
-/* ---- the class
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the class ------------------------------------------------------------------------------ */
 
 static int outcome(lua_State *L, const struct bind_capture *capture)
 {

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* ---- objects
- * ------------------------------------------------------------------------------------------ */
+/* ---- objects -------------------------------------------------------------------------------- */
 
 /* So that __gc of one more owned object finds room. Raises. */
 static void reserve_owned(lua_State *L, struct bind_network *net)
@@ -49,8 +48,7 @@ static void own(struct bind_connection *c)
     c->owned = true;
 }
 
-/* Pushes the object of the handle if there is one. */
-static struct bind_connection *find(lua_State *L, int host, ltcp_handle handle)
+struct bind_connection *bind_find_connection(lua_State *L, int host, ltcp_handle handle)
 {
     lua_getiuservalue(L, host, BIND_NODE_OBJECTS);
     lua_rawgeti(L, -1, (lua_Integer)handle);
@@ -64,7 +62,7 @@ struct bind_connection *bind_push_connection(lua_State *L, int host, ltcp_handle
                                              bool listener)
 {
     host = lua_absindex(L, host);
-    struct bind_connection *c = find(L, host, handle);
+    struct bind_connection *c = bind_find_connection(L, host, handle);
     if (c != NULL) return c;
     c = new_object(L, host, listener);
     c->handle = handle;
@@ -72,8 +70,7 @@ struct bind_connection *bind_push_connection(lua_State *L, int host, ltcp_handle
     return c;
 }
 
-/* ---- opening
- * ------------------------------------------------------------------------------------------ */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 /* The handle was just made: it is the object's before anything can raise. */
 static void adopt(lua_State *L, int host, struct bind_connection *c, ltcp_handle handle)
@@ -150,8 +147,7 @@ int bind_listen(lua_State *L)
     return 1;
 }
 
-/* ---- what methods begin with
- * ----------------------------------------------------------------------------- */
+/* ---- what methods begin with ---------------------------------------------------------------- */
 
 struct call {
     struct bind_connection *c;
@@ -225,8 +221,7 @@ static int object_gc(lua_State *L)
     return 0;
 }
 
-/* ---- connections
- * ------------------------------------------------------------------------------------------ */
+/* ---- connections ---------------------------------------------------------------------------- */
 
 static int connection_state(lua_State *L)
 {
@@ -400,8 +395,7 @@ static int object_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- listeners
- * ---------------------------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------------------ */
 
 static int listener_accept(lua_State *L)
 {
@@ -414,7 +408,7 @@ static int listener_accept(lua_State *L)
     ltcp_handle handle = 0;
     enum ltcp_status status = ltcp_accept(call.host, call.c->handle, &handle);
     if (end(&call, status) != LTCP_OK) return bind_failure(L, status);
-    struct bind_connection *seen = find(L, 2, handle);
+    struct bind_connection *seen = bind_find_connection(L, 2, handle);
     if (seen != NULL)
         own(seen);
     else

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- memory
- * ----------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static void *resize_by_lua(void *context, void *old, size_t old_size, size_t size)
 {
@@ -31,8 +30,7 @@ bool bind_reserve(struct bind_network *net, void **array, uint32_t count, uint32
     return true;
 }
 
-/* ---- making and ending
- * ---------------------------------------------------------------------------------- */
+/* ---- making and ending ---------------------------------------------------------------------- */
 
 struct bind_network *bind_check_network(lua_State *L, int index)
 {
@@ -162,8 +160,7 @@ static int network_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- what it knows
- * ------------------------------------------------------------------------------------------ */
+/* ---- what it knows -------------------------------------------------------------------------- */
 
 static int network_now(lua_State *L)
 {
@@ -213,9 +210,7 @@ static int network_random(lua_State *L)
     return bind_new_random(L, net->seed, luaL_checkstring(L, 2));
 }
 
-/* ---- nodes
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- nodes ---------------------------------------------------------------------------------- */
 
 /* Room for one more node's record; raises. */
 static void reserve_node(lua_State *L, struct bind_network *net)
@@ -337,9 +332,7 @@ static int network_next_event(lua_State *L)
     return 1;
 }
 
-/* ---- the forgotten
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the forgotten -------------------------------------------------------------------------- */
 
 static int by_node_and_handle(const void *a, const void *b)
 {

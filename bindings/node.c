@@ -53,8 +53,7 @@ void bind_push_node(lua_State *L, int network, uint32_t id)
     lua_remove(L, -2);
 }
 
-/* ---- methods of all nodes
- * ---------------------------------------------------------------------------- */
+/* ---- methods of all nodes ------------------------------------------------------------------- */
 
 static struct bind_node *check_any(lua_State *L)
 {
@@ -141,8 +140,7 @@ static int peer_receive(lua_State *L)
     return 2;
 }
 
-/* ---- hosts
- * -------------------------------------------------------------------------------------------- */
+/* ---- hosts ---------------------------------------------------------------------------------- */
 
 static int host_addresses(lua_State *L)
 {
@@ -227,7 +225,8 @@ int bind_next_event(lua_State *L, int host)
     const struct bind_node *node = lua_touserdata(L, host);
     struct ltcp_event event;
     if (!ltcp_host_next_event(bind_host_of(node), &event)) return 0;
-    bind_push_connection(L, host, event.handle, is_listener(bind_host_of(node), &event));
+    if (bind_find_connection(L, host, event.handle) == NULL)
+        bind_push_connection(L, host, event.handle, is_listener(bind_host_of(node), &event));
     lua_pushinteger(L, event.bits);
     if (event.status == LTCP_OK) return 2;
     lua_pushstring(L, ltcp_status_code(event.status));

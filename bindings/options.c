@@ -5,8 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* ---- numbers at the door ------------------------------------------------------------------------
- */
+/* ---- numbers at the door -------------------------------------------------------------------- */
 
 /* Half away from zero. False for NaN and what int64 cannot hold. */
 static bool round_number(lua_Number n, int64_t *out)
@@ -95,8 +94,7 @@ void bind_check_prefix(lua_State *L, int arg, struct ltcp_address *out, uint8_t 
         luaL_argerror(L, arg, lua_pushfstring(L, PREFIX_FORM, text));
 }
 
-/* ---- tables of options
- * ------------------------------------------------------------------------------ */
+/* ---- tables of options ---------------------------------------------------------------------- */
 
 static int complain(const struct bind_options *o, const char *message)
 {

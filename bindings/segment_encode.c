@@ -5,8 +5,7 @@
 
 #define MOST_OPTIONS 40
 
-/* ---- options one by one, as they stand
- * ------------------------------------------------------------------- */
+/* ---- options one by one, as they stand ------------------------------------------------------ */
 
 struct writer {
     const struct bind_options *o; /* of the packet, for messages */
@@ -171,8 +170,7 @@ static void put_array(struct writer *w, lua_Integer n)
     }
 }
 
-/* ---- options by name
- * --------------------------------------------------------------------------------------------- */
+/* ---- options by name ------------------------------------------------------------------------ */
 
 static const char *const named[] = {
     "mss", "window_scale", "sack_permitted", "sack",   "timestamps", "user_timeout",
@@ -307,9 +305,7 @@ static void read_options(struct writer *w)
         w->bytes[w->length++] = LTCP_OPTION_END;
 }
 
-/* ---- the packet
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- the packet ----------------------------------------------------------------------------- */
 
 /* What is passed over comes out of decode and follows from the rest. */
 static const char *const known[] = {
@@ -433,8 +429,7 @@ static int push_bytes(lua_State *L, const struct ltcp_packet *packet)
     return 1;
 }
 
-/* ---- ICMP, which a peer may want to send
- * ------------------------------------------------------------------------------- */
+/* ---- ICMP, which a peer may want to send ---------------------------------------------------- */
 
 static void *resize_by_lua(void *context, void *old, size_t old_size, size_t size)
 {

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* ---- reading headers
- * ------------------------------------------------------------------------------------- */
+/* ---- reading headers ------------------------------------------------------------------------ */
 
 void bind_borrow_packet(struct ltcp_packet *packet, const uint8_t *bytes, size_t length)
 {
@@ -78,12 +77,10 @@ static void push_range(lua_State *L, const struct ltcp_packet *packet, size_t st
 static uint16_t field_16(const struct bind_view *view, size_t at)
 {
     const uint8_t *p = view->packet->head + at;
-    return at + 2 <= view->packet->head_length ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+    return at + 2 <= view->packet->head_length ? (uint16_t)((unsigned)p[0] << 8 | p[1]) : 0;
 }
 
-/* ---- fields
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- fields --------------------------------------------------------------------------------- */
 
 /* Those of IP, of TCP, and those that only a passage over a link has. */
 #define IP_FIELDS(X)                                                                               \
@@ -264,9 +261,7 @@ void bind_set_passage(lua_State *L, const struct bind_view *view)
     }
 }
 
-/* ---- the class
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the class ------------------------------------------------------------------------------ */
 
 struct bind_view *bind_new_view(lua_State *L)
 {

@@ -141,8 +141,7 @@ void bind_push_settings(lua_State *L, const struct ltcp_settings *settings)
     lua_setfield(L, -2, "other_options");
 }
 
-/* ---- functions of the module
- * --------------------------------------------------------------------- */
+/* ---- functions of the module ---------------------------------------------------------------- */
 
 static int profile(lua_State *L)
 {

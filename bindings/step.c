@@ -9,9 +9,7 @@
 /* Indices of the stack while stepping. */
 enum { AT_NETWORK = 1, AT_RULES = 4, AT_VIEW, AT_HANDLER, AT_TOP = AT_HANDLER };
 
-/* ---- hooks
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- hooks ---------------------------------------------------------------------------------- */
 
 /* Errors get their traceback where they happen; values that are not text stay as they are. */
 static int handler(lua_State *L)
@@ -85,9 +83,7 @@ static bool tell(lua_State *L, struct bind_network *net, bool *stop)
     return true;
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 enum outcome { SAY, RAISE };
 struct answer {
@@ -216,9 +212,7 @@ static int network_next_deadline_ns(lua_State *L)
     return 1;
 }
 
-/* ---- alarms
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- alarms --------------------------------------------------------------------------------- */
 
 static int set_alarm(lua_State *L, const struct bind_network *net, ltcp_time at)
 {
@@ -256,8 +250,7 @@ static int network_cancel_alarm(lua_State *L)
     return 0;
 }
 
-/* ---- the trace's hook
- * ------------------------------------------------------------------------------------------- */
+/* ---- the trace's hook ----------------------------------------------------------------------- */
 
 static int network_on_trace(lua_State *L)
 {

@@ -20,9 +20,7 @@ static const char *const kinds[LTCP_TRACE_KINDS] = {
     [LTCP_TRACE_DROPPED] = "dropped",
 };
 
-/* ---- masks
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- masks ---------------------------------------------------------------------------------- */
 
 static uint32_t mask_of(const char *word)
 {
@@ -85,9 +83,7 @@ static int trace_kinds(lua_State *L)
     return 1;
 }
 
-/* ---- records
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 static void set_text(lua_State *L, const char *name, const char *text)
 {
@@ -173,8 +169,7 @@ static void push_trace_packet(lua_State *L, const struct ltcp_trace_packet *reco
     lua_setfield(L, -2, "segment");
 }
 
-/* ---- iterators: upvalues are the network and the next serial
- * ------------------------------------------------------ */
+/* ---- iterators: upvalues are the network and the next serial -------------------------------- */
 
 static struct bind_network *iterated(lua_State *L, uint64_t *serial)
 {
@@ -252,9 +247,7 @@ const luaL_Reg bind_trace_methods[] = {{"set_trace_kinds", set_trace_kinds},
                                        {"clear_trace", clear_trace},
                                        {NULL, NULL}};
 
-/* ---- words
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- words ---------------------------------------------------------------------------------- */
 
 void bind_open_trace(lua_State *L)
 {

@@ -50,8 +50,7 @@ void bind_push_address(lua_State *L, const struct ltcp_address *address)
     lua_pushlstring(L, text, ltcp_address_format(address, text));
 }
 
-/* ---- random streams
- * --------------------------------------------------------------------------------------- */
+/* ---- random streams ------------------------------------------------------------------------- */
 
 int bind_new_random(lua_State *L, uint64_t seed, const char *name)
 {
@@ -95,8 +94,7 @@ static int random_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- functions
- * --------------------------------------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------------------------------ */
 
 static int siphash(lua_State *L)
 {
