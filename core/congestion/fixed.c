@@ -34,6 +34,7 @@ const struct ltcp_congestion_ops ltcp_fixed = {
     .init = nothing,
     .on_ack = on_ack,
     .on_loss = on_loss,
+    .on_ecn = on_loss,
     .on_recovered = nothing,
     .on_timeout = on_timeout,
     .on_idle = nothing,

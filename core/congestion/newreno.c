@@ -81,6 +81,7 @@ const struct ltcp_congestion_ops ltcp_newreno = {
     .init = newreno_init,
     .on_ack = newreno_on_ack,
     .on_loss = newreno_on_loss,
+    .on_ecn = newreno_on_loss, /* "the same as ... a single dropped packet" */
     .on_recovered = newreno_on_recovered,
     .on_timeout = newreno_on_timeout,
     .on_idle = newreno_on_idle,

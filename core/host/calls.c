@@ -9,7 +9,13 @@ static enum ltcp_status choose_socket(struct ltcp_host *host, const struct ltcp_
 {
     /* RFC9293:MUST-46 */
     if (!address_is_peer(host, &open->remote) || open->remote_port == 0) return LTCP_ERR_ADDRESS;
-    if (!address_choose(host, &open->remote, &flow->local, interface)) return LTCP_ERR_NO_ROUTE;
+    if (open->source_route_count > LTCP_SOURCE_ROUTE_MOST) return LTCP_ERR_INVALID;
+    for (uint8_t i = 0; i < open->source_route_count; i++)
+        if (!ltcp_address_is_v4(&open->source_route[i]) || !ltcp_address_is_v4(&open->remote))
+            return LTCP_ERR_NOT_SUPPORTED;
+    const struct ltcp_address *next =
+        open->source_route_count > 0 ? &open->source_route[0] : &open->remote;
+    if (!address_choose(host, next, &flow->local, interface)) return LTCP_ERR_NO_ROUTE;
     if (!ltcp_address_is_unspecified(&open->local)) { /* RFC9293:MUST-43 */
         if (!address_is_local(host, &open->local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
         flow->local = open->local;
@@ -60,6 +66,7 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
     c->flow = flow;
     c->interface = (uint16_t)interface;
     c->link_mtu = (uint16_t)host->interfaces[interface].mtu;
+    source_route_set(c, open->source_route, open->source_route_count);
     ltcp_seq iss = isn_choose(host, &flow, settings_of(c), now);
     if (replaced && seq_le(iss, after)) iss = seq_add(after, 65537);
     handshake_start(c, now, iss, timestamp_offset_choose(host, &flow, settings_of(c)));
@@ -166,6 +173,16 @@ enum ltcp_status ltcp_abort(struct ltcp_host *host, ltcp_time now, ltcp_handle h
     const enum ltcp_status status = user_abort(c, now);
     host_settle(host);
     return status;
+}
+
+enum ltcp_status ltcp_flush(struct ltcp_host *host, ltcp_handle handle, size_t *dropped)
+{
+    struct ltcp_connection *c = handle_connection(host, handle);
+    *dropped = 0;
+    if (c == NULL) return LTCP_ERR_STALE;
+    *dropped = user_flush(c);
+    host_settle(host);
+    return LTCP_OK;
 }
 
 enum ltcp_status ltcp_release(struct ltcp_host *host, ltcp_handle handle)

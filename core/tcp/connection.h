@@ -115,6 +115,11 @@ struct ltcp_rare {
     uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
     uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
     uint64_t segments_retransmitted, bytes_retransmitted;
+    uint32_t ce_received, ece_received, ecn_reductions;
+    /* An IPv4 source route: the hops in sending order, the last is the peer. */
+    uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
+    uint8_t route_length; /* octets; 0: none */
+    bool route_is_users;  /* given with OPEN, so what the peer sends does not replace it */
 };
 
 struct ltcp_connection {
@@ -150,7 +155,11 @@ struct ltcp_connection {
     bool keepalive_due : 1;
     bool force_retransmit : 1; /* the first lost segment leaves whatever the window says */
     bool write_blocked : 1;    /* the user waits for room */
-    bool changed : 1;          /* stands in the engine's list for the host to look at */
+    bool ecn : 1;              /* agreed (RFC 3168) */
+    bool ecn_echo : 1;         /* ECE on every ACK until the peer says CWR */
+    bool ecn_reduced : 1;      /* CWR is owed on the next new data */
+    bool pushed : 1;
+    bool changed : 1; /* stands in the engine's list for the host to look at */
 
     /* send sequence variables */
     ltcp_seq iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
@@ -159,6 +168,8 @@ struct ltcp_connection {
     uint16_t peer_mss, rcv_mss, link_mtu, path_mtu, seen_mss;
     uint16_t duplicate_acks;
     uint16_t interface;
+    uint8_t received_dscp;
+    ltcp_seq ecn_point; /* no second reduction for a window before it */
     ltcp_seq recovery_point;
     ltcp_seq rtt_mark; /* one smoothing step a round trip: when this is acknowledged */
     struct ltcp_send_queue *out;
@@ -374,6 +385,7 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
                             size_t length, unsigned flags, size_t *taken);
 enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
                            size_t *got);
+size_t user_flush(struct ltcp_connection *c);
 enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now);
 enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now);
 enum ltcp_status user_abort(struct ltcp_connection *c, ltcp_time now);
@@ -385,6 +397,19 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out);
 const char *connection_check(const struct ltcp_connection *c);
 /* path_mtu.c: a packet of ours was too long; RFC 1191, RFC 8201 */
 void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length);
+
+/* ecn.c, RFC 3168 */
+uint16_t ecn_syn_flags(const struct ltcp_connection *c, bool again);
+void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_segment *s);
+void ecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+/* The flags of a segment that leaves, and the codepoint of its packet. */
+uint16_t ecn_flags(struct ltcp_connection *c, bool fresh_data);
+
+/* source_route.c, RFC 9293 section 3.9.2.1 */
+void source_route_set(struct ltcp_connection *c, const struct ltcp_address *hops, uint8_t count);
+void source_route_arrives(struct ltcp_connection *c, const struct ltcp_ip *ip);
+/* Options and destination of a packet that leaves; `room` has 40 octets. */
+void source_route_apply(const struct ltcp_connection *c, struct ltcp_ip *ip, uint8_t *room);
 
 /* urgent.c */
 void urgent_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);

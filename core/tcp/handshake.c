@@ -27,7 +27,9 @@ void connection_set_mss(struct ltcp_connection *c)
     const uint32_t overhead = header_octets(c);
     uint32_t mss = c->path_mtu > overhead ? c->path_mtu - overhead : 1;
     if (c->peer_mss < mss) mss = c->peer_mss;
-    const uint32_t options = c->stamping ? 12 : 0;
+    const uint32_t route =
+        c->rare != NULL && c->rare->route_length > 0 ? c->rare->route_length + 4u : 0;
+    const uint32_t options = (c->stamping ? 12 : 0) + route;
     mss = mss > options + 8 ? mss - options : 8;
     c->snd_mss = (uint16_t)mss;
     c->cc.mss = mss;
@@ -71,6 +73,7 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
  * offers no more than the SYN did. */
 void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now)
 {
+    ecn_syn_arrives(c, s);
     const struct ltcp_options *o = &s->options;
     if (o->present & LTCP_HAS_MSS) /* RFC9293:MUST-14; a silly value is raised to what is usable */
         c->peer_mss = o->mss < 48 ? 48 : o->mss;

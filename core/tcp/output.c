@@ -57,7 +57,7 @@ static void point_at_urgent(const struct ltcp_connection *c, struct ltcp_segment
     s->urgent_pointer = (uint16_t)(distance > 65535 ? 65535 : distance);
 }
 
-static struct ltcp_ip ip_header(struct ltcp_connection *c)
+static struct ltcp_ip ip_header(struct ltcp_connection *c, bool fresh_data)
 {
     const struct ltcp_settings *s = settings_of(c);
     struct ltcp_ip ip;
@@ -70,7 +70,7 @@ static struct ltcp_ip ip_header(struct ltcp_connection *c)
     ip.fragment_offset = 0;
     ip.protocol = LTCP_PROTOCOL_TCP;
     ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */
-    ip.ecn = LTCP_ECN_NOT_ECT;
+    ip.ecn = c->ecn && fresh_data ? LTCP_ECN_ECT0 : LTCP_ECN_NOT_ECT;
     ip.ttl = (uint8_t)s->ttl; /* RFC9293:MUST-49 */
     ip.dont_fragment = s->path_mtu_discovery;
     ip.more_fragments = false;
@@ -87,19 +87,22 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
                         ltcp_seq seq, uint16_t flags)
 {
     if (packet == NULL) return false;
-    uint8_t options[40];
+    uint8_t options[40], ip_options[40];
     struct ltcp_segment s;
+    const bool fresh_data = packet->payload_length > 0 && packet->notes == 0;
     s.source_port = c->flow.local_port;
     s.destination_port = c->flow.remote_port;
     s.seq = seq;
     s.ack = flags & LTCP_ACK ? c->rcv_nxt : ltcp_seq_of(0);
     s.flags = flags;
+    if (c->ecn && !(flags & (LTCP_SYN | LTCP_RST))) s.flags |= ecn_flags(c, fresh_data);
     s.reserved = 0;
     s.window = flags & LTCP_RST ? 0 : window_advertise(c, (flags & LTCP_SYN) != 0);
     s.options_bytes = options;
     s.options_length = write_options(c, now, flags, options);
     point_at_urgent(c, &s);
-    const struct ltcp_ip ip = ip_header(c);
+    struct ltcp_ip ip = ip_header(c, fresh_data);
+    if (c->rare != NULL && c->rare->route_length > 0) source_route_apply(c, &ip, ip_options);
     packet->interface = c->interface;
     packet->time = now;
     ltcp_segment_encode(packet, &ip, &s);
@@ -130,6 +133,7 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     }
     if (r->transmissions > 0) packet->notes |= LTCP_NOTE_RETRANSMISSION;
     uint16_t flags = r->flags;
+    if (flags & LTCP_SYN) flags |= ecn_syn_flags(c, r->transmissions > 0);
     if (has_received_syn(c)) flags |= LTCP_ACK;
     /* RFC9293:MUST-61: the last segment that is buffered pushes, whatever the user said. */
     if (r->length > 0 && position + 1 == q->tail) flags |= LTCP_PSH;

@@ -144,7 +144,11 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
         acknowledge_now(c);
     }
     remember_timestamp(c, a);
-    if (!(a->flags & LTCP_RST)) timers_heard(c, a->now);
+    if (a->flags & LTCP_RST) return NEXT;
+    timers_heard(c, a->now);
+    ecn_segment_arrives(c, a);
+    c->received_dscp = a->ip->dscp; /* RFC9293:MAY-9 */
+    if (a->ip->options_length > 0) source_route_arrives(c, a->ip);
     return NEXT;
 }
 
@@ -272,7 +276,10 @@ static void process_fin(struct ltcp_connection *c, ltcp_time now)
     c->fin_processed = true;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     if (seq_lt(c->rcv_adv, c->rcv_nxt)) c->rcv_adv = c->rcv_nxt;
-    acknowledge_now(c);
+    if (settings_of(c)->delay_fin_ack)
+        owe_acknowledgment(c, now, 0);
+    else
+        acknowledge_now(c);
     connection_event(c, LTCP_EVENT_PEER_CLOSED | LTCP_EVENT_READABLE);
     const enum ltcp_state next = (enum ltcp_state)ltcp_after_fin[c->state];
     connection_set_state(c, now, next);
@@ -317,6 +324,7 @@ static enum step seventh_process_segment_text(struct ltcp_connection *c, struct 
     }
     if (!receive_queue_append(c, &c->in, a->packet, a->text, a->length)) return NEXT;
     c->rcv_nxt = seq_add(c->rcv_nxt, a->length);
+    if (a->flags & LTCP_PSH) c->pushed = true;
     deliver(c, a->length);
     owe_acknowledgment(c, a->now, a->length);
     return NEXT;
@@ -363,6 +371,7 @@ void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
     const struct ltcp_segment *s = a->segment;
     c->irs = s->seq;
     c->rcv_nxt = c->rcv_adv = c->rcv_read = c->rcv_up = c->last_ack_sent = seq_add(s->seq, 1);
+    if (a->ip->options_length > 0) source_route_arrives(c, a->ip);
     handshake_read_options(c, s, a->now);
     c->snd_wnd = c->max_snd_wnd = s->window; /* never scaled in a SYN (RFC 7323 section 2.2) */
     c->snd_wl1 = s->seq;

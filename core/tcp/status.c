@@ -23,6 +23,10 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->challenge_acks = r->challenge_acks;
     out->probes_sent = r->probes_sent;
     out->paws_rejected = r->paws_rejected;
+    out->ce_received = r->ce_received;
+    out->ece_received = r->ece_received;
+    out->ecn_reductions = r->ecn_reductions;
+    out->source_route_count = r->route_length > 0 ? (uint8_t)(r->route_length / 4 - 1) : 0;
 }
 
 static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)
@@ -49,6 +53,7 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
     out->fin_sent = c->fin_queued && !has_unsent(c);
     out->fin_acked = c->fin_queued && c->out == NULL;
     out->fin_received = c->fin_processed;
+    out->pushed = c->pushed && c->unread > 0;
     if (c->urgent_mark && seq_gt(c->rcv_up, c->rcv_read))
         out->urgent_remaining = seq_diff(c->rcv_up, c->rcv_read);
 }
@@ -83,6 +88,8 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->window_scaling = c->scaling;
     out->timestamps = c->stamping;
     out->sack = c->sacking;
+    out->ecn = c->ecn;
+    out->received_dscp = c->received_dscp;
     out->cwnd = c->cc.cwnd;
     out->ssthresh = c->cc.ssthresh;
     out->pipe = pipe_size(c);

@@ -42,6 +42,33 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
     return LTCP_OK;
 }
 
+/* RFC9293:MAY-14. A FIN that is queued stays. */
+size_t user_flush(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    size_t dropped = 0;
+    bool fin = false;
+    if (q == NULL || c->state == LTCP_CLOSED) return 0;
+    while (q->tail != q->unsent) {
+        struct ltcp_record *r = record_at(q, q->tail - 1);
+        if (r->flags & LTCP_SYN) break;
+        fin = fin || (r->flags & LTCP_FIN);
+        dropped += r->length;
+        ltcp_block_unref(r->block);
+        q->tail--;
+    }
+    q->octets -= (uint32_t)dropped;
+    q->unsent_octets = 0;
+    c->snd_up = seq_min(c->snd_up, c->snd_nxt);
+    if (fin) {
+        c->fin_queued = false; /* made anew when output runs */
+        connection_want_output(c);
+    }
+    if (q->head == q->tail) send_queue_close(c);
+    connection_event(c, LTCP_EVENT_WRITABLE);
+    return dropped;
+}
+
 /* ---- RECEIVE, section 3.10.3
  * ---------------------------------------------------------------------- */
 
@@ -114,6 +141,7 @@ enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, un
     if (c->unread > 0 && c->state != LTCP_SYN_RECEIVED) {
         *got = receive_queue_read(c, out, until_mark(c, room), peek);
         if (peek) return LTCP_OK;
+        if (c->unread == 0) c->pushed = false;
         step_over_oob(c);
         if (c->urgent_mark && seq_ge(c->rcv_read, c->rcv_up)) c->urgent_mark = false;
         if (state_may_receive_text(c->state) && window_update_wanted(c)) {

@@ -221,6 +221,11 @@ static void routes(void)
     packet = run_and_take(right);
     CHECK(packet != NULL);
     ltcp_packet_unref(packet);
+    sample.destination = ltcp_address_v4(10, 9, 9, 8);
+    lab_send(&lab, left, sample_packet(lab.pool, &sample));
+    packet = run_and_take(right);
+    CHECK(packet != NULL);
+    ltcp_packet_unref(packet);
 
     /* The longest prefix wins, whatever the order: 10/8 back to the left, 10.9.9.9 to the right. */
     CHECK_STATUS(ltcp_network_add_route(n, router, &one, 32, far_link), LTCP_OK);

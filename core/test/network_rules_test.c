@@ -248,6 +248,7 @@ static void first_transmissions(void)
     CHECK(passes(LTCP_ACK, 1299, 2));
     CHECK(!passes(LTCP_ACK, 1251, 8)); /* and in its middle */
     CHECK(!passes(LTCP_ACK, 1250, 1));
+    CHECK(!passes(LTCP_ACK, 1270, 10));
     CHECK(passes(LTCP_ACK, 1258, 42)); /* 1299 was carried above */
     CHECK(passes(LTCP_ACK, 1250, 150));
     CHECK(!passes(LTCP_ACK, 1400, 1));

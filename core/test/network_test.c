@@ -215,6 +215,14 @@ static void alarms(void)
         count++;
     }
     CHECK_EQUAL(count, 5000 - 1667);
+
+    /* Places are used again. */
+    size_t live = lab.memory.live;
+    for (uint64_t id = 0; id < 100000; id++) {
+        ltcp_network_set_alarm(n, LTCP_SECOND, id);
+        ltcp_network_cancel_alarm(n, id);
+    }
+    CHECK_EQUAL(lab.memory.live, live);
     lab_close(&lab);
 }
 
@@ -454,6 +462,7 @@ static void captures(void)
         CHECK_EQUAL(c.packet->notes, expected[i].notes);
         CHECK_EQUAL(c.packet->id, expected[i].id);
         CHECK_EQUAL(c.time, expected[i].time);
+        CHECK_EQUAL(c.packet->time, expected[i].time); /* as it was, whoever changed it later */
         CHECK(c.link == link && c.direction == 0);
         CHECK(r != NULL && r->kind == c.kind && r->reason == c.reason && r->packet == c.packet->id);
         CHECK(r->time == c.time && r->notes == c.packet->notes && r->link == link);

@@ -139,6 +139,19 @@ static void gilbert_elliott(void)
     config.gilbert_loss_bad = P(1, 2);
     total = run_losses(&config, 10000, NULL);
     CHECK(total > 4800 && total < 5200);
+
+    /* Another model in between: the first packet finds the good state again. */
+    const struct ltcp_path_config none = {.seed = 5};
+    config.gilbert_loss_bad = LTCP_CERTAIN;
+    struct ltcp_path *path = make(&config);
+    CHECK_EQUAL(push_as(path, 0, 40, 1, NULL), LTCP_DROP_NONE);
+    CHECK_EQUAL(push_as(path, 0, 40, 2, NULL), LTCP_DROP_LOSS);
+    CHECK_STATUS(ltcp_path_configure(path, &config), LTCP_OK);
+    CHECK_EQUAL(push_as(path, 0, 40, 3, NULL), LTCP_DROP_LOSS);
+    CHECK_STATUS(ltcp_path_configure(path, &none), LTCP_OK);
+    CHECK_STATUS(ltcp_path_configure(path, &config), LTCP_OK);
+    CHECK_EQUAL(push_as(path, 0, 40, 4, NULL), LTCP_DROP_NONE);
+    ltcp_path_destroy(path);
 }
 
 /* A purpose has a stream of its own: whatever else befalls them, the same packets are lost. */
@@ -257,6 +270,13 @@ static void duplication(void)
         CHECK_EQUAL(notes, LTCP_NOTE_DUPLICATE | LTCP_NOTE_DELAYED);
     }
     CHECK_EQUAL(ltcp_path_counters(path)->duplicated, 5);
+    /* Held back together, the copies still come behind the original. */
+    const struct ltcp_fate held = {.delay = 50, .duplicates = 6};
+    push_as(path, 0, 40, 4, &held);
+    for (int i = 0; i < 8; i++) {
+        CHECK_EQUAL(pop_as(path, &time, &notes, NULL), 4);
+        CHECK_EQUAL(notes & LTCP_NOTE_DUPLICATE, i == 0 ? 0 : LTCP_NOTE_DUPLICATE);
+    }
     ltcp_path_destroy(path);
 }
 
@@ -469,8 +489,8 @@ static void opportunities_are_octets(void)
     push_as(path, 0, 3000, 4, NULL); /* 752 of the second, 1,504 of the third, 748 of the fourth */
     push_as(path, 0, 752, 5, NULL);  /* 756: all that the fourth has left */
     push_as(path, 0, 40, 6, NULL);
-    push_as(path, 0, 716, 7, NULL);  /* 44 and 720 */
-    push_as(path, 0, 737, 8, NULL);  /* 741 is one more than is left */
+    push_as(path, 0, 716, 7, NULL); /* 44 and 720 */
+    push_as(path, 0, 737, 8, NULL); /* 741 is one more than is left */
     static const int expected[] = {10, 10, 20, 40, 40, 50, 50, 60};
     for (uint64_t i = 0; i < 8; i++) {
         CHECK_EQUAL(pop(path, &time), i + 1);

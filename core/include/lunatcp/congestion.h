@@ -40,6 +40,8 @@ struct ltcp_congestion_ops {
     void (*on_ack)(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack);
     /* Loss was detected and a recovery episode begins; `flight` is FlightSize (RFC 5681). */
     void (*on_loss)(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight);
+    /* The peer echoed Congestion Experienced: at most once a window (RFC 3168 section 6.1.2). */
+    void (*on_ecn)(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight);
     void (*on_recovered)(struct ltcp_congestion *cc, ltcp_time now);
     /* The retransmission timer fired; `first` is false for a repeated timeout of the same data. */
     void (*on_timeout)(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight, bool first);

@@ -118,6 +118,7 @@ bool ltcp_host_next_event(struct ltcp_host *host, struct ltcp_event *out);
  * ------------------------------------------------ A handle that names nothing gives LTCP_ERR_STALE
  * in all of them. A connection that has died gives the reason (LTCP_ERR_RESET, _REFUSED,
  * _TIMED_OUT, ...). */
+#define LTCP_SOURCE_ROUTE_MOST 8
 struct ltcp_open {
     struct ltcp_address local;  /* unspecified: chosen by route (RFC9293:MUST-43, MUST-44) */
     struct ltcp_address remote; /* active OPEN only */
@@ -126,6 +127,9 @@ struct ltcp_open {
     uint32_t backlog;                     /* passive OPEN: at most so many in SYN-RECEIVED and so
                                            * many that wait for ltcp_accept; 0: 128 */
     const struct ltcp_settings *settings; /* copied; NULL: the host's */
+    /* Active OPEN over IPv4 only: the routers to pass, in order (RFC9293:MUST-51). Copied. */
+    const struct ltcp_address *source_route;
+    uint8_t source_route_count; /* at most LTCP_SOURCE_ROUTE_MOST */
 };
 /* Active OPEN: the SYN leaves with the next ltcp_host_transmit. LTCP_ERR_ADDRESS for a remote that
  * TCP cannot use (RFC9293:MUST-46), _NO_ROUTE, _CONNECTED (that pair of sockets is taken),
@@ -162,6 +166,9 @@ enum ltcp_status ltcp_shutdown(struct ltcp_host *host, ltcp_time now, ltcp_handl
 enum ltcp_status ltcp_close(struct ltcp_host *host, ltcp_time now, ltcp_handle handle);
 /* ABORT: buffers dropped, RST sent where the state asks for it. */
 enum ltcp_status ltcp_abort(struct ltcp_host *host, ltcp_time now, ltcp_handle handle);
+/* FLUSH, section 3.9.1.7 (RFC9293:MAY-14): drops what was written and not yet sent; *dropped says
+ * how many octets. */
+enum ltcp_status ltcp_flush(struct ltcp_host *host, ltcp_handle handle, size_t *dropped);
 /* The user lets go of the handle: the record is freed as soon as the state is CLOSED. A connection
  * that still is open and was not closed lives on as an orphan. */
 enum ltcp_status ltcp_release(struct ltcp_host *host, ltcp_handle handle);
@@ -199,12 +206,17 @@ struct ltcp_info {
     uint32_t unread, out_of_order; /* octets in the receive buffer */
     uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
+    bool pushed;                /* unread data was pushed by the peer (RFC9293:MAY-17) */
+    bool ecn;                   /* agreed in the handshake (RFC 3168) */
+    uint8_t received_dscp;      /* of the newest segment (RFC9293:MAY-9) */
+    uint8_t source_route_count; /* hops of the source route in use */
     const char *congestion;
     /* counters */
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
     uint64_t segments_retransmitted, bytes_retransmitted, timeouts, fast_recoveries;
     uint64_t duplicate_acks_received, acks_sent, out_of_order_segments, duplicate_segments;
     uint64_t challenge_acks, probes_sent, paws_rejected;
+    uint64_t ce_received, ece_received, ecn_reductions;
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
 

@@ -55,12 +55,15 @@ extern "C" {
     X(BYTES, initial_ssthresh, 2147483647, 2147483647, 0, 2147483647,                              \
       "first slow start threshold")                                                                \
     X(FLAG, slow_start_after_idle, 1, 1, 0, 1, "restart window after an idle RTO (RFC 5681, 4.1)") \
+    X(COUNT, ecn, 2, 2, 0, 2, "ECN (RFC 3168): 0 off, 1 ask for it, 2 agree when asked")           \
     /* acknowledgments */                                                                          \
     X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
     X(TIME, delayed_ack_timeout, INT64_C(200000000), INT64_C(40000000), 0, INT64_C(499999999),     \
       "longest delay of an acknowledgment")                                                        \
     X(COUNT, ack_every, 2, 2, 1, 255, "full-sized segments that force an acknowledgment")          \
     X(COUNT, quick_acks, 0, 16, 0, 65535, "segments acknowledged at once after the handshake")     \
+    X(FLAG, delay_fin_ack, 0, 1, 0, 1,                                                             \
+      "the ACK of a FIN may wait, as any other, for one's own FIN")                                \
     X(COUNT, challenge_ack_limit, 10, 1, 0, 65535, "challenge ACKs in an interval (RFC 5961)")     \
     X(TIME, challenge_ack_interval, INT64_C(5000000000), INT64_C(500000000), 0,                    \
       INT64_C(3600000000000), "that interval")                                                     \
