@@ -98,6 +98,15 @@ describe("a capture", function()
     assert.not_equal(first, bytes(6))
   end)
 
+  it("says times to the nanosecond, also such that 32 bits do not hold", function()
+    local p = pair.new { start = 100, path = { delay = 3e-9 } }
+    local capture <close> = p.net:capture { view = "receiver" }
+    p.client:connect { address = "10.0.0.2", port = 1 }
+    pair.run(p, 101)
+    local _, packets = blocks(capture:take())
+    assert.same({ 100000000003, 100000000006 }, { packets[1].ns, packets[2].ns })
+  end)
+
   it("may be two at once, begun and ended when one likes", function()
     local p = pair.new()
     local one = p.net:capture()

@@ -264,6 +264,28 @@ describe("a data rule", function()
     assert.equal(1, p.server:counters().refused.LTCP_ERR_CHECKSUM)
   end)
 
+  it("tells first segments from retransmissions, and those with data from those without", function()
+    local p = pair.new()
+    local ids = {}
+    for i, rule in ipairs {
+      { direction = 1, length_min = 1, first = true, drop = true },
+      { direction = 1, length_min = 1, first = false },
+      { direction = 1, length_max = 0, flags = { ack = true, fin = false } },
+      { direction = 1, flags = "F" },
+    } do
+      ids[i] = assert(p.link:rule(rule))
+    end
+    local conn, other = pair.connect(p)
+    conn:write "once"
+    pair.run(p, p.net:now() + 3)
+    conn:shutdown()
+    pair.run(p, p.net:now() + 3)
+    assert.equal("once", other:read(10))
+    local counts = {}
+    for i, id in ipairs(ids) do counts[i] = p.link:rule_counts(id) end
+    assert.same({ 1, 1, 1, 1 }, counts)
+  end)
+
   it("raises what is wrong with it", function()
     local p = pair.new()
     local function problem(rule)

@@ -4,11 +4,14 @@ local core = require "lunatcp.core"
 local M = {}
 
 --- The network, with fields of its parts.
--- @param[opt] options seed, path (of both directions), settings (of both hosts), trace_events, name
+-- @param[opt] options seed, start, path (of both directions), settings (of both hosts), trace_events, name
 function M.new(options)
   options = options or {}
   local net = core.network {
-    seed = options.seed or 1, trace_events = options.trace_events, trace_packets = options.trace_packets,
+    seed = options.seed or 1,
+    start = options.start,
+    trace_events = options.trace_events,
+    trace_packets = options.trace_packets,
   }
   local client = net:host { settings = options.client or options.settings }
   local server = net:host { settings = options.server or options.settings }
