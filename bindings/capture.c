@@ -391,8 +391,9 @@ static int capture_take(lua_State *L)
 
 static int capture_packets(lua_State *L)
 {
-    const struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
-    lua_pushinteger(L, (lua_Integer)capture->packets);
+    struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
+    if (capture->net != NULL) bind_captures_drain(capture->net);
+    lua_pushinteger(L, (lua_Integer)(capture->packets + capture->held_count));
     return 1;
 }
 

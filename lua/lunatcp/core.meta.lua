@@ -684,7 +684,7 @@ function Capture:flush() end
 ---What was captured in memory since the last call.
 ---@return string
 function Capture:take() end
----@return integer packets written
+---@return integer packets so far, with those whose fate is not known yet
 function Capture:packets() end
 ---@return integer packets that found no room
 function Capture:missed() end
