@@ -30,8 +30,11 @@ function Capture:__tostring() return "capture " .. self.path end
 --- Writes what waits.
 function Capture:flush() return self.core:flush() end
 
---- How many packets have been written.
-function Capture:packets() return self.core:packets() end
+--- How many packets have been written, with those that waited until now.
+function Capture:packets()
+  if not self.closed then self.core:flush() end
+  return self.core:packets()
+end
 
 --- How many found no room.
 function Capture:missed() return self.core:missed() end

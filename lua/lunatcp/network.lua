@@ -53,7 +53,8 @@ function M.new(options)
   local net = setmetatable({
     seed = chosen, clock = clock, profile = options.profile, defaults = options.settings,
     via = options.via,
-    nodes = {}, links = {}, by_name = {}, by_id = {}, names = {}, link_nodes = {}, tickers = {},
+    nodes = {}, links = {}, by_name = {}, by_id = {}, names = {}, link_nodes = {}, tunnel_links = {},
+    tickers = {},
     captures = {}, open = 0,
     wrappers = setmetatable({}, { __mode = "k" }), -- of the core's objects; looked up, never walked
   }, Network)
@@ -180,6 +181,7 @@ end
 -- @treturn boolean virtual time: false when nothing can happen any more
 function Network:step()
   if self.clock == "real" then
+    self.world:poll()
     self:settle()
     return true
   end
@@ -190,6 +192,7 @@ end
 --- Lets everything that is due at this very moment happen.
 function Network:settle()
   run_until(self, function() return false end, { limit = self.world:settle_limit(), idle = "return" })
+  self.world:poll() -- what is ready to leave does, also when this was the last call
 end
 
 --- For a loop of one's own (luv, cqueues), in real time: a descriptor that becomes readable when `step`

@@ -207,8 +207,20 @@ local function arrive(self, row)
   self.open[row.to] = row
 end
 
+-- Through a tunnel a packet comes under another number: the oldest that says the same is meant.
+local function by_content(self, record)
+  local label, flow = M.label(record.segment), flow_of(record.segment)
+  for _, row in ipairs(self.rows) do
+    if row.kind == "segment" and row.link == record.link and row.direction == record.direction
+      and not (row.delivered or row.dropped or row.arrival) and row.flow == flow
+      and M.label(row.segment) == label then
+      return row
+    end
+  end
+end
+
 local function delivered(self, record)
-  local row = self.travelling[key_of(record)]
+  local row = self.travelling[key_of(record)] or self.tunnels[record.link] and by_content(self, record)
   if row and not row.delivered then
     row.arrived = record.time
     take_notes(row, record)
@@ -270,15 +282,17 @@ end
 
 --- Makes rows from records.
 -- @tparam table input `packets` and `events` (arrays of trace records), `links` (by number, the two
---   node numbers), `flow_of_event` (a function that names the flow of a state event)
+--   node numbers), `tunnels` (numbers of links that are carried by sockets),
+--   `flow_of_event` (a function that names the flow of a state event)
 -- @tparam[opt] table options `absolute` numbers; `merge` never splits a packet's line in two
 -- @treturn table rows of kind "segment", "state" or "remark"
 function M.build(input, options)
   options = options or {}
   local self = setmetatable({
     rows = {}, states = {}, pending = {}, pending_keys = {}, travelling = {}, open = {}, bases = {},
-    last_delivered = {}, links = input.links, absolute = options.absolute, merge = options.merge,
-    anyone = "", flow_of_event = input.flow_of_event or function() return nil end,
+    last_delivered = {}, links = input.links, tunnels = input.tunnels or {},
+    absolute = options.absolute, merge = options.merge, anyone = "",
+    flow_of_event = input.flow_of_event or function() return nil end,
   }, Builder)
   local handlers <const> = { sent = sent, delivered = delivered, dropped = dropped }
   local packets, events = input.packets, input.events

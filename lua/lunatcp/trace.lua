@@ -232,6 +232,7 @@ local function rows_and_columns(self, options, name)
     packets = self:packets { since = options.since },
     events = self:events { since = options.since },
     links = self.net.link_nodes,
+    tunnels = self.net.tunnel_links,
     flow_of_event = function(event, last) return flow_of_event(self, event, last) end,
   }, { absolute = options.absolute, merge = options.merge })
   if options.connection then

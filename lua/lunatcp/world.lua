@@ -62,6 +62,8 @@ function Virtual:drive(limit) return self.core:step(limit) end
 --- The time up to which everything is due at this very moment.
 function Virtual:settle_limit() return self.core:now() end
 
+function Virtual.poll() end
+
 function Virtual.close() end
 
 function Virtual.carry()
@@ -87,13 +89,14 @@ function Real:now() return self.loop:now() end
 --- Where all ends of all tunnels are in this process, a network without a deadline to which nothing
 -- comes for a while is idle; where one leads out, it never is.
 function Real:drive(limit)
-  if limit or self.outside or self.core:next_deadline() then return self.loop:step(self.core, limit) end
+  if limit or self.outside then return self.loop:step(self.core, limit) end
   local reason, detail, direction = self.loop:step(self.core, self.loop:now() + QUIET)
-  if reason == "limit" then
-    return self.core:next_deadline() and "trace" or "idle"
-  end
-  return reason, detail, direction
+  if reason ~= "limit" then return reason, detail, direction end
+  return self.core:next_deadline() and "quiet" or "idle"
 end
+
+--- Takes in what the sockets have, sends what waits; does not sleep.
+function Real:poll() self.loop:run_once(0) end
 
 function Real:settle_limit() return self.loop:now() end
 
@@ -121,6 +124,7 @@ function Real:carry(link, via)
     if not ok then return nil, message, code end
   end
   link.tunnels = ends
+  self.net.tunnel_links[link.core:id()] = true
   return true
 end
 

@@ -1,7 +1,24 @@
 -- Two hosts on one link: what most specs begin with.
+local busted = require "busted"
 local tcp = require "lunatcp"
 
 local M = {}
+
+-- A failing spec prints the ladder of the network that it made last.
+local newest
+if busted.subscribe then
+  busted.subscribe({ "test", "start" }, function()
+    newest = nil
+    return nil, true
+  end)
+  busted.subscribe({ "test", "end" }, function(_, _, status)
+    if (status == "failure" or status == "error") and newest and not newest.closed then
+      io.stderr:write("\n", newest:ladder())
+    end
+    newest = nil
+    return nil, true
+  end)
+end
 
 --- A network with `client`, `server` and `link` in it. The server listens on port 80 (`listener`).
 -- @tparam[opt] table options `client`, `server`: settings of the hosts; `link`: options of the link;
@@ -11,6 +28,7 @@ function M.pair(options)
   local of_network = { seed = options.seed or 1 }
   for key, value in pairs(options.network or {}) do of_network[key] = value end
   local net = tcp.network(of_network)
+  newest = net
   net.client = net:host("client", options.client)
   net.server = net:host("server", options.server)
   net.link = net:link(net.client, net.server, options.link or { delay = 0.01 })
@@ -34,6 +52,7 @@ end
 function M.forge(options)
   options = options or {}
   local net = tcp.network { seed = options.seed or 1 }
+  newest = net
   net.host_under_test = net:host("host", options.host)
   net.peer_of_script = net:peer("peer", options.peer)
   net.link = net:link(net.peer_of_script, net.host_under_test, options.link or { delay = 0.01 })
