@@ -195,8 +195,8 @@ static bool same_passage(const struct held *held, const struct ltcp_captured *ca
            held->captured.link == captured->link && held->captured.direction == captured->direction;
 }
 
-/* What was lost at once is the newest; what arrives is among the oldest. */
-static void decide(struct bind_capture *capture, const struct ltcp_captured *captured)
+/* What was lost at once is the newest; what arrives is among the oldest. False: it is not held. */
+static bool decide(struct bind_capture *capture, const struct ltcp_captured *captured)
 {
     size_t count = capture->held_count;
     struct held *found = NULL;
@@ -204,10 +204,11 @@ static void decide(struct bind_capture *capture, const struct ltcp_captured *cap
         found = held_at(capture, count - 1);
     for (size_t i = 0; i < count && found == NULL; i++)
         if (same_passage(held_at(capture, i), captured)) found = held_at(capture, i);
-    if (found == NULL) return; /* a copy, after the original */
+    if (found == NULL) return false;
     found->notes |= captured->packet->notes;
     if (captured->kind == LTCP_TRACE_DROPPED) found->reason = captured->reason;
     if (found->decided == LTCP_NEVER) found->decided = captured->time;
+    return true;
 }
 
 static void take_captured(struct bind_capture *capture, const struct ltcp_captured *captured)
@@ -218,14 +219,17 @@ static void take_captured(struct bind_capture *capture, const struct ltcp_captur
             write_packet(capture, captured, captured->packet->notes, captured->reason);
         return;
     }
-    if (captured->kind != LTCP_TRACE_SENT) {
-        decide(capture, captured);
-    } else {
+    const struct bind_link_record *link = &capture->net->links[captured->link];
+    bool from_outside = link->node[captured->direction] == LTCP_NOWHERE;
+    bool copy = (captured->packet->notes & LTCP_NOTE_DUPLICATE) != 0;
+    if (captured->kind == LTCP_TRACE_SENT) {
         struct held *held = hold(capture, captured);
         /* Nobody tells what becomes of what leaves by a tunnel. */
-        const struct bind_link_record *link = &capture->net->links[captured->link];
-        bool leaves = link->tunnel && link->node[captured->direction] != LTCP_NOWHERE;
-        if (held != NULL && leaves) held->decided = captured->time;
+        if (held != NULL && link->tunnel && !from_outside) held->decided = captured->time;
+    } else if (!decide(capture, captured) && from_outside && !copy) {
+        /* What a tunnel brought in, past the path, is seen first where it arrives. */
+        struct held *held = hold(capture, captured);
+        if (held != NULL) held->decided = captured->time;
     }
 }
 

@@ -1,6 +1,7 @@
 -- Captures: the blocks of pcapng, comments, files.
 local core = require "lunatcp.core"
 local pair = require "support.core_pair"
+local ends = require "udp.ends"
 
 -- Takes a pcapng file apart: interfaces' names and packets.
 local function blocks(bytes)
@@ -176,6 +177,23 @@ describe("a capture", function()
     assert.equal("ENOSPC", select(3, full:close()))
     assert.has_error(function() p.net:capture { file = file } end)
     assert.has_error(function() p.net:capture { view = "middle" } end)
+  end)
+
+  it("of a tunnel has what leaves by it and what comes in, once each #udp", function()
+    local one = ends.outside { framing = "rawip" }
+    local two = ends.outside { framing = "rawip", peer = ends.text(one.tunnel:address()) }
+    assert(one.tunnel:set_peer(ends.text(two.tunnel:address())))
+    local capture <close> = one.net:capture()
+    assert(one.peers[1]:send(ends.packet(4, 1, { flags = "S" }), one.link))
+    one.loop:step(one.net, one.loop:now() + 0.01)
+    assert(two.peers[1]:send(ends.packet(4, 2, { flags = "SA" }), two.link))
+    two.loop:step(two.net, two.loop:now() + 0.01)
+    one:receive(one.peers[1]:id(), 1)
+    local found = lines(capture:take())
+    for i, line in ipairs(found) do found[i] = line:gsub("^%S+ ", "") end
+    assert.same({ "S 2 forged", "SA 1 -" }, found)
+    one:close()
+    two:close()
   end)
 
   it("can be read by tshark", function()
