@@ -158,8 +158,9 @@ static int step(lua_State *L, ltcp_time limit)
     luaL_checkudata(L, 2, BIND_NETWORK);
     for (;;) {
         ltcp_time now = earlier(ltcp_loop_now(loop), limit);
-        if (step_network(L, now)) break;
+        bool concerns = step_network(L, now);
         loop = bind_check_loop(L, 1)->loop; /* a hook may have closed it */
+        if (concerns) break;
         if (now == limit) {
             lua_settop(L, 2);
             lua_pushliteral(L, "limit");
@@ -170,6 +171,7 @@ static int step(lua_State *L, ltcp_time limit)
         due = earlier(due, limit);
         ltcp_loop_run(loop, due == LTCP_NEVER ? LTCP_NEVER : due > now ? due - now : 0);
     }
+    ltcp_tunnels_send(&bind_check_network(L, 2)->tunnels); /* who knows when it comes again */
     return lua_gettop(L) - 2;
 }
 
