@@ -120,14 +120,17 @@ end
 local Drawing = {}
 Drawing.__index = Drawing
 
-local function put_state(self, cells, column, state)
+-- Beside the outermost lifelines; at one in the middle, on the side where the arrow is not.
+local function put_state(self, cells, column, state, other)
   if not state then return end
-  if column == 1 then
+  if column > 1 and column < #self.columns and other and other > column then
+    put(cells, self.x[column] - length(state) - 1, state)
+  elseif column == 1 then
     put(cells, TIME_WIDTH + 2, pad_left(state, STATE_WIDTH))
   elseif column == #self.columns then
     put(cells, self.x[column] + 2, pad(state, STATE_WIDTH))
   else
-    put(cells, self.x[column] + 1, state)
+    put(cells, self.x[column] + 2, state)
   end
 end
 
@@ -146,8 +149,8 @@ local function segment_line(self, row)
   local inner = self.x[right] - self.x[left] - 1
   local draw = from < to and arrow_right or arrow_left
   put(cells, self.x[left] + 1, draw(row, inner, self.glyphs))
-  if not row.arrival then put_state(self, cells, from, row.from_state) end
-  if row.delivered and not row.crossed then put_state(self, cells, to, row.to_state) end
+  if not row.arrival then put_state(self, cells, from, row.from_state, to) end
+  if row.delivered and not row.crossed then put_state(self, cells, to, row.to_state, from) end
   return line_of(cells)
 end
 

@@ -141,17 +141,25 @@ local function take_notes(row, record)
   end
 end
 
-local function key_of(record) return ("%d %d %d"):format(record.packet, record.link, record.direction) end
-
 local function ends_of(self, record)
   local link = self.links[record.link]
   local from, to = link[record.direction], link[3 - record.direction]
   return from, to
 end
 
+-- A packet that a router passes on, where routers are not shown, goes on with its first row.
+local function passed_on(self, record)
+  local from = ends_of(self, record)
+  return self.hidden[from] and self.by_packet[record.packet]
+end
+
+local function key_of(record) return ("%d %d %d"):format(record.packet, record.link, record.direction) end
+
 local function new_row(self, record)
   local segment = record.segment
   local from, to = ends_of(self, record)
+  if self.hidden[to] then to = self.node_of(segment.destination) or to end
+  if self.hidden[from] then from = self.node_of(segment.source) or from end
   local row = {
     kind = "segment", time = record.time, from = from, to = to, segment = segment, flow = flow_of(segment),
     notes = {}, link = record.link, direction = record.direction,
@@ -171,10 +179,17 @@ local function emit_both(self, node, flow, before)
 end
 
 local function sent(self, record)
+  local known = passed_on(self, record)
+  if known then
+    self.travelling[key_of(record)] = known
+    take_notes(known, record)
+    return
+  end
   local _, to = ends_of(self, record)
   emit_both(self, to, flow_of(record.segment), record.time)
   local row = new_row(self, record)
   self.travelling[key_of(record)] = row
+  self.by_packet[record.packet] = row
   self.open[row.from] = nil
   row.from_state = state_of(self, row.from, row.flow)
   self.pending[row.from .. row.flow] = nil
@@ -189,8 +204,8 @@ end
 local function is_crossed(self, row)
   for i = row.index + 1, #self.rows do
     local other = self.rows[i]
-    if other.kind == "segment" and not other.arrival and other.link == row.link then
-      if other.direction ~= row.direction then
+    if other.kind == "segment" and not other.arrival and other.flow == row.flow then
+      if other.from ~= row.from then
         if opens_or_closes(row) or opens_or_closes(other) then return true end
       elseif other.delivered then
         return true
@@ -220,6 +235,8 @@ local function by_content(self, record)
 end
 
 local function delivered(self, record)
+  local _, to = ends_of(self, record)
+  if self.hidden[to] then return end
   local row = self.travelling[key_of(record)] or self.tunnels[record.link] and by_content(self, record)
   if row and not row.delivered then
     row.arrived = record.time
@@ -283,14 +300,17 @@ end
 --- Makes rows from records.
 -- @tparam table input `packets` and `events` (arrays of trace records), `links` (by number, the two
 --   node numbers), `tunnels` (numbers of links that are carried by sockets),
---   `flow_of_event` (a function that names the flow of a state event)
+--   `flow_of_event` (a function that names the flow of a state event), `hidden` (numbers of routers that
+--   are not shown), `node_of` (a function: the number of the node that has an address)
 -- @tparam[opt] table options `absolute` numbers; `merge` never splits a packet's line in two
 -- @treturn table rows of kind "segment", "state" or "remark"
 function M.build(input, options)
   options = options or {}
   local self = setmetatable({
-    rows = {}, states = {}, pending = {}, pending_keys = {}, travelling = {}, open = {}, bases = {},
-    last_delivered = {}, links = input.links, tunnels = input.tunnels or {},
+    rows = {}, states = {}, pending = {}, pending_keys = {}, travelling = {}, by_packet = {}, open = {},
+    bases = {}, last_delivered = {}, hidden = input.hidden or {},
+    node_of = input.node_of or function() return nil end,
+    links = input.links, tunnels = input.tunnels or {},
     absolute = options.absolute, merge = options.merge, anyone = "",
     flow_of_event = input.flow_of_event or function() return nil end,
   }, Builder)

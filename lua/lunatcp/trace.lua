@@ -220,12 +220,14 @@ end
 
 local function rows_and_columns(self, options, name)
   options = check.options(options, DIAGRAM_KEYS, name)
-  local columns = {}
+  local columns, hidden = {}, {}
+  for _, node in ipairs(self.net.nodes) do hidden[node.id] = node.forwards or nil end
   for i, node in ipairs(options.nodes or self.net.nodes) do
     if type(node) ~= "table" or not node.id then
       check.raise("%s: nodes[%d]: expected a node, got %s", name, i, check.shown(node))
     end
-    columns[i] = { node = node.id, name = node.name }
+    if options.nodes then hidden[node.id] = nil end
+    if not hidden[node.id] then columns[#columns + 1] = { node = node.id, name = node.name } end
   end
   if self.net.outside then columns[#columns + 1] = self.net.outside end
   local rows = story.build({
@@ -233,6 +235,11 @@ local function rows_and_columns(self, options, name)
     events = self:events { since = options.since },
     links = self.net.link_nodes,
     tunnels = self.net.tunnel_links,
+    hidden = hidden,
+    node_of = function(address)
+      local node = self.net.by_name[self.net:name_of(address)]
+      return node and node.id
+    end,
     flow_of_event = function(event, last) return flow_of_event(self, event, last) end,
   }, { absolute = options.absolute, merge = options.merge })
   if options.connection then
@@ -249,8 +256,8 @@ end
 
 --- The sequence diagram as text, at most 100 columns wide.
 -- @tparam[opt] table options `absolute` numbers (default: relative to the SYNs); `ascii`; `width`;
---   `nodes`: which, from left to right; `connection`: only that one; `since`: serial number; `merge`: one
---   line a packet, even where packets cross
+--   `nodes`: which, from left to right (default: all but routers); `connection`: only that one; `since`:
+--   serial number; `merge`: one line a packet, even where packets cross
 -- @treturn string
 function Trace:ladder(options)
   local rows, columns, chosen = rows_and_columns(self, options, "ladder: options")
