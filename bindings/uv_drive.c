@@ -268,7 +268,9 @@ static ltcp_time until_due(const struct ltcp_loop *loop)
         ltcp_time deadline = ltcp_network_next_deadline(network);
         ltcp_time now = ltcp_loop_now(loop);
         if (deadline != LTCP_NEVER) wait = earlier(wait, deadline > now ? deadline - now : 0);
-        if (ltcp_tunnel_waits_for(m->tunnel) == LTCP_TUNNEL_A_WHILE) wait = earlier(wait, A_WHILE);
+        enum ltcp_tunnel_wait waits = ltcp_tunnel_waits_for(m->tunnel);
+        if (waits == LTCP_TUNNEL_A_WHILE) wait = earlier(wait, A_WHILE);
+        if (waits == LTCP_TUNNEL_GATHERED) wait = 0;
     }
     return wait;
 }

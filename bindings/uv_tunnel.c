@@ -244,7 +244,8 @@ size_t ltcp_tunnel_send(struct ltcp_tunnel *t)
 
 enum ltcp_tunnel_wait ltcp_tunnel_waits_for(const struct ltcp_tunnel *t)
 {
-    if (t->count == 0 || !t->blocked) return LTCP_TUNNEL_NOTHING;
+    if (t->count == 0) return LTCP_TUNNEL_NOTHING;
+    if (!t->blocked) return LTCP_TUNNEL_GATHERED;
     return t->udp.crowded ? LTCP_TUNNEL_A_WHILE : LTCP_TUNNEL_WRITABLE;
 }
 

@@ -93,6 +93,7 @@ size_t ltcp_tunnel_send(struct ltcp_tunnel *tunnel);
 size_t ltcp_tunnel_retry(struct ltcp_tunnel *tunnel);
 enum ltcp_tunnel_wait {
     LTCP_TUNNEL_NOTHING,  /* nothing waits */
+    LTCP_TUNNEL_GATHERED, /* for ltcp_tunnel_send */
     LTCP_TUNNEL_WRITABLE, /* until the descriptor is writable */
     LTCP_TUNNEL_A_WHILE /* a millisecond: the kernel had no memory, and will not say when it has */
 };
