@@ -44,9 +44,9 @@ static inline void bench_print(struct bench *b, const struct bench_row *row)
             printf(", \"versus\": null, \"ratio\": null}\n");
     } else {
         if (!b->begun)
-            printf("%s\n  %-28s %-27s %12s %12s  %-10s %s\n", b->name, "case", "metric", "median",
+            printf("%s\n  %-29s %-28s %12s %12s  %-10s %s\n", b->name, "case", "metric", "median",
                    "best", "unit", "versus");
-        printf("  %-28s %-27s %12.*f %12.*f  %-10s", row->label, row->metric, digits, row->value,
+        printf("  %-29s %-28s %12.*f %12.*f  %-10s", row->label, row->metric, digits, row->value,
                digits, row->least, row->unit);
         if (row->versus != NULL)
             printf(" %.2f x %s (%.*f)", row->value / row->versus_value, row->versus, digits,
