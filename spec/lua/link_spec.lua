@@ -214,6 +214,26 @@ describe("links", function()
     }, { table.unpack(net.trace:segments "flags", 1, 3) })
   end)
 
+  it("are not found through hosts: these do not forward", function()
+    local net = tcp.network { seed = 1 }
+    local a, b, between = net:host "a", net:host "b", net:host "between"
+    net:link(a, between)
+    net:link(between, b)
+    local conn, _, code = a:connect(b, 80)
+    assert.is_nil(conn)
+    assert.equal("ENETUNREACH", code)
+  end)
+
+  it("have an MTU that both ends know, RFC9293:MUST-16", function()
+    local net = lab.pair { link = { mtu = 1000 } }
+    local client, server = lab.handshake(net, { timestamps = false })
+    assert.equal(960, client:info().snd_mss) -- 1000 less 20 of IPv4 and 20 of TCP
+    assert.equal(960, server:info().snd_mss)
+    net.link:configure { mtu = 600 }
+    local later = lab.handshake(net, { timestamps = false })
+    assert.equal(560, later:info().snd_mss)
+  end)
+
   it("say that there is no way", function()
     local net = tcp.network { seed = 1 }
     local a, b = net:host "a", net:host "b"

@@ -1,4 +1,5 @@
 local lab = require "support.lab"
+local tcp = require "lunatcp"
 
 local function message_of(f, ...)
   local ok, message = pcall(f, ...)
@@ -54,6 +55,26 @@ describe("a peer", function()
     peer:expect { flags = "RA", seq = 0, ack = 1001 }
     peer:send { flags = "A", seq = 1000, ack = 7777, destination_port = 81 }
     peer:expect { flags = "R", seq = 7777 }
+  end)
+
+  it("answers whom it heard last, with the addresses that were used", function()
+    local net = tcp.network { seed = 1 }
+    local host, peer, other = net:host "host", net:peer "peer", net:host "other"
+    net:link(peer, host)
+    net:link(peer, other)
+    other:connect_start(peer, 7)
+    peer:expect { flags = "S", destination_port = 7 }
+    local mark = net.trace:mark()
+    peer:send { flags = "R", seq = 0 }
+    net:settle()
+    local sent = net.trace:packets { kind = "sent", since = mark + 1 }[1].segment
+    assert.equal(other:address(), sent.destination)
+    assert.equal(peer:address(other), sent.source)
+    assert.equal(7, sent.source_port)
+    peer:send { to = host, flags = "R", seq = 0 }
+    net:settle()
+    sent = net.trace:packets { kind = "sent", since = mark + 1 }[2].segment
+    assert.equal(peer:address(host), sent.source)
   end)
 
   it("sees that nothing comes", function()

@@ -74,6 +74,8 @@ describe("real time #udp", function()
       if accepted and accepted:info().unread == 6 then break end
     end
     assert.equal("across", accepted:read(10))
+    assert.equal("10.0.0.2", accepted:info().local_address)
+    assert.equal("10.0.0.1", accepted:info().remote_address)
     far:close()
   end)
 
