@@ -29,5 +29,6 @@ int bind_system_failure(lua_State *L, const char *what, int error);
 
 int bind_loop_udp(lua_State *L); /* loop:udp, in uv_udp.c */
 void bind_open_tunnel(lua_State *L);
+void bind_open_input(lua_State *L); /* sets read_descriptor in the table on top */
 
 #endif

@@ -205,6 +205,7 @@ void ltcp_open_uv(lua_State *L)
 {
     bind_class(L, BIND_LOOP, loop_methods, loop_meta);
     bind_open_tunnel(L);
+    bind_open_input(L);
     lua_pushcfunction(L, loop_new);
     lua_setfield(L, -2, "loop");
 }

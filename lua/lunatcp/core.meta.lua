@@ -756,6 +756,13 @@ function core.status(status) end
 ---@return lunatcp.core.Loop?, string? message, string? code
 function core.loop() end
 
+---What a terminal or a pipe has, without waiting: 1 to n octets (n at most 65536); nil alone at the end of
+---the input; EAGAIN: nothing there; EBADF, ...
+---@param descriptor integer
+---@param n integer
+---@return string?, string? message, string? code
+function core.read_descriptor(descriptor, n) end
+
 ---@class lunatcp.core.Loop
 local Loop = {}
 ---@return number seconds since the loop was made

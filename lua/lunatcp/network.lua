@@ -4,6 +4,7 @@
 local check = require "lunatcp.check"
 local core = require "lunatcp.core"
 local hooks = require "lunatcp.hooks"
+local input = require "lunatcp.input"
 local link = require "lunatcp.link"
 local node = require "lunatcp.node"
 local peer = require "lunatcp.peer"
@@ -122,6 +123,10 @@ end
 
 --- The name of the node that has an address, or the address itself.
 function Network:name_of(address) return self.names[address] or address end
+
+--- Reads a terminal or a pipe beside the network, in real time: see `lunatcp.input`.
+-- @int[opt=0] descriptor
+function Network:input(descriptor) return input.new(self, descriptor) end
 
 -- ---- tasks and time ---------------------------------------------------------------------------
 

@@ -123,6 +123,44 @@ describe("real time #udp", function()
     assert.matches("deadlock at", message_of(net.run, net))
   end)
 
+  it("reads a pipe beside the network", function()
+    local script = [[
+      local tcp = require "lunatcp"
+      local net = assert(tcp.network { seed = 1, clock = "real" })
+      local ticks = 0
+      net:spawn(function()
+        for line in net:input():lines() do io.write(line, ";") end
+        io.write(tostring(ticks > 0))
+      end)
+      net:spawn(function()
+        for _ = 1, 3 do
+          net:sleep(0.005)
+          ticks = ticks + 1
+        end
+      end)
+      net:run()
+    ]]
+    local path = os.tmpname()
+    local file = assert(io.open(path, "w"))
+    file:write(script)
+    file:close()
+    local cpath, lpath = package.cpath:gsub("'", ""), package.path:gsub("'", "")
+    local pipe = assert(io.popen(("(echo one; sleep 0.05; printf 'two\\nthree') "
+      .. "| LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' lua5.4 %s"):format(lpath, cpath, path)))
+    local printed = pipe:read "a"
+    pipe:close()
+    os.remove(path)
+    assert.equal("one;two;three;true", printed)
+  end)
+
+  it("says that a descriptor is broken", function()
+    net = assert(tcp.network { seed = 1, clock = "real" })
+    local bytes, message, code = net:input(999):read()
+    assert.is_nil(bytes)
+    assert.is_string(message)
+    assert.equal("EBADF", code)
+  end)
+
   it("says what cannot be bound", function()
     net = assert(tcp.network { seed = 1, clock = "real" })
     local host = net:host "host"
@@ -138,6 +176,7 @@ describe("real time #udp", function()
   it("wants a real clock where one is needed", function()
     local virtual = lab.pair()
     assert.matches('fd: needs a network with clock = "real"', message_of(virtual.fd, virtual))
+    assert.matches('input: needs a network with clock = "real"', message_of(virtual.input, virtual))
     assert.matches('tunnel: needs a network with clock = "real"',
       message_of(virtual.tunnel, virtual, virtual.client, { learn = true }))
     assert.matches('network: via: needs clock = "real"', message_of(tcp.network, { via = "udp", seed = 1 }))
