@@ -190,6 +190,7 @@ enum ltcp_status ltcp_release(struct ltcp_host *host, ltcp_handle handle)
     struct ltcp_connection *c = handle_connection(host, handle);
     if (c == NULL) return LTCP_ERR_STALE;
     c->released = true;
+    connection_forget_event(c);
     connection_changed(c);
     host_settle(host);
     return LTCP_OK;

@@ -63,6 +63,7 @@ bool demultiplexer_add(struct ltcp_host *host, struct ltcp_flow *flow)
 
 void demultiplexer_remove(struct ltcp_host *host, struct ltcp_flow *flow)
 {
+    if (host->last_flow == flow) host->last_flow = NULL;
     if (host->buckets == NULL) return;
     struct ltcp_flow **at = &host->buckets[flow->hash & host->bucket_mask];
     while (*at != NULL && *at != flow)
@@ -73,18 +74,35 @@ void demultiplexer_remove(struct ltcp_host *host, struct ltcp_flow *flow)
     host->flow_count--;
 }
 
-struct ltcp_connection *demultiplexer_find(const struct ltcp_host *host,
-                                           const struct ltcp_address *local, uint16_t local_port,
-                                           const struct ltcp_address *remote, uint16_t remote_port)
+static inline bool is_between(const struct ltcp_flow *flow, const struct ltcp_address *local,
+                              uint16_t local_port, const struct ltcp_address *remote,
+                              uint16_t remote_port)
 {
+    uint64_t own[4], other[4];
+    memcpy(own, &flow->local, 16);
+    memcpy(own + 2, &flow->remote, 16);
+    memcpy(other, local, 16);
+    memcpy(other + 2, remote, 16);
+    return flow->local_port == local_port && flow->remote_port == remote_port &&
+           ((own[0] ^ other[0]) | (own[1] ^ other[1]) | (own[2] ^ other[2]) |
+            (own[3] ^ other[3])) == 0;
+}
+
+struct ltcp_connection *demultiplexer_find(struct ltcp_host *host, const struct ltcp_address *local,
+                                           uint16_t local_port, const struct ltcp_address *remote,
+                                           uint16_t remote_port)
+{
+    struct ltcp_flow *flow = host->last_flow;
+    if (flow != NULL && is_between(flow, local, local_port, remote, remote_port))
+        return (struct ltcp_connection *)flow; /* its first member */
     if (host->buckets == NULL) return NULL;
     const uint32_t hash = hash_of(host, local, local_port, remote, remote_port);
-    struct ltcp_flow *flow = host->buckets[hash & host->bucket_mask];
+    flow = host->buckets[hash & host->bucket_mask];
     for (; flow != NULL; flow = flow->next) {
-        if (flow->hash == hash && flow->local_port == local_port &&
-            flow->remote_port == remote_port && ltcp_address_equal(&flow->local, local) &&
-            ltcp_address_equal(&flow->remote, remote))
-            return (struct ltcp_connection *)flow; /* its first member */
+        if (flow->hash != hash || !is_between(flow, local, local_port, remote, remote_port))
+            continue;
+        host->last_flow = flow;
+        return (struct ltcp_connection *)flow;
     }
     return NULL;
 }

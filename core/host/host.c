@@ -83,7 +83,7 @@ void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c)
     connection_destroy(c);
 }
 
-void host_settle(struct ltcp_host *host)
+void host_settle_changed(struct ltcp_host *host)
 {
     struct ltcp_engine *e = &host->engine;
     while (e->changed != NULL) {
@@ -136,7 +136,12 @@ static enum ltcp_status dispatch(struct ltcp_host *host, struct ltcp_arrival *a)
         demultiplexer_remove(host, &c->flow);
         c = NULL;
     }
-    if (c == NULL) return segment_to_listener(host, a);
+    if (c == NULL) {
+        /* RFC9293:MUST-57, MUST-63: such addresses are not answered, whatever they send. */
+        if (!address_is_local(host, &a->ip->destination) || !address_is_peer(host, &a->ip->source))
+            return LTCP_ERR_ADDRESS;
+        return segment_to_listener(host, a);
+    }
     segment_arrives(c, a);
     return LTCP_OK;
 }
@@ -145,8 +150,6 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
                                    struct ltcp_packet *packet, const struct ltcp_ip *ip)
 {
     struct ltcp_segment segment;
-    /* RFC9293:MUST-57, MUST-63: such addresses are not answered. */
-    if (!address_is_peer(host, &ip->source)) return LTCP_ERR_ADDRESS;
     const enum ltcp_status read = ltcp_segment_decode(packet, ip, &segment);
     if (read != LTCP_OK) return read; /* RFC9293:MUST-3, MUST-7 */
     struct ltcp_arrival a = {.now = now,
@@ -167,8 +170,8 @@ static enum ltcp_status receive(struct ltcp_host *host, ltcp_time now, struct lt
     struct ltcp_ip ip;
     const enum ltcp_status read = ltcp_ip_decode(packet, &ip);
     if (read != LTCP_OK) return read;
-    if (!address_is_local(host, &ip.destination)) return LTCP_ERR_ADDRESS;
     if (ip.protocol == LTCP_PROTOCOL_TCP) return segment_in(host, now, packet, &ip);
+    if (!address_is_local(host, &ip.destination)) return LTCP_ERR_ADDRESS;
     if (ip.protocol == LTCP_PROTOCOL_ICMP || ip.protocol == LTCP_PROTOCOL_ICMPV6)
         return icmp_arrives(host, now, packet, &ip);
     return LTCP_ERR_PROTOCOL;
@@ -254,23 +257,14 @@ bool ltcp_host_next_event(struct ltcp_host *host, struct ltcp_event *out)
 {
     struct ltcp_engine *e = &host->engine;
     if (next_listener_event(host, out)) return true;
-    while (e->event_first != NULL) {
-        struct ltcp_connection *c = e->event_first;
-        e->event_first = c->next_event;
-        c->queued_event = false;
-        const uint32_t bits = c->events;
-        c->events = 0;
-        if (c->released) {
-            connection_changed(c);
-            continue;
-        }
-        const uint8_t status = c->state == LTCP_CLOSED ? c->error : c->soft_error;
-        *out = (struct ltcp_event){c->handle, bits, (enum ltcp_status)status};
-        host_settle(host);
-        return true;
-    }
-    host_settle(host);
-    return false;
+    struct ltcp_connection *c = e->event_first;
+    if (c == NULL) return false;
+    e->event_first = c->next_event;
+    c->queued_event = false;
+    const uint8_t status = c->state == LTCP_CLOSED ? c->error : c->soft_error;
+    *out = (struct ltcp_event){c->handle, c->events, (enum ltcp_status)status};
+    c->events = 0;
+    return true;
 }
 
 const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host)

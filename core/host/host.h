@@ -55,6 +55,7 @@ struct ltcp_host {
 
     struct ltcp_flow **buckets;
     uint32_t bucket_mask, flow_count;
+    struct ltcp_flow *last_flow; /* found last: bursts are for one connection; NULL: none */
     struct ltcp_listener *listeners;
     struct ltcp_slot *slots;
     uint32_t slot_capacity, free_slot; /* free_slot: slot + 1; 0: none */
@@ -66,7 +67,11 @@ struct ltcp_host {
 
 /* host.c: looks at what opened or died during a call, and frees what nobody refers to any more;
  * nothing is freed under its own feet. Every call that can change a connection ends with it. */
-void host_settle(struct ltcp_host *host);
+void host_settle_changed(struct ltcp_host *host);
+static inline void host_settle(struct ltcp_host *host)
+{
+    if (host->engine.changed != NULL) host_settle_changed(host);
+}
 struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct ltcp_share *share);
 void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c);
 
@@ -79,9 +84,9 @@ struct ltcp_listener *handle_listener(const struct ltcp_host *host, ltcp_handle 
 /* demultiplexer.c */
 bool demultiplexer_add(struct ltcp_host *host, struct ltcp_flow *flow);
 void demultiplexer_remove(struct ltcp_host *host, struct ltcp_flow *flow);
-struct ltcp_connection *demultiplexer_find(const struct ltcp_host *host,
-                                           const struct ltcp_address *local, uint16_t local_port,
-                                           const struct ltcp_address *remote, uint16_t remote_port);
+struct ltcp_connection *demultiplexer_find(struct ltcp_host *host, const struct ltcp_address *local,
+                                           uint16_t local_port, const struct ltcp_address *remote,
+                                           uint16_t remote_port);
 
 /* listeners.c */
 struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,

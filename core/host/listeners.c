@@ -125,6 +125,7 @@ static void drop_child(struct ltcp_connection *c, ltcp_time now)
     c->in_accept_queue = false;
     c->listener = NULL;
     c->released = true;
+    connection_forget_event(c);
     user_abort(c, now);
     connection_changed(c);
 }

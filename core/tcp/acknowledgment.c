@@ -80,57 +80,80 @@ static void tell_user(struct ltcp_connection *c)
     connection_event(c, LTCP_EVENT_WRITABLE);
 }
 
+static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
+                       const struct ltcp_times *times)
+{
+    if (times->rtt < 0) return;
+    const bool smooth = seq_ge(a->segment->ack, c->rtt_mark);
+    c->backoff = 0; /* RFC 6298 section 5: collapsed by a new measurement (Karn) */
+    rtt_sample(c, a->now, times->rtt, smooth);
+    if (smooth) c->rtt_mark = c->snd_nxt;
+}
+
+static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arrival *a,
+                              struct ltcp_ack_sample *sample, uint64_t had, ltcp_time rtt)
+{
+    const uint64_t has = delivered(c);
+    if (has == had || c->cc.cwnd == 0) return;
+    if (c->out != NULL) c->out->delivered_time = a->packet->time;
+    sample->now = a->now;
+    sample->rtt = rtt;
+    sample->srtt = c->srtt;
+    sample->min_rtt = c->min_rtt;
+    sample->bytes_acked = (uint32_t)(has - had);
+    sample->in_flight = pipe_size(c);
+    sample->delivered = has;
+    sample->cwnd_limited = c->cwnd_limited;
+    sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
+    c->cc.ops->on_ack(&c->cc, sample);
+}
+
+void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
+    struct ltcp_times times = {-1, -1};
+    const uint64_t had = delivered(c);
+    send_queue_acknowledge(c, a->segment->ack, a->packet->time, &times, &sample);
+    c->snd_una = a->segment->ack;
+    if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
+    if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
+    sample_rtt(c, a, &times);
+    restart_timer(c, a->now);
+    inform_congestion(c, a, &sample, had, times.rtt);
+    tell_user(c);
+    connection_want_output(c);
+}
+
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;
-    const ltcp_time arrived = a->packet->time;
-    const bool advanced = seq_gt(s->ack, c->snd_una);
-    struct ltcp_ack_sample sample = {.now = a->now, .prior_in_flight = pipe_size(c)};
+    const uint32_t acked = seq_gt(s->ack, c->snd_una) ? seq_diff(s->ack, c->snd_una) : 0;
+    struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
     const uint64_t had = delivered(c);
     const uint32_t lost = c->out != NULL ? c->out->lost : 0;
     struct ltcp_times times = {-1, -1};
 
     const bool window_changed = update_window(c, s);
-    const bool duplicate = !advanced && is_duplicate(c, a, window_changed);
+    const bool duplicate = acked == 0 && is_duplicate(c, a, window_changed);
     if (duplicate) rare_of(c)->duplicate_acks_received++;
-    scoreboard_sack(c, s, arrived, &times);
-    const uint32_t acked = advanced ? seq_diff(s->ack, c->snd_una) : 0;
-    if (advanced) {
-        send_queue_acknowledge(c, s->ack, arrived, &times, &sample);
+    scoreboard_sack(c, s, a->packet->time, &times);
+    if (acked > 0) {
+        send_queue_acknowledge(c, s->ack, a->packet->time, &times, &sample);
         c->snd_una = s->ack;
-        if (!c->syn_acked && acked > 0) c->syn_acked = true;
+        c->syn_acked = true;
         if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
         if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
     }
-    if (times.rtt >= 0) {
-        const bool smooth = seq_ge(s->ack, c->rtt_mark);
-        /* RFC 6298 section 5: collapsed by a new measurement (Karn). */
-        c->backoff = 0;
-        rtt_sample(c, a->now, times.rtt, smooth);
-        if (smooth) c->rtt_mark = c->snd_nxt;
-    }
-    if (advanced)
+    sample_rtt(c, a, &times);
+    if (acked > 0)
         restart_timer(c, a->now);
     else if (c->loss_timer == LTCP_TIMER_PERSIST)
         keep_waiting(c, a->now);
     window_opened(c, a->now);
-
-    sample.rtt = times.rtt;
-    sample.srtt = c->srtt;
-    sample.min_rtt = c->min_rtt;
     recovery_on_ack(c, a->now, acked, duplicate);
-    const uint64_t has = delivered(c);
-    if (has != had && c->cc.cwnd != 0) {
-        if (c->out != NULL) c->out->delivered_time = arrived;
-        sample.bytes_acked = (uint32_t)(has - had);
-        const uint32_t lost_now = c->out != NULL ? c->out->lost : 0;
-        sample.bytes_lost = lost_now > lost ? lost_now - lost : 0;
-        sample.in_flight = pipe_size(c);
-        sample.delivered = has;
-        sample.cwnd_limited = c->cwnd_limited;
-        sample.in_recovery = c->recovery == LTCP_RECOVERY_FAST;
-        c->cc.ops->on_ack(&c->cc, &sample);
-    }
-    if (advanced) tell_user(c);
+    const uint32_t lost_now = c->out != NULL ? c->out->lost : 0;
+    sample.bytes_lost = lost_now > lost ? lost_now - lost : 0;
+    inform_congestion(c, a, &sample, had, times.rtt);
+    if (acked > 0) tell_user(c);
     connection_want_output(c);
 }

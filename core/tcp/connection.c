@@ -47,6 +47,7 @@ struct ltcp_rare *rare_of(struct ltcp_connection *c)
 void connection_destroy(struct ltcp_connection *c)
 {
     struct ltcp_engine *e = c->engine;
+    if (e->template_of == c) e->template_of = NULL;
     connection_flush(c);
     deadlines_remove(c);
     if (c->state == LTCP_TIME_WAIT) e->time_waits--;
@@ -67,6 +68,22 @@ void connection_event(struct ltcp_connection *c, uint32_t bits)
     else
         e->event_last->next_event = c;
     e->event_last = c;
+}
+
+/* Nobody listens any more. */
+void connection_forget_event(struct ltcp_connection *c)
+{
+    struct ltcp_engine *e = c->engine;
+    struct ltcp_connection *before = NULL;
+    if (!c->queued_event) return;
+    for (struct ltcp_connection *at = e->event_first; at != c; at = at->next_event)
+        before = at;
+    if (before == NULL)
+        e->event_first = c->next_event;
+    else
+        before->next_event = c->next_event;
+    if (e->event_last == c) e->event_last = before;
+    c->queued_event = false;
 }
 
 void connection_want_output(struct ltcp_connection *c)

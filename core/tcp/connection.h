@@ -267,6 +267,7 @@ void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_st
 void connection_die(struct ltcp_connection *c, ltcp_time now, enum ltcp_status why);
 void connection_flush(struct ltcp_connection *c);
 void connection_event(struct ltcp_connection *c, uint32_t bits);
+void connection_forget_event(struct ltcp_connection *c);
 void connection_want_output(struct ltcp_connection *c);
 void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_trace_kind kind,
                       int64_t value);
@@ -295,6 +296,8 @@ void segment_text_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
 void segment_drain(struct ltcp_connection *c, ltcp_time now);
 /* A SYN sets the receive variables and what was agreed. */
 void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
+/* The next data in order: to the receive queue, and an acknowledgment owed. */
+void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a);
 void challenge_ack(struct ltcp_connection *c, ltcp_time now);
 
 /* handshake.c: what SYN segments agree on */
@@ -304,7 +307,12 @@ void handshake_write_options(const struct ltcp_connection *c, ltcp_time now,
 void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
                      uint32_t first_timestamp);
 
+/* prediction.c: the short way; false: it was not taken */
+bool prediction_takes(struct ltcp_connection *c, struct ltcp_arrival *a);
+
 /* acknowledgment.c: the fifth step's work */
+/* The same for an ACK that only says that new data arrived. */
+void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arrival *a);
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
 
 /* scoreboard.c */

@@ -8,6 +8,7 @@
 #include "lunatcp/packet.h"
 #include "lunatcp/settings.h"
 #include "lunatcp/trace.h"
+#include "lunatcp/wire.h"
 
 struct ltcp_connection;
 struct ltcp_rare;
@@ -36,6 +37,9 @@ struct ltcp_engine {
     struct ltcp_slice *spare_slices;
     uint32_t spare_queue_count, spare_slice_count;
     uint32_t time_waits;
+    const struct ltcp_connection
+        *template_of; /* whose headers the template holds; NULL: nobody's */
+    struct ltcp_template template;
     struct ltcp_rare *nobody; /* stands in for a record that there was no memory for */
     uint16_t next_identification;
 };

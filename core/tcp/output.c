@@ -57,24 +57,38 @@ static void point_at_urgent(const struct ltcp_connection *c, struct ltcp_segment
     s->urgent_pointer = (uint16_t)(distance > 65535 ? 65535 : distance);
 }
 
-static struct ltcp_ip ip_header(struct ltcp_connection *c, bool fresh_data)
+static struct ltcp_ip ip_header(const struct ltcp_connection *c)
 {
     const struct ltcp_settings *s = settings_of(c);
-    struct ltcp_ip ip;
-    ip.source = c->flow.local;
-    ip.destination = c->flow.remote;
-    ip.options = NULL;
-    ip.options_length = 0;
-    ip.flow_label = 0;
-    ip.identification = c->engine->next_identification++;
-    ip.fragment_offset = 0;
+    struct ltcp_ip ip = {.source = c->flow.local, .destination = c->flow.remote};
     ip.protocol = LTCP_PROTOCOL_TCP;
     ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */
-    ip.ecn = c->ecn && fresh_data ? LTCP_ECN_ECT0 : LTCP_ECN_NOT_ECT;
-    ip.ttl = (uint8_t)s->ttl; /* RFC9293:MUST-49 */
+    ip.ttl = (uint8_t)s->ttl;   /* RFC9293:MUST-49 */
     ip.dont_fragment = s->path_mtu_discovery;
-    ip.more_fragments = false;
     return ip;
+}
+
+/* The headers of one connection's packets differ in little: the engine keeps the last one's. */
+static void encode(struct ltcp_connection *c, struct ltcp_packet *packet, uint8_t ecn,
+                   const struct ltcp_segment *s)
+{
+    struct ltcp_engine *e = c->engine;
+    const uint16_t identification = e->next_identification++;
+    if (c->rare != NULL && c->rare->route_length > 0) {
+        uint8_t room[40];
+        struct ltcp_ip ip = ip_header(c);
+        ip.identification = identification;
+        ip.ecn = ecn;
+        source_route_apply(c, &ip, room);
+        ltcp_segment_encode(packet, &ip, s);
+        return;
+    }
+    if (e->template_of != c) {
+        const struct ltcp_ip ip = ip_header(c);
+        ltcp_template_make(&e->template, &ip, c->flow.local_port, c->flow.remote_port);
+        e->template_of = c;
+    }
+    ltcp_template_encode(&e->template, packet, identification, ecn, s);
 }
 
 static bool has_received_syn(const struct ltcp_connection *c)
@@ -87,7 +101,7 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
                         ltcp_seq seq, uint16_t flags)
 {
     if (packet == NULL) return false;
-    uint8_t options[40], ip_options[40];
+    uint8_t options[40];
     struct ltcp_segment s;
     const bool fresh_data = packet->payload_length > 0 && packet->notes == 0;
     s.source_port = c->flow.local_port;
@@ -101,11 +115,7 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     s.options_bytes = options;
     s.options_length = write_options(c, now, flags, options);
     point_at_urgent(c, &s);
-    struct ltcp_ip ip = ip_header(c, fresh_data);
-    if (c->rare != NULL && c->rare->route_length > 0) source_route_apply(c, &ip, ip_options);
-    packet->interface = c->interface;
-    packet->time = now;
-    ltcp_segment_encode(packet, &ip, &s);
+    encode(c, packet, c->ecn && fresh_data ? LTCP_ECN_ECT0 : LTCP_ECN_NOT_ECT, &s);
     engine_enqueue(c->engine, packet);
     c->segments_sent++;
     if (!(flags & LTCP_ACK)) return true;
@@ -258,10 +268,10 @@ static void send_probe(struct ltcp_connection *c, ltcp_time now)
 
 static void send_new(struct ltcp_connection *c, ltcp_time now)
 {
-    while (has_unsent(c)) {
-        send_queue_fill(c);
-        struct ltcp_send_queue *q = c->out;
+    struct ltcp_send_queue *q = c->out;
+    while (q != NULL && q->unsent != q->tail) {
         const struct ltcp_record *r = record_at(q, q->unsent);
+        if (r->length < c->snd_mss) send_queue_fill(c);
         const uint32_t n = sendable(c, r);
         if (n == 0) return;
         if (!congestion_allows(c, n)) {

@@ -270,6 +270,17 @@ static void deliver(struct ltcp_connection *c, uint32_t octets)
     if (octets > 0) connection_event(c, LTCP_EVENT_READABLE);
 }
 
+void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    if (a->segment->length > c->seen_mss && a->segment->length <= c->rcv_mss)
+        c->seen_mss = (uint16_t)a->segment->length;
+    if (!receive_queue_append(c, &c->in, a->packet, a->text, a->length)) return;
+    c->rcv_nxt = seq_add(c->rcv_nxt, a->length);
+    if (a->flags & LTCP_PSH) c->pushed = true;
+    deliver(c, a->length);
+    owe_acknowledgment(c, a->now, a->length);
+}
+
 static void process_fin(struct ltcp_connection *c, ltcp_time now)
 {
     if (!c->fin_received || c->fin_processed || !seq_eq(c->rcv_nxt, c->rcv_fin)) return;
@@ -313,8 +324,6 @@ static enum step seventh_process_segment_text(struct ltcp_connection *c, struct 
     if (c->fin_received && seq_gt(seq_add(a->seq, a->length), c->rcv_fin)) /* behind the FIN */
         a->length = seq_lt(a->seq, c->rcv_fin) ? seq_diff(c->rcv_fin, a->seq) : 0;
     if (a->length == 0) return NEXT;
-    if (a->segment->length > c->seen_mss && a->segment->length <= c->rcv_mss)
-        c->seen_mss = (uint16_t)a->segment->length;
     if (!seq_eq(a->seq, c->rcv_nxt)) {
         /* RFC9293:SHLD-31, MAY-13: kept, and acknowledged at once (RFC 5681 section 4.2). */
         rare_of(c)->out_of_order_segments++;
@@ -322,11 +331,7 @@ static enum step seventh_process_segment_text(struct ltcp_connection *c, struct 
         acknowledge_now(c);
         return NEXT;
     }
-    if (!receive_queue_append(c, &c->in, a->packet, a->text, a->length)) return NEXT;
-    c->rcv_nxt = seq_add(c->rcv_nxt, a->length);
-    if (a->flags & LTCP_PSH) c->pushed = true;
-    deliver(c, a->length);
-    owe_acknowledgment(c, a->now, a->length);
+    segment_in_order(c, a);
     return NEXT;
 }
 
@@ -415,6 +420,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
 void segment_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     c->segments_received++;
+    if (prediction_takes(c, a)) return;
     if (c->state == LTCP_SYN_SENT) {
         syn_sent(c, a);
         return;

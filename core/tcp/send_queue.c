@@ -140,7 +140,8 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
         c->out->unsent_octets += n;
         taken += n;
     }
-    if (taken == length && push && taken > 0)
+    /* A buffer that is full is as good as a PUSH: nothing can join what waits in it. */
+    if (taken > 0 && (push || taken < length))
         record_at(c->out, c->out->tail - 1)->flags |= LTCP_PSH;
     return taken;
 }

@@ -254,6 +254,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     if (share == NULL) return LTCP_ERR_NO_MEMORY;
     share_unref(c->engine, c->share);
     c->share = share;
+    c->engine->template_of = NULL;
     if (c->state >= LTCP_ESTABLISHED && c->state != LTCP_TIME_WAIT) {
         timers_heard(c, now);
         if (window_update_wanted(c)) c->ack_now = true;

@@ -5,10 +5,13 @@
  * arithmetic is in 32 bits (RFC9293:REC-1). */
 #include "tcp/connection.h"
 
+/* Octets that can be offered: what the buffer has left, as far as the field reaches. */
 static uint32_t room(const struct ltcp_connection *c)
 {
     const uint32_t buffer = settings_of(c)->receive_buffer;
-    return buffer > c->unread ? buffer - c->unread : 0;
+    const uint32_t left = buffer > c->unread ? buffer - c->unread : 0;
+    const uint32_t most = (uint32_t)65535 << c->rcv_wscale;
+    return left < most ? left : most;
 }
 
 /* How far the right edge can go, or where it already is: it moves by at least

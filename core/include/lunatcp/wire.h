@@ -200,6 +200,21 @@ enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length, con
 void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
                          const struct ltcp_segment *segment);
 
+/* The same for many segments of one flow: what stays is written and summed once. Not for packets with
+ * IP options. `ip` and the ports as for ltcp_segment_encode; identification and ECN are given anew
+ * for each packet. */
+struct ltcp_template {
+    uint64_t ip_sum, tcp_sum; /* of the constant fields; tcp_sum with pseudo header and ports */
+    uint8_t ip[40];
+    uint8_t ip_length;
+    uint8_t traffic_class; /* DSCP, ECN clear */
+    uint32_t ports;
+};
+void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint16_t source_port,
+                        uint16_t destination_port);
+void ltcp_template_encode(const struct ltcp_template *t, struct ltcp_packet *packet,
+                          uint16_t identification, uint8_t ecn, const struct ltcp_segment *segment);
+
 /* ---- ICMP --------------------------------------------------------------------------------------- */
 enum ltcp_icmp_kind { /* RFC 792 and RFC 4443 brought to one set of names */
     LTCP_ICMP_NET_UNREACHABLE,
