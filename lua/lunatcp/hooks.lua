@@ -38,6 +38,8 @@ function M.handle(remove)
   return setmetatable({ remove = remove }, Handle)
 end
 
+function Handle:__tostring() return self.remove and "handle" or "handle (closed)" end
+
 function Handle:close()
   local remove = self.remove
   self.remove = nil

@@ -17,6 +17,7 @@ local ACCEPT <const> = core.EVENT.accept | core.EVENT.closed
 function M.wrap(host, made)
   local listener = setmetatable({ net = host.net, host = host, core = made, waiters = {} }, Listener)
   host.net.wrappers[made] = listener
+  host.net.listening[listener] = true -- it serves also when the script keeps no hold of it
   local _, port = made:address()
   listener.local_port = port
   return listener
@@ -51,6 +52,7 @@ end
 function Listener:close()
   if self.closed then return true end
   self.closed = true
+  self.net.listening[self] = nil
   if self.net.closed then return true end
   self.core:close()
   self.net.scheduler:wake(self, ~0)

@@ -56,7 +56,7 @@ function M.new(options)
     via = options.via,
     nodes = {}, links = {}, by_name = {}, by_id = {}, names = {}, link_nodes = {}, tunnel_links = {},
     tickers = {},
-    captures = {}, open = 0,
+    captures = {}, listening = {}, open = 0,
     wrappers = setmetatable({}, { __mode = "k" }), -- of the core's objects; looked up, never walked
   }, Network)
   local message, code

@@ -63,6 +63,8 @@ function M.new(net, conn, options)
   return samples
 end
 
+function Samples:__tostring() return ("samples of %s (%d rows)"):format(self.conn, #self.rows) end
+
 --- Takes one sample now.
 function Samples:take()
   local info = self.conn:info()

@@ -491,6 +491,13 @@ describe("forgotten connections", function()
     assert.equal("ECONNRESET", code)
   end)
 
+  it("are connections, not listeners: these serve until they are closed", function()
+    local net = lab.pair { listen = false }
+    net.server:listen(80)
+    net:collect()
+    assert(net.client:connect(net.server, 80))
+  end)
+
   it("end in the order of their creation", function()
     local net = lab.pair()
     local ends = {}
