@@ -90,6 +90,18 @@ uint32_t network_add_source(struct ltcp_network *network, const struct event_sou
     return network->source_count++;
 }
 
+/* Each host is touched once at most, each node and exit reported once: with room for all of them,
+ * neither is ever lost for want of memory. */
+static bool reserve_rings(struct ltcp_network *network)
+{
+    uint32_t nodes = network->node_count + 1, exits = 2 * (network->link_count + 1);
+    while (network->touched.room < nodes)
+        if (!ring_grow(&network->touched, network->allocator, sizeof(uint32_t))) return false;
+    while (network->reports.room < nodes + exits)
+        if (!ring_grow(&network->reports, network->allocator, sizeof(struct report))) return false;
+    return true;
+}
+
 /* ---- nodes ------------------------------------------------------------------------------------
  */
 
@@ -101,6 +113,7 @@ static enum ltcp_status add_node(struct ltcp_network *network, enum node_kind ki
                               sizeof *network->nodes);
     if (nodes == NULL) return LTCP_ERR_NO_MEMORY;
     network->nodes = nodes;
+    if (!reserve_rings(network)) return LTCP_ERR_NO_MEMORY;
     struct node *node = memory_take(a, sizeof *node);
     if (node == NULL) return LTCP_ERR_NO_MEMORY;
     node->kind = kind;
@@ -257,6 +270,7 @@ enum ltcp_status ltcp_network_add_link(struct ltcp_network *network,
                               sizeof *network->links);
     if (links == NULL) return LTCP_ERR_NO_MEMORY;
     network->links = links;
+    if (!reserve_rings(network)) return LTCP_ERR_NO_MEMORY;
     struct link *link = memory_take(a, sizeof *link);
     if (link == NULL) return LTCP_ERR_NO_MEMORY;
     link->mtu = config->mtu == 0 ? DEFAULT_MTU : config->mtu;

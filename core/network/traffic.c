@@ -139,7 +139,7 @@ enum ltcp_status network_enqueue(struct ltcp_network *network, const struct ente
 {
     struct entering *place = ring_push(&network->entering, network->allocator, sizeof *place);
     if (place == NULL) {
-        ltcp_packet_unref(entering->packet);
+        drop(network, entering->link, entering->direction, LTCP_DROP_MEMORY, entering->packet);
         return LTCP_ERR_NO_MEMORY;
     }
     *place = *entering;

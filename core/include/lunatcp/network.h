@@ -35,7 +35,8 @@ struct ltcp_path_config {
     uint64_t rate;     /* bits a second of IP packets; 0: unlimited */
     /* Delivery opportunities of a Mahimahi trace: milliseconds, ascending, each lets 1,504 octets
      * pass, where a packet counts for 4 more than its length (the header of Mahimahi's TUN device);
-     * the trace repeats after its last entry. Copied. NULL: `rate` counts. */
+     * the trace begins when the link is made (a path by itself: with its first packet) and repeats
+     * after its last entry. Copied. NULL: `rate` counts. */
     const uint32_t *opportunities;
     size_t opportunity_count;
     /* Drop-tail limits of the queue before the rate, counted with the packet whose bits are just
