@@ -3,9 +3,9 @@ local luv = require "luv"
 local ends = require "udp.ends"
 
 -- A socket that knows nothing of tunnels: what it sees is what is on the wire.
-local function bare(family)
+local function bare(port)
   local self = { got = {}, handle = luv.new_udp() }
-  assert(self.handle:bind(family == 6 and "::1" or "127.0.0.1", 0))
+  assert(self.handle:bind("127.0.0.1", port or 0))
   assert(self.handle:recv_start(function(_, data, address)
     if data then
       table.insert(self.got, data)
@@ -14,8 +14,8 @@ local function bare(family)
   end))
   local name = self.handle:getsockname()
   self.text = ends.text(name.ip, name.port)
-  function self.send(data, host, port)
-    assert(self.handle:try_send(data, host, port))
+  function self.send(data, to, number)
+    assert(self.handle:try_send(data, to, number))
   end
   function self.close()
     self.handle:close()
@@ -117,7 +117,7 @@ describe("a tunnel #udp", function()
   end
 
   it("puts the unchanged TCP header and data in a datagram of plain", function()
-    local far = bare(4)
+    local far = bare()
     one = ends.outside { peer = far.text }
     local packet = ends.packet(4, 1, { payload = "hello" })
     assert(one.peers[1]:send(packet, one.link))
@@ -127,7 +127,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("leaves the inner checksum to UDP's when asked, and vouches for what comes in", function()
-    local far = bare(4)
+    local far = bare()
     one = ends.outside { peer = far.text, checksum = "udp" }
     local packet = ends.packet(4, 1, { payload = "hello" })
     assert(one.peers[1]:send(packet, one.link))
@@ -139,7 +139,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("puts a whole IP packet in a datagram of rawip, whatever it carries", function()
-    local far = bare(4)
+    local far = bare()
     one = ends.outside { peer = far.text, framing = "rawip" }
     local six = ends.packet(6, 1, { payload = "six" })
     local ping = ends.ping()
@@ -151,7 +151,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("counts what plain cannot carry", function()
-    local far = bare(4)
+    local far = bare()
     one = ends.outside { peer = far.text }
     assert(one.peers[1]:send(ends.ping(), one.link))
     one:run(function() return one.tunnel:counters().unframeable == 1 end)
@@ -160,7 +160,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("counts datagrams that are not of its framing, and goes on", function()
-    local far = bare(4)
+    local far = bare()
     local host, port
     for framing, junk in pairs {
       plain = { "", "x", ("x"):rep(19) },
@@ -182,7 +182,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("hears nobody but its peer", function()
-    local far, stranger = bare(4), bare(4)
+    local far, stranger = bare(), bare()
     one = ends.outside { peer = far.text }
     local host, port = one.tunnel:address()
     stranger.send(ends.packet(4, 2, { payload = "stranger" }):sub(21), host, port)
@@ -195,7 +195,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("learns its peer from the first valid packet, when asked", function()
-    local far, junk = bare(4), bare(4)
+    local far, junk = bare(), bare()
     one = ends.outside { learn = true }
     local host, port = one.tunnel:address()
     assert.is_nil(one.tunnel:peer())
@@ -218,7 +218,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("without a peer and without learning takes nothing in", function()
-    local far = bare(4)
+    local far = bare()
     one = ends.outside {}
     local host, port = one.tunnel:address()
     far.send(ends.packet(4, 2):sub(21), host, port)
@@ -228,7 +228,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("applies the link's impairments at its mouth to what comes from outside", function()
-    local far = bare(4)
+    local far = bare()
     one = ends.outside { peer = far.text, path = { loss = { list = { 1, 3 } }, delay = 0.001 } }
     local host, port = one.tunnel:address()
     for i = 1, 4 do far.send(ends.packet(4, 2, { seq = i }):sub(21), host, port) end
@@ -240,7 +240,7 @@ describe("a tunnel #udp", function()
   end)
 
   it("counts refusals by the far machine, and goes on", function()
-    local far = bare(4)
+    local far = bare()
     local text = far.text
     far.close()
     one = ends.outside { peer = text }
@@ -255,6 +255,53 @@ describe("a tunnel #udp", function()
       return again.tunnel:counters().packets_in == 1
     end)
     again:close()
+  end)
+
+  it("loses nothing to an error of an earlier datagram", function()
+    local far = bare()
+    local port = far.handle:getsockname().port
+    one = ends.outside { peer = far.text }
+    far.close()
+    assert(one.peers[1]:send(ends.packet(4, 1, { seq = 1 }), one.link))
+    one.net:step(one.loop:now())
+    assert.equal(0, one.tunnel:flush()) -- nobody is there, and the kernel will say so at the next call
+    far = bare(port)
+    assert(one.peers[1]:send(ends.packet(4, 1, { seq = 2 }), one.link))
+    one.net:step(one.loop:now())
+    assert.equal(0, one.tunnel:flush())
+    run_both(one, function() return #far.got == 1 end)
+    far.close()
+    assert.equal(ends.packet(4, 1, { seq = 2 }):sub(21), far.got[1])
+    assert.equal(1, one.tunnel:counters().refused)
+  end)
+
+  it("says when a packet arrived, not when the network was last stepped", function()
+    local far = bare()
+    one = ends.outside { peer = far.text }
+    local before = one.net:now()
+    one.loop:run_once(0.002)
+    assert.is_true(one.loop:now() >= before + 0.002)
+    local sent = one.loop:now()
+    far.send(ends.packet(4, 2):sub(21), one.tunnel:address())
+    while one.loop:run_once(1) == 0 do assert(one.loop:now() < sent + ends.PATIENCE) end
+    one.net:step(one.loop:now())
+    local _, time = one.peers[1]:receive()
+    far.close()
+    assert.is_true(time >= sent and time <= one.loop:now())
+  end)
+
+  it("keeps no more memory than small packets that wait are worth", function()
+    one = ends.pair { batch = "plain" }
+    for i = 1, 200 do
+      assert(one.peers[1]:send(ends.packet(4, 1, { seq = i, payload = ("x"):rep(100) }), one.link))
+    end
+    local limit = one.loop:now() + ends.PATIENCE
+    repeat -- nobody asks the peer, where they wait
+      one.net:step(one.loop:now())
+      one.loop:run_once(0.01)
+    until one.tunnels[2]:counters().packets_in == 200 or one.loop:now() > limit
+    assert.equal(200, one.tunnels[2]:counters().packets_in)
+    assert.is_true(one.net:memory().bytes < 1000000)
   end)
 
   it("counts a packet that no datagram can hold, and goes on", function()
