@@ -103,13 +103,33 @@ local function state_of(self, node, flow)
   return states and (states[flow] or states[self.anyone]) or nil
 end
 
-local function emit_pending(self, key)
+-- A change of state waits to be shown beside a packet; what no packet shows gets a row of its own.
+local function show(self, key)
   local pending = self.pending[key]
-  if not pending then return end
+  if not pending then return nil end
   self.pending[key] = nil
-  self.rows[#self.rows + 1] = {
-    kind = "state", time = pending.time, node = pending.node, state = pending.state, flow = pending.flow,
-  }
+  for i, other in ipairs(self.waiting) do
+    if other == pending then
+      table.remove(self.waiting, i)
+      break
+    end
+  end
+  return pending
+end
+
+local function emit_pending(self, key)
+  self.rows[#self.rows + 1] = show(self, key)
+end
+
+local function wait_to_show(self, key, row)
+  row.key = key
+  self.pending[key] = row
+  self.waiting[#self.waiting + 1] = row
+end
+
+-- Time goes on: what waits from before is shown now.
+local function emit_before(self, time)
+  while self.waiting[1] and self.waiting[1].time < time do emit_pending(self, self.waiting[1].key) end
 end
 
 -- Relative numbers count from the SYN's, or from the first number that was seen.
@@ -171,11 +191,10 @@ local function new_row(self, record)
   return row
 end
 
--- What a node has changed to, unseen so far, is shown before the packet that comes after it.
-local function emit_both(self, node, flow, before)
+-- What a node has changed to, unseen so far, is shown before the packet that reaches it.
+local function emit_both(self, node, flow)
   emit_pending(self, node .. self.anyone)
-  local pending = self.pending[node .. flow]
-  if pending and pending.time < before then emit_pending(self, node .. flow) end
+  emit_pending(self, node .. flow)
 end
 
 local function sent(self, record)
@@ -186,13 +205,13 @@ local function sent(self, record)
     return
   end
   local _, to = ends_of(self, record)
-  emit_both(self, to, flow_of(record.segment), record.time)
+  emit_pending(self, to .. self.anyone)
   local row = new_row(self, record)
   self.travelling[key_of(record)] = row
   self.by_packet[record.packet] = row
   self.open[row.from] = nil
   row.from_state = state_of(self, row.from, row.flow)
-  self.pending[row.from .. row.flow] = nil
+  show(self, row.from .. row.flow)
 end
 
 local function opens_or_closes(row)
@@ -217,7 +236,7 @@ end
 
 local function arrive(self, row)
   row.delivered = true
-  emit_both(self, row.to, row.flow, math.huge)
+  emit_both(self, row.to, row.flow)
   row.to_state = state_of(self, row.to, row.flow)
   self.open[row.to] = row
 end
@@ -279,8 +298,9 @@ local function state_changed(self, event)
   if open and open.flow == flow and not open.changed and arrived == event.time and not BY_CALL[event.to] then
     open.to_state, open.changed = event.to, true
   else
-    if not self.pending[key] then self.pending_keys[#self.pending_keys + 1] = key end
-    self.pending[key] = { time = event.time, node = event.host, state = event.to, flow = flow }
+    wait_to_show(self, key, {
+      kind = "state", time = event.time, node = event.host, state = event.to, flow = flow,
+    })
   end
 end
 
@@ -307,7 +327,7 @@ end
 function M.build(input, options)
   options = options or {}
   local self = setmetatable({
-    rows = {}, states = {}, pending = {}, pending_keys = {}, travelling = {}, by_packet = {}, open = {},
+    rows = {}, states = {}, pending = {}, waiting = {}, travelling = {}, by_packet = {}, open = {},
     bases = {}, last_delivered = {}, hidden = input.hidden or {},
     node_of = input.node_of or function() return nil end,
     links = input.links, tunnels = input.tunnels or {},
@@ -319,6 +339,7 @@ function M.build(input, options)
   local p, e = 1, 1
   while packets[p] or events[e] do
     local packet, event = packets[p], events[e]
+    emit_before(self, math.min(packet and packet.time or math.huge, event and event.time or math.huge))
     if packet and (not event or packet.serial < event.serial) then
       p = p + 1
       handlers[packet.kind](self, packet)
@@ -331,7 +352,7 @@ function M.build(input, options)
       if event.kind == "state" then state_changed(self, event) else remark(self, event) end
     end
   end
-  for _, key in ipairs(self.pending_keys) do emit_pending(self, key) end
+  emit_before(self, math.huge)
   return self.rows
 end
 

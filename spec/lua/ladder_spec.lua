@@ -135,6 +135,20 @@ describe("ladder", function()
     assert.matches("^240%.000000 +CLOSED | +|$", drawn[#drawn])
   end)
 
+  it("keeps rows in the order of time", function()
+    local r = handshake()
+    r.state(0, 0.5, "ESTABLISHED", "CLOSED")
+    r.events[#r.events + 1] = { serial = 100, kind = "timeout", host = 1, time = 1, value = 2, subject = 1 }
+    r.serial = 100
+    r.packet("sent", 9, 2, 1, r.segment(2, "FA", 5001, 1001))
+    local last = -1
+    for _, row in ipairs(story.build(r)) do
+      assert.is_true(row.time >= last)
+      last = row.time
+    end
+    assert.equal(1, last)
+  end)
+
   it("draws the same as SVG", function()
     local drawn = svg.draw(story.build(handshake()), COLUMNS)
     assert.matches("^<svg ", drawn)
