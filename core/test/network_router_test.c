@@ -436,6 +436,43 @@ static void routing_loop(void)
     lab_close(&lab);
 }
 
+/* Bytes of any kind, also cut short: through rules, a router and corruption. */
+static void garbage(void)
+{
+    begin();
+    const struct ltcp_rule rule = {.direction = -1, .first = LTCP_FIRST_ONLY, .nth = 9};
+    struct ltcp_path_config config = {.corrupt = LTCP_CERTAIN / 2, .corrupt_bits = 40};
+    uint32_t id, random = 7;
+    CHECK_STATUS(ltcp_network_add_rule(lab.network, near_link, &rule, &id), LTCP_OK);
+    CHECK_STATUS(ltcp_path_configure(ltcp_network_path(lab.network, near_link, 0), &config),
+                 LTCP_OK);
+    for (int i = 0; i < 20000; i++) {
+        uint8_t bytes[200];
+        struct sample sample = across();
+        struct ltcp_packet *packet = sample_packet(lab.pool, &sample);
+        size_t length = ltcp_packet_bytes(packet, bytes, sizeof bytes);
+        ltcp_packet_unref(packet);
+        for (uint32_t n = check_random(&random) % 6; n > 0; n--)
+            bytes[check_random(&random) % 60] = (uint8_t)check_random(&random);
+        if (i % 3 != 0) { /* a header that passes, so that what lies behind it is looked at */
+            size_t header = (size_t)(bytes[0] & 15) * 4;
+            bytes[10] = bytes[11] = 0;
+            uint16_t checksum = ltcp_sum_finish(ltcp_sum(0, bytes, header));
+            memcpy(bytes + 10, &checksum, 2);
+        }
+        if (i % 5 == 0) length = check_random(&random) % (length + 1);
+        packet = ltcp_packet_from_bytes(lab.pool, bytes, length);
+        CHECK_STATUS(ltcp_network_send(lab.network, left, near_link, packet), LTCP_OK);
+        ltcp_packet_unref(packet);
+        lab_run(&lab);
+        for (struct ltcp_packet *p; (p = ltcp_network_peer_receive(lab.network, left)) != NULL;)
+            ltcp_packet_unref(p);
+        for (struct ltcp_packet *p; (p = ltcp_network_peer_receive(lab.network, right)) != NULL;)
+            ltcp_packet_unref(p);
+    }
+    lab_close(&lab);
+}
+
 int main(void)
 {
     forwarding();
@@ -448,5 +485,6 @@ int main(void)
     rate_limit();
     echo();
     routing_loop();
+    garbage();
     return check_finish();
 }
