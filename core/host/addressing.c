@@ -25,7 +25,7 @@ enum ltcp_status ltcp_host_add_interface(struct ltcp_host *host, uint32_t mtu, u
         engine_resize(&host->engine, host->interfaces, n * sizeof *grown, (n + 1) * sizeof *grown);
     if (grown == NULL) return LTCP_ERR_NO_MEMORY;
     host->interfaces = grown;
-    host->interfaces[n].mtu = mtu;
+    host->interfaces[n] = (struct ltcp_interface){mtu, mtu};
     host->interface_count++;
     *number = n;
     return LTCP_OK;
@@ -34,7 +34,9 @@ enum ltcp_status ltcp_host_add_interface(struct ltcp_host *host, uint32_t mtu, u
 enum ltcp_status ltcp_host_set_mtu(struct ltcp_host *host, uint32_t number, uint32_t mtu)
 {
     if (number >= host->interface_count || mtu < 68 || mtu > 65535) return LTCP_ERR_INVALID;
-    host->interfaces[number].mtu = mtu;
+    struct ltcp_interface *i = &host->interfaces[number];
+    i->mtu = mtu;
+    if (mtu < i->least_mtu) i->least_mtu = mtu;
     return LTCP_OK;
 }
 

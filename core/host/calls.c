@@ -64,12 +64,8 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
     share_unref(&host->engine, own);
     if (c == NULL) return LTCP_ERR_NO_MEMORY;
     c->flow = flow;
-    c->interface = (uint16_t)interface;
-    c->link_mtu = (uint16_t)host->interfaces[interface].mtu;
     source_route_set(c, open->source_route, open->source_route_count);
-    ltcp_seq iss = isn_choose(host, &flow, settings_of(c), now);
-    if (replaced && seq_le(iss, after)) iss = seq_add(after, 65537);
-    handshake_start(c, now, iss, timestamp_offset_choose(host, &flow, settings_of(c)));
+    host_connection_start(host, c, now, interface, replaced ? &after : NULL);
     if (c->out == NULL || !demultiplexer_add(host, &c->flow)) {
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;

@@ -45,12 +45,16 @@ void handle_destroy(struct ltcp_host *host, ltcp_handle handle)
     host->free_slot = (uint32_t)handle;
 }
 
-struct ltcp_connection *handle_connection(const struct ltcp_host *host, ltcp_handle handle)
+struct ltcp_connection *handle_any(const struct ltcp_host *host, ltcp_handle handle)
 {
     const struct ltcp_slot *slot = find(host, handle);
-    if (slot == NULL || slot->kind != LTCP_SLOT_CONNECTION) return NULL;
-    struct ltcp_connection *c = slot->object;
-    return c->released ? NULL : c;
+    return slot != NULL && slot->kind == LTCP_SLOT_CONNECTION ? slot->object : NULL;
+}
+
+struct ltcp_connection *handle_connection(const struct ltcp_host *host, ltcp_handle handle)
+{
+    struct ltcp_connection *c = handle_any(host, handle);
+    return c == NULL || c->released ? NULL : c;
 }
 
 struct ltcp_listener *handle_listener(const struct ltcp_host *host, ltcp_handle handle)

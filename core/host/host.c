@@ -75,6 +75,19 @@ struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct lt
     return c;
 }
 
+void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, ltcp_time now,
+                           uint32_t interface, const ltcp_seq *beyond)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    c->interface = (uint16_t)interface;
+    c->link_mtu = (uint16_t)host->interfaces[interface].least_mtu;
+    c->path_mtu = (uint16_t)host->interfaces[interface].mtu;
+    ltcp_seq iss = isn_choose(host, &c->flow, s, now);
+    /* RFC9293:MAY-2, RFC 6191: past all that the connection before it has used. */
+    if (beyond != NULL && seq_le(iss, *beyond)) iss = seq_add(*beyond, 65537);
+    handshake_start(c, now, iss, timestamp_choose(host, &c->flow, s, now));
+}
+
 void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c)
 {
     demultiplexer_remove(host, &c->flow);
@@ -132,7 +145,10 @@ static enum ltcp_status dispatch(struct ltcp_host *host, struct ltcp_arrival *a)
                            a->segment->source_port);
     if (c != NULL && c->state == LTCP_TIME_WAIT && replaces_time_wait(c, a) &&
         listener_find(host, &a->ip->destination, a->segment->destination_port) != NULL) {
-        connection_die(c, a->now, LTCP_OK);
+        /* It steps aside until the new one is established (listener_child_ready, _gone). */
+        a->replaces = true;
+        a->replaced = c->handle;
+        a->beyond = c->snd_nxt;
         demultiplexer_remove(host, &c->flow);
         c = NULL;
     }

@@ -32,7 +32,7 @@ struct ltcp_route {
     uint8_t prefix_length; /* out of 128 */
 };
 struct ltcp_interface {
-    uint32_t mtu;
+    uint32_t mtu, least_mtu; /* now, and ever */
 };
 
 enum ltcp_slot_kind { LTCP_SLOT_FREE, LTCP_SLOT_CONNECTION, LTCP_SLOT_LISTENER };
@@ -78,6 +78,8 @@ void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c);
 /* handles.c */
 ltcp_handle handle_create(struct ltcp_host *host, void *object, enum ltcp_slot_kind kind);
 void handle_destroy(struct ltcp_host *host, ltcp_handle handle);
+/* Also one that its user has let go. */
+struct ltcp_connection *handle_any(const struct ltcp_host *host, ltcp_handle handle);
 struct ltcp_connection *handle_connection(const struct ltcp_host *host, ltcp_handle handle);
 struct ltcp_listener *handle_listener(const struct ltcp_host *host, ltcp_handle handle);
 
@@ -113,8 +115,12 @@ bool port_choose(struct ltcp_host *host, const struct ltcp_address *local,
                  const struct ltcp_address *remote, uint16_t remote_port, uint16_t *out);
 ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
                     const struct ltcp_settings *settings, ltcp_time now);
-uint32_t timestamp_offset_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
-                                 const struct ltcp_settings *settings);
+/* The first timestamp value of a connection. */
+uint32_t timestamp_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
+                          const struct ltcp_settings *settings, ltcp_time now);
+/* Interface, MTUs, ISN and first timestamp of a connection whose flow is known. */
+void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, ltcp_time now,
+                           uint32_t interface, const ltcp_seq *beyond);
 
 /* replies.c: segments that no connection sends */
 /* <SEQ=SEG.ACK><CTL=RST> or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, RFC 9293 section 3.10.7.1.

@@ -26,10 +26,11 @@ ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
     return ltcp_seq_of((uint32_t)(m + prf(host, flow, 0)));
 }
 
-/* RFC 7323 section 5.4: a different origin for each connection. */
-uint32_t timestamp_offset_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
-                                 const struct ltcp_settings *settings)
+/* RFC 7323 section 5.4: a different origin of the clock for each pair of sockets; the same for each
+ * incarnation, so that a later one's values are later (section 5.8). */
+uint32_t timestamp_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
+                          const struct ltcp_settings *settings, ltcp_time now)
 {
     if (settings->timestamp_offset >= 0) return (uint32_t)settings->timestamp_offset;
-    return (uint32_t)prf(host, flow, 1);
+    return (uint32_t)(prf(host, flow, 1) + (uint64_t)(now / LTCP_MILLISECOND));
 }

@@ -41,8 +41,6 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
     c->flow.local_port = a->segment->destination_port;
     c->flow.remote = a->ip->source;
     c->flow.remote_port = a->segment->source_port;
-    c->interface = (uint16_t)route->interface;
-    c->link_mtu = (uint16_t)host->interfaces[route->interface].mtu;
     c->passive = true;
     c->listener = l;
     c->state = LTCP_LISTEN;
@@ -50,12 +48,12 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
     }
-    handshake_start(c, a->now, isn_choose(host, &c->flow, settings_of(c), a->now),
-                    timestamp_offset_choose(host, &c->flow, settings_of(c)));
+    host_connection_start(host, c, a->now, route->interface, a->replaces ? &a->beyond : NULL);
     if (c->out == NULL) {
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
     }
+    if (a->replaces) rare_of(c)->replaced = a->replaced;
     segment_syn_arrives(c, a);
     segment_text_arrives(c, a);
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
@@ -79,10 +77,25 @@ enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_a
     return open_child(l, a); /* third */
 }
 
+/* RFC9293:MAY-2: the TIME-WAIT that a SYN replaced ends when the new connection is established; it
+ * comes back when that SYN turns out to have been an old duplicate. */
+static void settle_replaced(struct ltcp_host *host, struct ltcp_connection *c, bool established)
+{
+    if (c->rare == NULL || c->rare->replaced == 0) return;
+    struct ltcp_connection *old = handle_any(host, c->rare->replaced);
+    c->rare->replaced = 0;
+    if (old == NULL || old->state != LTCP_TIME_WAIT) return;
+    if (established)
+        connection_die(old, c->last_heard, LTCP_OK);
+    else
+        demultiplexer_add(host, &old->flow);
+}
+
 void listener_child_ready(struct ltcp_connection *c)
 {
     struct ltcp_listener *l = c->listener;
     if (c->in_accept_queue) return;
+    settle_replaced(l->host, c, true);
     l->half_open--;
     l->waiting++;
     c->in_accept_queue = true;
@@ -98,6 +111,7 @@ void listener_child_ready(struct ltcp_connection *c)
 void listener_child_gone(struct ltcp_connection *c)
 {
     struct ltcp_listener *l = c->listener;
+    settle_replaced(l->host, c, false);
     l->half_open--;
     c->listener = NULL;
     c->released = true;

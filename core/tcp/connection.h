@@ -115,6 +115,7 @@ struct ltcp_rare {
     uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
     uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
     uint64_t segments_retransmitted, bytes_retransmitted;
+    ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one */
     uint32_t ce_received, ece_received, ecn_reductions;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
@@ -252,7 +253,10 @@ struct ltcp_arrival {
     uint32_t length;
     const uint8_t *text;
     uint16_t flags;
-    bool reset; /* the segment is to be answered with a RST, formed from it */
+    bool replaces;        /* a TIME-WAIT whose record is ... */
+    ltcp_handle replaced; /* ... this one; the new ISN must lie beyond ... */
+    ltcp_seq beyond;      /* ... this (RFC9293:MAY-2) */
+    bool reset;           /* the segment is to be answered with a RST, formed from it */
 };
 
 /* connection.c */
@@ -274,6 +278,7 @@ void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_
 void connection_start_congestion(struct ltcp_connection *c, ltcp_time now);
 void connection_established(struct ltcp_connection *c, ltcp_time now);
 void connection_set_mss(struct ltcp_connection *c);
+uint32_t connection_send_room(const struct ltcp_connection *c);
 
 /* states.c: the tables of RFC 9293's section 3.10, executed */
 extern const uint8_t ltcp_after_fin[LTCP_STATE_COUNT];

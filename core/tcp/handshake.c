@@ -11,7 +11,8 @@ static uint32_t header_octets(const struct ltcp_connection *c)
     return ltcp_address_is_v4(&c->flow.local) ? 20u + 20u : 40u + 20u;
 }
 
-/* RFC9293:MUST-67: MMS_R - 20, which is the interface's MTU without the fixed headers. */
+/* RFC9293:MUST-67: MMS_R - 20, which is the interface's MTU without the fixed headers; the least
+ * MTU that it has had, where that varies (RFC9293:SHLD-6). */
 static uint16_t mss_of_interface(const struct ltcp_connection *c)
 {
     const uint32_t mtu = c->link_mtu;
@@ -21,12 +22,18 @@ static uint16_t mss_of_interface(const struct ltcp_connection *c)
     return (uint16_t)(mss > 65535 ? 65535 : mss);
 }
 
+/* Octets of options and text that a segment may have: what the peer and the path take. */
+uint32_t connection_send_room(const struct ltcp_connection *c)
+{
+    const uint32_t overhead = header_octets(c);
+    const uint32_t room = c->path_mtu > overhead ? c->path_mtu - overhead : 1;
+    return c->peer_mss < room ? c->peer_mss : room;
+}
+
 /* RFC9293:MUST-16: Eff.snd.MSS = min(SendMSS, what IP lets us send) - option octets. */
 void connection_set_mss(struct ltcp_connection *c)
 {
-    const uint32_t overhead = header_octets(c);
-    uint32_t mss = c->path_mtu > overhead ? c->path_mtu - overhead : 1;
-    if (c->peer_mss < mss) mss = c->peer_mss;
+    uint32_t mss = connection_send_room(c);
     const uint32_t route =
         c->rare != NULL && c->rare->route_length > 0 ? c->rare->route_length + 4u : 0;
     const uint32_t options = (c->stamping ? 12 : 0) + route;
@@ -50,7 +57,6 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
 {
     const struct ltcp_settings *s = settings_of(c);
     c->iss = c->snd_una = c->snd_nxt = c->snd_up = iss;
-    c->path_mtu = c->link_mtu;
     c->rcv_mss = mss_of_interface(c);
     /* RFC9293:MUST-15: what holds until the peer says otherwise. */
     c->peer_mss = ltcp_address_is_v4(&c->flow.local) ? 536 : 1220;

@@ -21,8 +21,20 @@ static uint8_t timestamps_alone(const struct ltcp_connection *c, ltcp_time now, 
     return sizeof option;
 }
 
+/* RFC9293:MUST-16: options that only some segments carry take their room from the text; here the
+ * text is cut already, so the blocks take what is left. Beside timestamps 3 fit at most, else 4
+ * (RFC 2018 section 3). */
+static uint8_t sack_blocks_that_fit(const struct ltcp_connection *c, uint32_t payload)
+{
+    const uint32_t room = connection_send_room(c);
+    const uint32_t taken = payload + (c->stamping ? 12 : 0) + 4;
+    const uint32_t most = c->stamping ? 3 : 4;
+    const uint32_t fit = room > taken ? (room - taken) / 8 : 0;
+    return (uint8_t)(fit < most ? fit : most);
+}
+
 static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uint16_t flags,
-                             uint8_t out[40])
+                             uint32_t payload, uint8_t out[40])
 {
     const struct ltcp_settings *s = settings_of(c);
     if (!(flags & LTCP_SYN) && c->ahead == NULL)
@@ -39,8 +51,8 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
         o.ts_value = timestamp_now(c, now);
         o.ts_echo = c->ts_recent;
     }
-    if (c->sacking) { /* as many blocks as fit: 3 beside timestamps, else 4 (RFC 2018 section 3) */
-        o.sack_count = reassembly_sack_blocks(c, o.sack, c->stamping ? 3 : 4);
+    if (c->sacking) {
+        o.sack_count = reassembly_sack_blocks(c, o.sack, sack_blocks_that_fit(c, payload));
         if (o.sack_count > 0) o.present |= LTCP_HAS_SACK;
     }
     return (uint8_t)ltcp_options_encode(&o, s->other_options, s->other_options_count, out);
@@ -113,7 +125,7 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     s.reserved = 0;
     s.window = flags & LTCP_RST ? 0 : window_advertise(c, (flags & LTCP_SYN) != 0);
     s.options_bytes = options;
-    s.options_length = write_options(c, now, flags, options);
+    s.options_length = write_options(c, now, flags, packet->payload_length, options);
     point_at_urgent(c, &s);
     encode(c, packet, c->ecn && fresh_data ? LTCP_ECN_ECT0 : LTCP_ECN_NOT_ECT, &s);
     engine_enqueue(c->engine, packet);

@@ -25,18 +25,20 @@ static ltcp_seq right_edge(const struct ltcp_connection *c)
     return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
 }
 
-/* The field is rounded up to a multiple of the scale, lest a rounded-down window take back what was
- * given (RFC 7323 section 2.4). */
+/* The field is cut off to a multiple of the scale (RFC 7323 section 2.3). The peer may so see an
+ * edge that moves left by less than one unit; what was offered before is accepted all the same,
+ * since rcv_adv keeps the edge that was meant (section 2.4). */
 uint16_t window_advertise(struct ltcp_connection *c, bool syn)
 {
-    const unsigned shift = syn ? 0 : c->rcv_wscale;
-    const ltcp_seq edge = syn ? seq_add(c->rcv_nxt, room(c)) : right_edge(c);
-    uint32_t window = seq_diff(edge, c->rcv_nxt);
-    uint32_t field = (window + (1u << shift) - 1) >> shift;
-    if (field > 65535) field = 65535;
-    const ltcp_seq given = seq_add(c->rcv_nxt, field << shift);
-    if (seq_gt(given, c->rcv_adv) || syn) c->rcv_adv = given;
-    return (uint16_t)field;
+    if (syn) {
+        const uint32_t left = room(c);
+        const uint16_t field = (uint16_t)(left < 65535 ? left : 65535);
+        c->rcv_adv = seq_add(c->rcv_nxt, field);
+        return field;
+    }
+    c->rcv_adv = right_edge(c);
+    const uint32_t field = seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
+    return (uint16_t)(field < 65535 ? field : 65535);
 }
 
 /* Reading has made so much room that the peer should hear of it at once: two segments, or half of
