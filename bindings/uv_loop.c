@@ -155,9 +155,9 @@ static ltcp_time earlier(ltcp_time a, ltcp_time b)
 static int step(lua_State *L, ltcp_time limit)
 {
     struct ltcp_loop *loop = bind_check_loop(L, 1)->loop;
-    luaL_checkudata(L, 2, BIND_NETWORK);
     for (;;) {
         ltcp_time now = earlier(ltcp_loop_now(loop), limit);
+        ltcp_network_catch_up(bind_check_network(L, 2)->network, now);
         bool concerns = step_network(L, now);
         loop = bind_check_loop(L, 1)->loop; /* a hook may have closed it */
         if (concerns) break;

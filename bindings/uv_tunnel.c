@@ -349,24 +349,12 @@ static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
     return taken;
 }
 
-/* Packets enter at the network's present, so it is brought up to now, or to the first thing that is
- * due: that happens after what had arrived (RFC9293:MUST-58), and in the owner's next step. */
-static void bring_up(struct ltcp_network *network, ltcp_time now)
-{
-    struct ltcp_step_detail detail;
-    ltcp_time deadline = ltcp_network_next_deadline(network);
-    if (deadline > now)
-        ltcp_network_step(network, now, 0, &detail);
-    else if (deadline > ltcp_network_now(network))
-        ltcp_network_step(network, deadline - 1, 0, &detail);
-}
-
 size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
 {
     struct udp_arrival arrivals[UDP_ARRIVALS];
     size_t taken = 0;
     if (t->network == NULL) return 0;
-    bring_up(t->network, now);
+    ltcp_network_catch_up(t->network, now); /* it enters at the network's present */
     for (unsigned calls = 0; calls < RECEIVE_CALLS; calls++) {
         size_t room = lay_out(t, arrivals);
         size_t got = room > 0 ? udp_receive(&t->udp, arrivals, room) : 0;

@@ -82,8 +82,8 @@ const struct udp_counters *ltcp_tunnel_udp_counters(const struct ltcp_tunnel *tu
 enum udp_batch ltcp_tunnel_batch(const struct ltcp_tunnel *tunnel);
 
 /* Reads what has arrived, up to a bound that keeps the other work going, and hands it to the
- * network at the time `now`, or before the first thing that is due by then: call ltcp_network_step
- * before and after. Returns how many packets went in. */
+ * network at the time `now`, or before the first thing that was due earlier. Returns how many
+ * packets went in. */
 size_t ltcp_tunnel_receive(struct ltcp_tunnel *tunnel, ltcp_time now);
 /* Takes what waits in ltcp_network_exit. */
 void ltcp_tunnel_collect(struct ltcp_tunnel *tunnel);

@@ -210,6 +210,13 @@ enum ltcp_step ltcp_network_step(struct ltcp_network *network, ltcp_time limit, 
     }
 }
 
+void ltcp_network_catch_up(struct ltcp_network *network, ltcp_time now)
+{
+    const struct event_entry *next = next_event(network);
+    if (next != NULL && next->time < now) now = next->time;
+    if (now > network->now) network->now = now;
+}
+
 ltcp_time ltcp_network_next_deadline(struct ltcp_network *network)
 {
     if (network->entering.count > 0 || network->touched.count > 0 || network->reports.count > 0)

@@ -86,6 +86,31 @@ describe("a loop #udp", function()
     one:close()
   end)
 
+  it("lets what the script did late happen late, not when the network was last stepped", function()
+    local one = ends.pair {}
+    one.loop:step(one.net, one.loop:now())
+    one.loop:run_once(0.003) -- the script is busy
+    local sent = one.loop:now()
+    assert.is_true(one.net:now() < sent)
+    assert(one.peers[1]:send(ends.packet(4, 1), one.link))
+    assert.equal("peer", (one.loop:step(one.net)))
+    for record in one.net:trace_packets() do assert.is_true(record.time >= sent) end
+    one:close()
+  end)
+
+  it("passes over nothing that is due while it catches up", function()
+    local one = ends.outside {}
+    one.net:alarm_at(one.loop:now() + 0.001, 1)
+    one.net:alarm_at(one.loop:now() + 0.002, 2)
+    local late = one.loop:now() + 0.004
+    repeat one.loop:run_once(0.001) until one.loop:now() > late
+    for id = 1, 2 do
+      assert.same({ "alarm", id }, { one.loop:step(one.net) })
+      assert.is_true(one.net:now() < late)
+    end
+    one:close()
+  end)
+
   it("is closed once, with its tunnels; everything else raises then", function()
     local one = ends.outside {}
     local loop, net = one.loop, one.net

@@ -210,6 +210,9 @@ struct ltcp_step_detail {
 enum ltcp_step ltcp_network_step(struct ltcp_network *network, ltcp_time limit, uint64_t max_events,
                                  struct ltcp_step_detail *detail);
 void ltcp_network_touch(struct ltcp_network *network, uint32_t node);
+/* Real time has gone on while nobody stepped: what was touched, sent or let in since then happens now,
+ * and not at the time of the last step. Passes over nothing that is due before; never goes back. */
+void ltcp_network_catch_up(struct ltcp_network *network, ltcp_time now);
 /* Time of the next event, as far as is known without going on; LTCP_NEVER: none. */
 ltcp_time ltcp_network_next_deadline(struct ltcp_network *network);
 /* After LTCP_STEP_VERDICT: what becomes of the packet; `fate` NULL: this rule does not answer, later
