@@ -23,11 +23,10 @@ struct bench {
 };
 
 /* One figure. `versus` names what it is compared with, and `versus_value` is that in the same unit;
- * NULL: nothing. `least` is the best repetition's, NAN-free: equal to `value` where it was measured
- * once. */
+ * NULL: nothing. `best` is the best repetition's, or `value` again where there was only one. */
 struct bench_row {
     const char *label, *metric, *unit, *versus;
-    double value, least, versus_value;
+    double value, best, versus_value;
 };
 
 static inline void bench_print(struct bench *b, const struct bench_row *row)
@@ -35,8 +34,8 @@ static inline void bench_print(struct bench *b, const struct bench_row *row)
     const int digits = row->value < 100 ? 1 : 0;
     if (b->json) {
         printf("{\"bench\": \"%s\", \"case\": \"%s\", \"metric\": \"%s\", \"value\": %.*f, "
-               "\"least\": %.*f, \"unit\": \"%s\"",
-               b->name, row->label, row->metric, digits, row->value, digits, row->least, row->unit);
+               "\"best\": %.*f, \"unit\": \"%s\"",
+               b->name, row->label, row->metric, digits, row->value, digits, row->best, row->unit);
         if (row->versus != NULL)
             printf(", \"versus\": \"%s\", \"versus_value\": %.*f, \"ratio\": %.3f}\n", row->versus,
                    digits, row->versus_value, row->value / row->versus_value);
@@ -47,7 +46,7 @@ static inline void bench_print(struct bench *b, const struct bench_row *row)
             printf("%s\n  %-29s %-28s %12s %12s  %-10s %s\n", b->name, "case", "metric", "median",
                    "best", "unit", "versus");
         printf("  %-29s %-28s %12.*f %12.*f  %-10s", row->label, row->metric, digits, row->value,
-               digits, row->least, row->unit);
+               digits, row->best, row->unit);
         if (row->versus != NULL)
             printf(" %.2f x %s (%.*f)", row->value / row->versus_value, row->versus, digits,
                    row->versus_value);
@@ -115,7 +114,7 @@ static inline void bench_must(bool good, const char *what)
 }
 static inline void bench_ok(enum ltcp_status status)
 {
-    bench_must(status == LTCP_OK, ltcp_status_message(status));
+    if (status != LTCP_OK) bench_must(false, ltcp_status_message(status));
 }
 
 /* An allocator whose context is a counter of the octets that are out. */

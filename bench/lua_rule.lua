@@ -90,14 +90,14 @@ end
 local bare <const> = median(samples[1])
 local best <const> = samples[1][1]
 for i, case in ipairs(cases) do
-  local value, least = median(samples[i]), samples[i][1]
-  if i > 1 then value, least = value - bare, least - best end
+  local value, best_added = median(samples[i]), samples[i][1]
+  if i > 1 then value, best_added = value - bare, best_added - best end
   if json then
-    print(('{"bench": "lua_rule", "case": "%s", "metric": "%s", "value": %.1f, "least": %.1f, '
+    print(('{"bench": "lua_rule", "case": "%s", "metric": "%s", "value": %.1f, "best": %.1f, '
       .. '"unit": "ns", "versus": "a packet without a rule", "versus_value": %.1f, "ratio": %.3f}')
-      :format(case[1], case[2], value, least, bare, value / bare))
+      :format(case[1], case[2], value, best_added, bare, value / bare))
   else
     print(("  %-29s %-28s %12.1f %12.1f  %-10s %.2f x a packet without a rule (%.1f)")
-      :format(case[1], case[2], value, least, "ns", value / bare, bare))
+      :format(case[1], case[2], value, best_added, "ns", value / bare, bare))
   end
 end
