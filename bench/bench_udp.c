@@ -278,6 +278,7 @@ static void settle(struct end *end, app_function *app, struct report *report)
 {
     struct ltcp_step_detail detail;
     struct ltcp_event event;
+    ltcp_network_catch_up(end->network, clock_ns());
     for (;;) {
         switch (ltcp_network_step(end->network, clock_ns(), 0, &detail)) {
         case LTCP_STEP_EXIT:
