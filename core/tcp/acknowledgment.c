@@ -19,13 +19,14 @@ static bool update_window(struct ltcp_connection *c, const struct ltcp_segment *
     return changed;
 }
 
-/* RFC 5681 section 2. */
+/* RFC 5681 section 2. What answers a zero-window probe is none. */
 static bool is_duplicate(const struct ltcp_connection *c, const struct ltcp_arrival *a,
                          bool window_changed)
 {
     const struct ltcp_segment *s = a->segment;
     return seq_eq(s->ack, c->snd_una) && flight_size(c) > 0 && s->length == 0 &&
-           !(s->flags & (LTCP_SYN | LTCP_FIN)) && !window_changed;
+           c->loss_timer != LTCP_TIMER_PERSIST && !(s->flags & (LTCP_SYN | LTCP_FIN)) &&
+           !window_changed;
 }
 
 /* For what was sent again the echoed timestamp tells which sending is acknowledged (RFC 7323

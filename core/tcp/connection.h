@@ -62,6 +62,7 @@ struct ltcp_send_queue {
     uint32_t loss_position; /* before it every hole has been judged (RFC 6675 IsLost) ... */
     uint32_t sacked_above, segments_above; /* ... and so much was SACKed from it on */
     uint32_t retransmit_position;          /* before it no record is lost and not sent again */
+    ltcp_seq duplicate_point;  /* SND.NXT before the first duplicate ACK of the present run */
     uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
     ltcp_time waiting_since;   /* since when the peer owes an answer: R2, the user timeout */
     ltcp_time delivered_time;  /* when delivered() last grew */

@@ -64,6 +64,7 @@ static void point_at_urgent(const struct ltcp_connection *c, struct ltcp_segment
 {
     s->urgent_pointer = 0;
     if ((s->flags & (LTCP_SYN | LTCP_RST)) || seq_le(c->snd_up, s->seq)) return;
+    if (seq_le(c->snd_up, c->snd_una)) return; /* all of it is acknowledged */
     const uint32_t distance = seq_diff(c->snd_up, s->seq);
     s->flags |= LTCP_URG;
     s->urgent_pointer = (uint16_t)(distance > 65535 ? 65535 : distance);
@@ -127,6 +128,8 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     s.options_bytes = options;
     s.options_length = write_options(c, now, flags, packet->payload_length, options);
     point_at_urgent(c, &s);
+    packet->interface = c->interface;
+    packet->time = now;
     encode(c, packet, c->ecn && fresh_data ? LTCP_ECN_ECT0 : LTCP_ECN_NOT_ECT, &s);
     engine_enqueue(c->engine, packet);
     c->segments_sent++;

@@ -5,6 +5,12 @@
  * may then be sent is the congestion control's to say and output's to do. */
 #include "tcp/connection.h"
 
+/* RFC 5681 section 3.2: what limited transmit sent on the first duplicate ACKs does not count. */
+static uint32_t flight_before_duplicates(const struct ltcp_connection *c)
+{
+    return c->duplicate_acks > 0 ? seq_diff(c->out->duplicate_point, c->snd_una) : flight_size(c);
+}
+
 static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
 {
     c->recovery = LTCP_RECOVERY_FAST;
@@ -12,7 +18,7 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     c->force_retransmit = true; /* RFC 6675 section 5, (4.3) */
     rare_of(c)->fast_recoveries++;
     connection_trace(c, now, LTCP_TRACE_FAST_RETRANSMIT, c->recovery_point.n);
-    c->cc.ops->on_loss(&c->cc, now, flight_size(c));
+    c->cc.ops->on_loss(&c->cc, now, flight_before_duplicates(c));
 }
 
 static void leave(struct ltcp_connection *c, ltcp_time now)
@@ -30,6 +36,7 @@ static void leave(struct ltcp_connection *c, ltcp_time now)
  * window by it; here the pipe shrinks by it). */
 static void count_duplicate(struct ltcp_connection *c)
 {
+    if (c->duplicate_acks == 0) c->out->duplicate_point = c->snd_nxt;
     if (c->duplicate_acks < UINT16_MAX) c->duplicate_acks++;
     if (c->sacking) return;
     const uint32_t flight = flight_size(c);

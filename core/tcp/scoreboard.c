@@ -130,15 +130,18 @@ void scoreboard_lose_all(struct ltcp_connection *c)
     c->duplicate_acks = 0;
 }
 
-/* The receiver has taken back what it had SACKed (RFC 2018 section 8). */
+/* The receiver has taken back what it had SACKed (RFC 2018 section 8), so it has to go again. */
 void scoreboard_forget_sacks(struct ltcp_connection *c)
 {
     struct ltcp_send_queue *q = c->out;
-    for (uint32_t i = q->head; i != q->unsent; i++)
-        record_at(q, i)->marks &= (uint8_t)~LTCP_MARK_SACKED;
     q->sacked = q->sacked_above = q->segments_above = 0;
     q->loss_position = q->head;
     q->cached_count = 0;
+    for (uint32_t i = q->head; i != q->unsent; i++) {
+        if (!(record_at(q, i)->marks & LTCP_MARK_SACKED)) continue;
+        record_at(q, i)->marks &= (uint8_t)~LTCP_MARK_SACKED;
+        scoreboard_lose(c, i);
+    }
 }
 
 struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position)

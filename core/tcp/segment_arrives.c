@@ -77,7 +77,7 @@ static void trim(struct ltcp_connection *c, struct ltcp_arrival *a)
 static bool paws_rejects(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_options *o = &a->segment->options;
-    if (!c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS) || !c->ts_recent_valid) return false;
+    if (!c->stamping || !c->ts_recent_valid) return false;
     if ((a->flags & LTCP_RST) || (int32_t)(o->ts_value - c->ts_recent) >= 0) return false;
     /* R1's exception, section 5.5: TS.Recent is void after 24 days of idleness. */
     return a->now - c->ts_recent_time < 24 * 86400 * LTCP_SECOND;
@@ -122,6 +122,12 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 
 static enum step first_check_sequence_number(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
+    /* RFC 7323 section 3.2: once agreed, timestamps are in every segment but a RST. */
+    if (c->stamping && !(a->segment->options.present & LTCP_HAS_TIMESTAMPS) &&
+        !(a->flags & LTCP_RST)) {
+        rare_of(c)->paws_rejected++;
+        return DONE;
+    }
     if (paws_rejects(c, a)) {
         rare_of(c)->paws_rejected++;
         return reject(c, a);
