@@ -35,7 +35,7 @@ local FLAGS <const> = {
   { "CWR", "cwr", "congestion window reduced (RFC 3168)" },
   { "ECE", "ece", "congestion was experienced (RFC 3168)" },
   { "URG", "urg", "the urgent pointer means something" },
-  { "ACK", "ack", "the acknowledgment number means something: set in all but the first SYN" },
+  { "ACK", "ack", "the acknowledgment number means something: in all but a first SYN and some RSTs" },
   { "PSH", "psh", "give this to the reader now, do not wait for more" },
   { "RST", "rst", "there is no such connection (any more)" },
   { "SYN", "syn", "the sequence number is the initial one; counts as one octet" },

@@ -11,12 +11,19 @@ local scene = {
     Since the middle two go the same way, they share a segment, and four messages take three.]],
 }
 
+local function times_of(net, state)
+  local times = {}
+  for _, event in ipairs(net.trace:events { kind = "state" }) do
+    if event.to == state then times[#times + 1] = event.time end
+  end
+  return times
+end
+
 local function opening(stage)
   stage.act "A client opens"
   local net, client, server = stage.pair()
   local listener = assert(server:listen(80))
   local near, far = stage.connect(client, listener)
-  local established = net:now()
   near:write "!"
   far:read(1)
   stage.ladder(net, { absolute = true })
@@ -39,8 +46,8 @@ local function opening(stage)
   stage.notice("The client went through {}.", { "SYN-SENT", "ESTABLISHED" }, net.trace:states(near))
   stage.notice("The server went through {}; the listener itself stays in LISTEN.",
     { "SYN-RECEIVED", "ESTABLISHED" }, net.trace:states(far))
-  stage.notice("With 10 ms each way, the server was sure after {} s, the client 10 ms earlier.",
-    0.03, established)
+  stage.notice("With 10 ms each way, the client was sure after {} s and the server after {} s.",
+    { 0.02, 0.03 }, times_of(net, "ESTABLISHED"))
 end
 
 local function old_duplicate(stage)
@@ -58,12 +65,11 @@ local function old_duplicate(stage)
   stage.ladder(net, { absolute = true })
   stage.notice("The client knows nothing of ack 91, and answers with RST, whose number is just that: {}.",
     91, net.trace:packets { kind = "sent" }[3].segment.seq)
-  stage.notice("accept gave {} after ten seconds ({}): the server never was ESTABLISHED.",
-    { "nothing", "EAGAIN" }, { conn or "nothing", code })
-  stage.notice("It serves the next one, ({}, {}), without any delay.", { 1000, 5000 }, (function()
-    local near = stage.connect(client, listener)
-    return { near:info().iss, near:info().irs }
-  end)())
+  stage.notice("In ten seconds accept gave {} ({}), and the server was ESTABLISHED {} times.",
+    { "nothing", "EAGAIN", 0 }, { conn or "nothing", code, #times_of(net, "ESTABLISHED") })
+  local before = net:now()
+  stage.connect(client, listener)
+  stage.notice("The listener was not hurt: the next connection takes {} s.", 0.03, net:now() - before)
 end
 
 function scene.play(stage)

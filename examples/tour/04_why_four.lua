@@ -33,6 +33,9 @@ local function still_talking(stage)
   stage.expect("first and last segments",
     { "client FA 1 1", "server A 1 2", "server FPA 9 2 len 6", "client A 2 16" },
     { sent[1], sent[2], sent[#sent - 1], sent[#sent] })
+  local opened = net.trace:segments "flags"
+  stage.notice("Opening took {} segments, since the server's carries both: {}.", { 3, "SA" },
+    { #opened - #sent, opened[2]:match "%u+" })
   stage.notice("Between its ACK for the client's FIN and its own FIN the server sent {}.",
     { "one", "two", "three" }, lines)
   local octets = 0

@@ -32,8 +32,8 @@ function scene.play(stage)
     times[i] = events[#events].time - events[#events - 1].time
   end
   stage.notice("Each of them is in TIME-WAIT for 2 MSL: {} s and {} s.", { 240, 240 }, times)
-  stage.notice("The ACKs say {} and {}: each FIN took one number and was acknowledged for itself.",
-    { "server A 2 2", "client A 2 2" }, { table.unpack(stage.sent(net, mark), 3) })
+  stage.notice("Both ACKs have number {} and acknowledge {}: each FIN took one number of its own stream.",
+    { 2, 2 }, { stage.sent(net, mark)[3]:match "(%d+) (%d+)$" })
 end
 
 return scene

@@ -65,7 +65,7 @@ local function forgetful(stage)
   local _, message, code = near:read()
   stage.ladder(net)
   stage.expect("the segments", { "client PA 1 1 len 14", "server R 1" }, stage.sent(net, mark))
-  stage.notice("The client believes to be {}; it has heard nothing since, as nothing had to be said.",
+  stage.notice("The client believes that it is {}: nothing had to be said, so nothing was heard.",
     "ESTABLISHED", state)
   stage.notice("The RST takes its number, {}, from the acknowledgment of what it answers, so it is in the "
     .. "client's window and believed.", 5001,

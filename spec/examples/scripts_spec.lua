@@ -1,0 +1,166 @@
+-- The other examples, run as a person would.
+local runner = require "examples.runner"
+
+describe("examples/echo.lua", function()
+  local ROWS <const> = {
+    "SYN-SENT SYN seq 0 <mss 1460 ws 3 sackOK ts> > SYN-RECEIVED",
+    "ESTABLISHED < PSH,ACK seq 7 ack 35 len 28 <ts> ESTABLISHED",
+    "FIN-WAIT-1 FIN,ACK seq 43 ack 43 <ts> > CLOSE-WAIT",
+    "TIME-WAIT ACK seq 44 ack 44 <ts> > CLOSED",
+  }
+
+  local function check(arguments)
+    local printed, complained, status = runner.run("echo", arguments)
+    assert.equal("", complained)
+    assert.equal(0, status)
+    for _, line in ipairs { "hello", "is there anybody out there?", "goodbye" } do
+      assert(printed:find(" s  " .. line .. "\n", 1, true), printed)
+    end
+    local plain = runner.plain(printed)
+    for _, row in ipairs(ROWS) do assert(plain:find(" " .. row .. "\n", 1, true), row .. "\n" .. plain) end
+    return printed
+  end
+
+  it("echoes in virtual time, to the microsecond", function()
+    local printed = check {}
+    assert.matches("^0%.04 s  hello\n0%.06 s  is there anybody out there%?\n0%.08 s  goodbye\n", printed)
+    assert.matches("\n  0%.080000    FIN%-WAIT%-1 ", printed)
+    assert.equal(printed, (runner.run("echo", {})))
+  end)
+
+  it("echoes over two sockets, the same segments #udp", function() check { "real" } end)
+
+  it("refuses other arguments", function()
+    local _, complained, status = runner.run("echo", { "loud" })
+    assert.equal(1, status)
+    assert.equal("usage: echo.lua [real]\n", complained)
+  end)
+end)
+
+describe("examples/forge.lua", function()
+  it("opens by hand, is challenged thrice, and resets by the right number", function()
+    local printed, complained, status = runner.run "forge"
+    assert.equal("", complained)
+    assert.equal(0, status)
+    assert.matches("the server reads: connection reset by peer %(ECONNRESET%)\n", printed)
+    for _, name in ipairs { "LTCP_ERR_CHECKSUM", "LTCP_ERR_DATA_OFFSET", "LTCP_ERR_TRUNCATED" } do
+      assert.matches(name .. " +1\n", printed)
+    end
+    local plain = runner.plain(printed)
+    for _, row in ipairs {
+      "0.010000 < SYN,ACK seq 5000 ack 1001 <mss 1460> SYN-RECEIVED",
+      "0.040000 < ACK seq 5001 ack 1001 ESTABLISHED", -- the gap
+      "0.060000 < ACK seq 5001 ack 1007 ESTABLISHED", -- it is filled
+      "0.080000 < ACK seq 5001 ack 1007 ESTABLISHED", -- challenges
+      "0.100000 < ACK seq 5001 ack 1007 ESTABLISHED",
+      "0.120000 < ACK seq 5001 ack 1007 ESTABLISHED",
+      "1.130000 RST seq 1007 win 0 [forged] > CLOSED",
+    } do
+      assert(plain:find("\n" .. row .. "\n", 1, true), row .. "\n" .. plain)
+    end
+  end)
+end)
+
+describe("examples/file_transfer.lua", function()
+  local path
+  before_each(function()
+    path = os.tmpname()
+    os.remove(path)
+    path = path .. " it's a \"file\"" -- as people name them
+    local file = assert(io.open(path, "wb"))
+    local parts = {}
+    for i = 1, 4000 do parts[i] = ("line %d\r\n\0"):format(i) end
+    file:write(table.concat(parts))
+    file:close()
+  end)
+  after_each(function() os.remove(path) end)
+
+  it("brings a file through loss and disorder, unchanged #udp", function()
+    local printed, complained, status = runner.run("file_transfer", { path })
+    assert.equal("", complained)
+    assert.equal(0, status)
+    local sent = printed:match "\nsha%-256 sent      (%x+)\n"
+    assert.equal(64, #sent)
+    assert.equal(sent, printed:match "\nsha%-256 received  (%x+)\n")
+    assert.matches("\nThe digests agree%.\n$", printed)
+    assert.matches("\noctets            46893\n", printed)
+    assert.matches("\ntime              %d+%.%d%d%d s\n", printed)
+    assert.matches("\ngoodput           %d+%.%d%d%d Mbit/s\n", printed)
+    assert.matches("\n100 %%       46893 octets", printed)
+    -- Losses are drawn by the number of the packet: with this seed one of the first data is among them.
+    local again, all = printed:match "\nretransmissions   (%d+) of (%d+) segments"
+    assert(tonumber(again) > 0 and tonumber(all) > 33, printed)
+    assert(tonumber(printed:match "\nlost              (%d+) of") > 0, printed)
+    assert.matches("SYN seq 0 ", printed)
+  end)
+
+  it("brings an empty file #udp", function()
+    assert(io.open(path, "wb")):close()
+    local printed, complained, status = runner.run("file_transfer", { path })
+    assert.equal("", complained)
+    assert.equal(0, status)
+    assert.matches("\noctets            0\n", printed)
+    assert.matches("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n.*agree", printed)
+  end)
+
+  it("says what is wrong with its argument", function()
+    local _, complained, status = runner.run("file_transfer", { "/does/not/exist" })
+    assert.equal(1, status)
+    assert.equal("file_transfer: /does/not/exist: No such file or directory\n", complained)
+    _, complained, status = runner.run("file_transfer", { "examples" })
+    assert.equal(1, status)
+    assert.equal("file_transfer: examples: Is a directory\n", complained)
+    for _, arguments in ipairs { {}, { "one", "two" } } do
+      _, complained, status = runner.run("file_transfer", arguments)
+      assert.equal(1, status)
+      assert.equal("file_transfer: usage: file_transfer.lua FILE\n", complained)
+    end
+  end)
+end)
+
+describe("examples/chat.lua", function()
+  it("lets two processes talk, each half as long as it likes #udp", function()
+    for _, address in ipairs { "127.0.0.1", "[::1]" } do
+      local here = assert(io.popen("printf 'good morning\\nand goodbye\\n' | "
+        .. runner.command("chat", { "--listen", address .. ":0" }) .. " 2>&1"))
+      local port = assert(here:read "l"):match "^waiting at .*:(%d+)$"
+      local there = assert(io.popen("printf 'who is there?\\nbye' | "
+        .. runner.command("chat", { "--connect", address .. ":" .. port }) .. " 2>&1"))
+      local there_said, here_said = there:read "a", here:read "a"
+      assert.is_true(there:close())
+      assert.is_true(here:close())
+      for _, line in ipairs { "> good morning\n", "> and goodbye\n", "the other one has said goodbye\n" } do
+        assert(there_said:find(line, 1, true), there_said)
+      end
+      for _, line in ipairs { "> who is there?\n", "> bye\n", "the other one has said goodbye\n" } do
+        assert(here_said:find(line, 1, true), here_said)
+      end
+      assert(runner.plain(there_said):find " SYN%-SENT SYN seq 0 ", there_said)
+      assert(runner.plain(here_said):find " ESTABLISHED < ACK seq 1 ack 1 ", here_said)
+    end
+  end)
+
+  it("says what is wrong with its arguments", function()
+    local cases <const> = {
+      { {}, "Error: give %-%-listen or %-%-connect HOST:PORT" },
+      { { "--listen", "127.0.0.1:1", "--connect", "127.0.0.1:1" }, "can not be used together" },
+      { { "--listen", "nowhere" }, "^chat: nowhere: " },
+      { { "--connect", "nowhere" }, "^chat: nowhere: " },
+      { { "--shout" }, "unknown option" },
+    }
+    for _, case in ipairs(cases) do
+      local _, complained, status = runner.run("chat", case[1])
+      assert.equal(1, status)
+      assert.matches(case[2], complained)
+    end
+  end)
+
+  it("says that an address is in use #udp", function()
+    local tcp = require "lunatcp"
+    local net <close> = assert(tcp.network { seed = 1, clock = "real" })
+    local taken = assert(net:tunnel(net:host(), { bind = "127.0.0.1:0", learn = true }))
+    local _, complained, status = runner.run("chat", { "--listen", ("%s:%d"):format(taken:socket()) })
+    assert.equal(1, status)
+    assert.matches("^chat: 127%.0%.0%.1:%d+: .*address already in use\n", complained)
+  end)
+end)
