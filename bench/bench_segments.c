@@ -38,6 +38,8 @@ static const struct scene scenes[] = {
 enum { SCENE_COUNT = sizeof scenes / sizeof *scenes };
 
 static uint8_t source[SOURCE], sink[SOURCE];
+/* Volatile, so that no pass is compiled for this one length. */
+static volatile size_t payload = PAYLOAD;
 
 /* ---- through the engine -----------------------------------------------------------------------
  */
@@ -199,13 +201,14 @@ static void passes_close(struct passes *p)
 static void passes_run(struct passes *p, uint64_t segments)
 {
     for (uint64_t i = 0; i < segments; i++) {
+        const size_t length = payload;
         uint8_t *block = p->bytes + p->at * BLOCK_DISTANCE;
-        p->wrong |= ltcp_sum(0, block, PAYLOAD) ^ p->sums[p->at];
-        memcpy(sink + (i & 1) * PAYLOAD, block, PAYLOAD);
+        p->wrong |= ltcp_sum(0, block, length) ^ p->sums[p->at];
+        memcpy(sink + (i & 1) * PAYLOAD, block, length);
         __asm__ volatile("" ::"r"(sink) : "memory"); /* the copy is wanted */
-        if (p->offset + PAYLOAD > SOURCE) p->offset = 0;
-        p->sums[p->at] = ltcp_sum_copy(0, block, source + p->offset, PAYLOAD);
-        p->offset += PAYLOAD;
+        if (p->offset + length > SOURCE) p->offset = 0;
+        p->sums[p->at] = ltcp_sum_copy(0, block, source + p->offset, length);
+        p->offset += length;
         p->at = p->at + 1 < p->blocks ? p->at + 1 : 0;
     }
 }
