@@ -143,8 +143,12 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
     if (!is_acceptable(c, a->seq, length)) {
         /* RFC9293:MUST-66: with the window closed, the ACK, RST and URG of a segment at its edge
          * count, though its text does not. */
-        if (rcv_wnd(c) != 0 || !seq_eq(a->seq, c->rcv_nxt) || (a->flags & LTCP_SYN))
-            return reject(c, a);
+        if (rcv_wnd(c) != 0 || (a->flags & LTCP_SYN)) return reject(c, a);
+        /* Two ends that probe each other's closed windows are each one octet ahead of what the
+         * other takes: the bare ACKs between them count (RFC 9293 appendix A.2). */
+        const bool probing = length == 0 && seq_eq(a->seq, seq_add(c->rcv_nxt, 1));
+        if (probing && !(a->flags & LTCP_RST)) return NEXT;
+        if (!seq_eq(a->seq, c->rcv_nxt)) return reject(c, a);
         a->length = 0;
         a->flags &= (uint16_t)~LTCP_FIN;
         acknowledge_now(c);
@@ -293,7 +297,7 @@ static void process_fin(struct ltcp_connection *c, ltcp_time now)
     c->fin_processed = true;
     c->rcv_nxt = seq_add(c->rcv_nxt, 1);
     if (seq_lt(c->rcv_adv, c->rcv_nxt)) c->rcv_adv = c->rcv_nxt;
-    if (settings_of(c)->delay_fin_ack)
+    if (settings_of(c)->delay_fin_ack && !c->fin_wanted)
         owe_acknowledgment(c, now, 0);
     else
         acknowledge_now(c);

@@ -154,8 +154,7 @@ void timers_heard(struct ltcp_connection *c, ltcp_time now)
     c->last_heard = now;
     if (!keeps_alive(c)) return;
     if (flight_size(c) == 0) c->unanswered = 0;
-    if (c->long_deadline == LTCP_NEVER || settings_of(c)->keepalive_idle > c->long_deadline - now)
-        timers_set_long(c, after(now, settings_of(c)->keepalive_idle));
+    timers_set_long(c, after(now, settings_of(c)->keepalive_idle));
 }
 
 /* RFC9293:MUST-26: only where nothing is outstanding and nothing was heard for the interval.

@@ -5,13 +5,16 @@
  * arithmetic is in 32 bits (RFC9293:REC-1). */
 #include "tcp/connection.h"
 
-/* Octets that can be offered: what the buffer has left, as far as the field reaches. */
 static uint32_t room(const struct ltcp_connection *c)
 {
     const uint32_t buffer = settings_of(c)->receive_buffer;
-    const uint32_t left = buffer > c->unread ? buffer - c->unread : 0;
-    const uint32_t most = (uint32_t)65535 << c->rcv_wscale;
-    return left < most ? left : most;
+    return buffer > c->unread ? buffer - c->unread : 0;
+}
+
+/* As far as the field reaches. */
+static ltcp_seq farthest(const struct ltcp_connection *c)
+{
+    return seq_add(c->rcv_nxt, (uint32_t)65535 << c->rcv_wscale);
 }
 
 /* How far the right edge can go, or where it already is: it moves by at least
@@ -36,7 +39,7 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
         c->rcv_adv = seq_add(c->rcv_nxt, field);
         return field;
     }
-    c->rcv_adv = right_edge(c);
+    c->rcv_adv = seq_max(c->rcv_adv, seq_min(right_edge(c), farthest(c)));
     const uint32_t field = seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
     return (uint16_t)(field < 65535 ? field : 65535);
 }
@@ -45,7 +48,7 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
  * the buffer, or any room at all after the window was closed. */
 bool window_update_wanted(const struct ltcp_connection *c)
 {
-    const ltcp_seq edge = right_edge(c);
+    const ltcp_seq edge = seq_min(right_edge(c), farthest(c));
     if (seq_le(edge, c->rcv_adv)) return false;
     const uint32_t gain = seq_diff(edge, c->rcv_adv);
     const uint32_t half = settings_of(c)->receive_buffer / 2;
