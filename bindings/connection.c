@@ -92,16 +92,41 @@ static void read_open(const struct bind_options *o, const struct bind_node *node
     lua_pop(o->L, 1);
 }
 
+/* The addresses go to `hops`, which has room for LTCP_SOURCE_ROUTE_MOST. */
+static void read_source_route(const struct bind_options *o, struct ltcp_address *hops,
+                              struct ltcp_open *open)
+{
+    int type = bind_option_push(o, "source_route");
+    if (type != LUA_TNIL && type != LUA_TTABLE)
+        bind_option_error(o, "source_route", "array of IPv4 addresses expected, got %s",
+                          lua_typename(o->L, type));
+    lua_Integer count = type == LUA_TTABLE ? luaL_len(o->L, -1) : 0;
+    if (count > LTCP_SOURCE_ROUTE_MOST)
+        bind_option_error(o, "source_route", "at most %d addresses", LTCP_SOURCE_ROUTE_MOST);
+    for (lua_Integer i = 1; i <= count; i++) {
+        const char *text = lua_geti(o->L, -1, i) == LUA_TSTRING ? lua_tostring(o->L, -1) : NULL;
+        if (text == NULL || ltcp_address_parse(text, &hops[i - 1]) != LTCP_OK ||
+            !ltcp_address_is_v4(&hops[i - 1]))
+            bind_option_error(o, "source_route", "'%s' is not an IPv4 address",
+                              luaL_tolstring(o->L, -1, NULL));
+        lua_pop(o->L, 1);
+    }
+    lua_pop(o->L, 1);
+    open->source_route = hops;
+    open->source_route_count = (uint8_t)count;
+}
+
 int bind_connect(lua_State *L)
 {
-    static const char *const known[] = {"address",    "port",     "local_address",
-                                        "local_port", "settings", NULL};
+    static const char *const known[] = {
+        "address", "port", "local_address", "local_port", "settings", "source_route", NULL};
     const struct bind_node *node = bind_check_host(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     struct bind_options o;
     bind_options_open(&o, L, 2, 2, "", known, 0);
     struct ltcp_open open = {0};
     struct ltcp_settings settings;
+    struct ltcp_address hops[LTCP_SOURCE_ROUTE_MOST];
     if (!bind_option_address(&o, "address", &open.remote))
         return bind_option_error(&o, "address", "string expected, got nil");
     if (!bind_option_present(&o, "port"))
@@ -109,6 +134,7 @@ int bind_connect(lua_State *L)
     open.remote_port = (uint16_t)bind_option_integer(&o, "port", 0, 1, 65535);
     bind_option_address(&o, "local_address", &open.local);
     open.local_port = (uint16_t)bind_option_integer(&o, "local_port", 0, 0, 65535);
+    read_source_route(&o, hops, &open);
     read_open(&o, node, &settings, &open);
 
     reserve_owned(L, node->net);
@@ -248,8 +274,8 @@ static int connection_error(lua_State *L)
     struct call call = begin(L, BIND_CONNECTION);
     struct ltcp_info info;
     if (call.c->released || ltcp_info(call.host, call.c->handle, &info) == LTCP_ERR_STALE ||
-        info.error == LTCP_OK) {
-        lua_pushnil(L);
+        info.state != LTCP_CLOSED || info.error == LTCP_OK) {
+        lua_pushnil(L); /* a soft error is none: info and the event tell of it */
         return 1;
     }
     lua_pushstring(L, ltcp_status_message(info.error));
@@ -290,6 +316,17 @@ static int connection_read(lua_State *L)
         ltcp_read(call.host, call.now, call.c->handle, scratch, room, (unsigned)flags, &got);
     if (end(&call, status) != LTCP_OK) return bind_failure(L, status);
     lua_pushlstring(L, (const char *)scratch, got);
+    return 1;
+}
+
+static int connection_discard(lua_State *L)
+{
+    struct call call = begin(L, BIND_CONNECTION);
+    size_t dropped = 0;
+    if (call.c->released) return bind_failure(L, LTCP_ERR_STALE);
+    enum ltcp_status status = ltcp_flush(call.host, call.c->handle, &dropped);
+    if (end(&call, status) != LTCP_OK) return bind_failure(L, status);
+    lua_pushinteger(L, (lua_Integer)dropped);
     return 1;
 }
 
@@ -450,6 +487,7 @@ void bind_open_connection(lua_State *L)
                                           {"error", connection_error},
                                           {"write", connection_write},
                                           {"read", connection_read},
+                                          {"discard", connection_discard},
                                           {"shutdown", connection_shutdown},
                                           {"close", connection_close},
                                           {"abort", connection_abort},

@@ -51,11 +51,9 @@ static void set_names(lua_State *L, const struct ltcp_info *info)
     lua_setfield(L, -2, "congestion");
 }
 
-void bind_push_info(lua_State *L, const struct ltcp_info *info)
+/* clang-format off */
+static void set_variables(lua_State *L, const struct ltcp_info *info)
 {
-    lua_createtable(L, 0, 80);
-    set_names(L, info);
-    /* clang-format off */
 #define SEQ(name)      set_seq(L, #name, info->name);
 #define NUMBER(name)   set_number(L, #name, info->name);
 #define FLAG(name)     set_flag(L, #name, info->name);
@@ -66,30 +64,37 @@ void bind_push_info(lua_State *L, const struct ltcp_info *info)
     SEQ(irs) SEQ(rcv_nxt) SEQ(rcv_up)
     NUMBER(snd_wnd) NUMBER(rcv_wnd) NUMBER(max_snd_wnd) NUMBER(snd_mss) NUMBER(rcv_mss)
     NUMBER(path_mtu) NUMBER(snd_wscale) NUMBER(rcv_wscale)
-    FLAG(window_scaling) FLAG(timestamps) FLAG(sack)
+    FLAG(window_scaling) FLAG(timestamps) FLAG(sack) FLAG(ecn)
     NUMBER(cwnd) NUMBER(ssthresh) NUMBER(pipe)
     FLAG(in_recovery) FLAG(in_loss) SEQ(recovery_point)
     MEASURED(srtt) MEASURED(rto) MEASURED(min_rtt) MEASURED(latest_rtt)
     DEADLINE(retransmission_deadline) DEADLINE(persist_deadline) DEADLINE(delayed_ack_deadline)
     DEADLINE(keepalive_deadline) DEADLINE(time_wait_deadline)
     NUMBER(backoff) NUMBER(duplicate_acks) NUMBER(unsent) NUMBER(unacked) NUMBER(unread)
-    NUMBER(out_of_order) NUMBER(urgent_remaining)
+    NUMBER(out_of_order) NUMBER(urgent_remaining) FLAG(pushed)
     FLAG(fin_sent) FLAG(fin_acked) FLAG(fin_received)
+    NUMBER(received_dscp) NUMBER(source_route_count)
     NUMBER(segments_sent) NUMBER(segments_received) NUMBER(bytes_sent) NUMBER(bytes_received)
     NUMBER(bytes_acked) NUMBER(segments_retransmitted) NUMBER(bytes_retransmitted)
     NUMBER(timeouts) NUMBER(fast_recoveries) NUMBER(duplicate_acks_received) NUMBER(acks_sent)
     NUMBER(out_of_order_segments) NUMBER(duplicate_segments) NUMBER(challenge_acks)
     NUMBER(probes_sent) NUMBER(paws_rejected)
-        /* clang-format on */
-        /* A steady path brings the variance down to 0: known all the same. */
-        if (info->srtt > 0)
-    {
-        bind_push_time(L, info->rttvar);
-        lua_setfield(L, -2, "rttvar");
-    }
+    NUMBER(ce_received) NUMBER(ece_received) NUMBER(ecn_reductions)
 #undef SEQ
 #undef NUMBER
 #undef FLAG
 #undef MEASURED
 #undef DEADLINE
+}
+/* clang-format on */
+
+void bind_push_info(lua_State *L, const struct ltcp_info *info)
+{
+    lua_createtable(L, 0, 96);
+    set_names(L, info);
+    set_variables(L, info);
+    if (info->srtt <= 0) return;
+    /* A steady path brings the variance down to 0: known all the same. */
+    bind_push_time(L, info->rttvar);
+    lua_setfield(L, -2, "rttvar");
 }

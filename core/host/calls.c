@@ -176,6 +176,8 @@ enum ltcp_status ltcp_flush(struct ltcp_host *host, ltcp_handle handle, size_t *
     struct ltcp_connection *c = handle_connection(host, handle);
     *dropped = 0;
     if (c == NULL) return LTCP_ERR_STALE;
+    if (c->state == LTCP_CLOSED)
+        return c->error != LTCP_OK ? (enum ltcp_status)c->error : LTCP_ERR_NOT_CONNECTED;
     *dropped = user_flush(c);
     host_settle(host);
     return LTCP_OK;

@@ -62,7 +62,7 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
 {
     memset(out, 0, sizeof *out);
     out->state = (enum ltcp_state)c->state;
-    out->error = (enum ltcp_status)(c->error != LTCP_OK ? c->error : c->soft_error);
+    out->error = (enum ltcp_status)(c->state == LTCP_CLOSED ? c->error : c->soft_error);
     out->local = c->flow.local;
     out->remote = c->flow.remote;
     out->local_port = c->flow.local_port;

@@ -20,7 +20,7 @@ local READABLE <const> = EVENT.readable | EVENT.closed | EVENT.peer_closed
 local WRITABLE <const> = EVENT.writable | EVENT.closed
 local CONNECTED <const> = EVENT.connected | EVENT.closed
 local URGENT <const> = EVENT.urgent | EVENT.readable | EVENT.closed
-local SENT <const> = EVENT.sent | EVENT.closed
+local SENT <const> = EVENT.sent | EVENT.writable | EVENT.closed -- writable: also what discard leaves
 local STATE <const> = EVENT.state | EVENT.closed
 
 local CHUNK <const> = 65536
@@ -230,18 +230,26 @@ function Connection:urgent(bytes, options)
 end
 
 --- Waits until everything written has been acknowledged.
+-- @tparam[opt] table options `timeout`, `deadline`
+-- @treturn boolean true, or nil, message, code: why it never will be
 function Connection:flush(options)
   local deadline = begin(self, options, "flush")
   while true do
     local info, message, code = self:info()
     if not info then return nil, message, code end
-    if info.unsent + info.unacked == 0 then return true end
     if info.state == "CLOSED" then
+      -- The buffers are gone: only an acknowledged FIN says that all before it came too.
+      if info.fin_acked and not info.code then return true end
       return nil, info.error or "connection is closed", info.code or "ENOTCONN"
     end
+    if info.unsent + info.unacked == 0 then return true end
     if not self.net.scheduler:wait(self, SENT, deadline, "flush") then return late "flush" end
   end
 end
+
+--- FLUSH of RFC 9293 section 3.9.1.7: drops what was written and has not been sent yet.
+-- @treturn integer octets dropped, or nil, message, code
+function Connection:discard() return self.core:discard() end
 
 -- ---- opening, closing -------------------------------------------------------------------------
 

@@ -249,8 +249,9 @@ function Host:send(packet, link) end
 ---@field local_address? string default: by route
 ---@field local_port? integer default 0: an ephemeral one
 ---@field settings? lunatcp.core.Settings on top of the host's
+---@field source_route? string[] IPv4 addresses of the routers to pass, in order, at most 8: a loose source route
 
----Active OPEN; returns at once. ENETUNREACH, EADDRNOTAVAIL, EISCONN.
+---Active OPEN; returns at once. ENETUNREACH, EADDRNOTAVAIL, EISCONN, EOPNOTSUPP (source route over IPv6).
 ---@param options lunatcp.core.ConnectOptions
 ---@return lunatcp.core.Connection?, string? message, string? code
 function Host:connect(options) end
@@ -303,6 +304,9 @@ function Connection:write(bytes, offset, flags) end
 ---@param flags? integer
 ---@return string?, string? message, string? code
 function Connection:read(n, flags) end
+---FLUSH: drops what was written and not sent yet, and says how many octets.
+---@return integer? dropped, string? message, string? code
+function Connection:discard() end
 ---Half-close.
 ---@return true?, string? message, string? code
 function Connection:shutdown() end
@@ -398,6 +402,10 @@ function Listener:close() end
 ---@field fin_sent boolean
 ---@field fin_acked boolean
 ---@field fin_received boolean
+---@field pushed boolean unread octets were pushed by the peer
+---@field ecn boolean agreed in the handshake
+---@field received_dscp integer of the newest segment
+---@field source_route_count integer hops of the source route in use; 0: none
 ---@field congestion string
 ---@field segments_sent integer
 ---@field segments_received integer
@@ -415,6 +423,9 @@ function Listener:close() end
 ---@field challenge_acks integer
 ---@field probes_sent integer
 ---@field paws_rejected integer
+---@field ce_received integer
+---@field ece_received integer
+---@field ecn_reductions integer
 
 -- ---- links and rules ---------------------------------------------------------------------------
 

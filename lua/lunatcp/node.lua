@@ -80,7 +80,7 @@ end
 function Host:counters() return self.core:counters() end
 
 local CONNECT_KEYS <const> = {
-  "timeout", "deadline", "local_port", "local_address", "family", "settings",
+  "timeout", "deadline", "local_port", "local_address", "family", "settings", "source_route",
 }
 local is_setting = {}
 for _, setting in ipairs(core.settings_list()) do is_setting[setting.name] = true end
@@ -136,7 +136,7 @@ local function begin(self, target, port, options)
   local conn
   conn, message, code = check.call(self.core.connect, self.core, {
     address = address, port = port, local_port = own.local_port, local_address = own.local_address,
-    settings = settings,
+    settings = settings, source_route = own.source_route,
   })
   if not conn then return nil, message, code end
   return connection.wrap(self, conn), own
@@ -145,7 +145,8 @@ end
 --- Active OPEN that does not wait for the handshake: the connection is in SYN-SENT.
 -- @param target host, remote or address
 -- @int port
--- @tparam[opt] table options `local_port`, `local_address`, `family`, and any setting
+-- @tparam[opt] table options `local_port`, `local_address`, `family` (4 or 6), `source_route` (IPv4 addresses
+--   of the routers to pass, in order), and any setting
 -- @treturn Connection or nil, message, code
 function Host:connect_start(target, port, options)
   local conn, message, code = begin(self, target, port, options)

@@ -60,6 +60,63 @@ describe("a connection", function()
     assert.equal(p.net:now() + conn:info().rto, conn:info().retransmission_deadline)
   end)
 
+  it("has info of what the peer's packets say beside the stream", function()
+    local p = pair.new { client = { ecn = 1, dscp = 10 }, server = { ecn = 2 } }
+    local conn, other = pair.connect(p)
+    assert.is_true(conn:info().ecn and other:info().ecn)
+    assert.is_false(other:info().pushed)
+    conn:write "x"
+    pair.run(p, p.net:now() + 1)
+    assert.is_true(other:info().pushed)
+    assert.same({ 10, 0 }, { other:info().received_dscp, conn:info().received_dscp })
+    assert.same({ 0, 0, 0, 0 }, { other:info().ce_received, other:info().ece_received,
+      other:info().ecn_reductions, other:info().source_route_count })
+    other:read(1)
+    assert.is_false(other:info().pushed)
+  end)
+
+  it("drops what was written and not sent", function()
+    local p = pair.new()
+    local conn = pair.connect(p)
+    assert.equal(0, conn:discard())
+    conn:write "abc"
+    assert.equal(3, conn:discard())
+    assert.equal(0, conn:info().unsent)
+    conn:abort()
+    assert.equal("ECONNABORTED", select(3, conn:discard()))
+    conn:release()
+    assert.equal("EBADF", select(3, conn:discard()))
+  end)
+
+  it("takes a source route of IPv4 addresses", function()
+    local p = pair.new()
+    local function refused(route)
+      local options = { address = "10.0.0.2", port = 80, source_route = route }
+      return select(2, pcall(p.client.connect, p.client, options))
+    end
+    assert.matches("source_route: array of IPv4 addresses expected, got string", refused "10.0.0.2", 1, true)
+    assert.matches("source_route: '2001:db8::1' is not an IPv4 address", refused { "2001:db8::1" }, 1, true)
+    assert.matches("source_route: '5' is not an IPv4 address", refused { "10.0.0.2", 5 }, 1, true)
+    local nine = {}
+    for i = 1, 9 do nine[i] = "10.0.0.9" end
+    assert.matches("source_route: at most 8 addresses", refused(nine), 1, true)
+    table.remove(nine)
+    local conn = assert(p.client:connect { address = "10.0.0.2", port = 80, source_route = nine })
+    assert.equal(8, conn:info().source_route_count)
+    conn = assert(p.client:connect { address = "10.0.0.2", port = 80, source_route = {} })
+    assert.equal(0, conn:info().source_route_count)
+    assert.equal("ENETUNREACH", select(3, p.client:connect {
+      address = "10.0.0.2", port = 80, source_route = { "11.0.0.1" },
+    }))
+    assert(p.net:link {
+      { node = p.client, addresses = { "2001:db8::1/64" } },
+      { node = p.server, addresses = { "2001:db8::2/64" } },
+    })
+    assert.equal("EOPNOTSUPP", select(3, p.client:connect {
+      address = "2001:db8::2", port = 80, source_route = { "10.0.0.2" },
+    }))
+  end)
+
   it("refuses what is wrong", function()
     local p = pair.new()
     local conn = pair.connect(p)

@@ -178,6 +178,52 @@ describe("connections", function()
     assert.equal("EAGAIN", select(3, client:flush { timeout = 0.5 }))
   end)
 
+  it("flush: nothing that was lost with the connection counts as acknowledged", function()
+    local net, client = lab.connected { client = { r2_time = 10 } }
+    net.link:down()
+    client:write "x"
+    assert.same({ nil, "connection timed out", "ETIMEDOUT" }, { client:flush() })
+    assert.equal("ETIMEDOUT", select(3, client:flush()))
+    local _, aborted = lab.connected()
+    aborted:write "x"
+    aborted:abort()
+    assert.equal("ECONNABORTED", select(3, aborted:flush()))
+    local opening = net.client:connect_start(net.server, 80)
+    opening:write "x"
+    opening:close()
+    assert.equal("ECONNABORTED", select(3, opening:flush()))
+  end)
+
+  it("flush: true also when the connection has ended in order since", function()
+    local net, client, server = lab.connected { client = { time_wait = 1 } }
+    client:write "x"
+    assert.equal("x", server:read(1))
+    client:close()
+    server:close()
+    net:run { until_idle = true }
+    assert.equal("CLOSED", client:state())
+    assert.is_true(client:flush())
+  end)
+
+  it("RFC9293:MAY-14 discard: what was written and not sent is dropped", function()
+    local net, client, server = lab.connected { server = { receive_buffer = 2896 } } -- two segments
+    client:write(("x"):rep(5000))
+    net:run { until_ = net:now() + 0.5 }
+    local flushed
+    net:spawn(function() flushed = client:flush() end)
+    assert.equal(2104, client:discard())
+    assert.equal(0, client:discard())
+    assert.equal(0, client:info().unsent)
+    client:write "y"
+    client:shutdown()
+    assert.equal(("x"):rep(2896) .. "y", server:read_exactly(2897))
+    assert.is_nil((server:read()))
+    net:run()
+    assert.is_true(flushed)
+    client:abort()
+    assert.equal("ECONNABORTED", select(3, client:discard()))
+  end)
+
   it("keep their last variables when they are closed and gone", function()
     local net, client, server = lab.connected { client = { time_wait = 1 }, server = { time_wait = 1 } }
     client:write "12345"
