@@ -50,8 +50,10 @@ describe("the four-way close", function()
     assert.equal("TIME-WAIT", server:state())
   end)
 
-  it("needs only three segments when the other end closes at once", function()
-    local net, client, server = numbered()
+  it("RFC9293:3.6 needs only three segments when the other end closes at once and its ACK may wait", function()
+    local net, client, server = lab.connected {
+      client = { isn = 1000 }, server = { isn = 5000, delay_fin_ack = true },
+    }
     net:run { until_ = 1 }
     local since = since_now(net)
     server:on("peer_closed", function(conn) conn:close() end)

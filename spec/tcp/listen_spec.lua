@@ -1,0 +1,203 @@
+-- Listening, its backlog, and the ports of active opens (RFC 9293 section 3.9, RFC 6056).
+local tcp = require "lunatcp"
+local lab = require "support.lab"
+local wire = require "support.wire"
+
+local function syn(peer, port) peer:send { flags = "S", seq = 1000, source_port = port, destination_port = 80 } end
+
+describe("the backlog", function()
+  it("bounds the connections that wait in SYN-RECEIVED: further SYNs get nothing, and may come again", function()
+    local net, host, peer = lab.forge { host = { isn = 5000 } }
+    local listener = host:listen(80, { backlog = 3 })
+    for port = 1, 5 do syn(peer, port) end
+    net:run { until_ = 0.5 }
+    local answered = {}
+    for i, packet in ipairs(wire.drain(peer)) do
+      assert.equal("SA", tostring(packet.flags))
+      answered[i] = packet.destination_port
+    end
+    assert.same({ 1, 2, 3 }, answered)
+    assert.is_true(host:counters().listen_overflows >= 2)
+    -- One completes and is accepted: there is room for one more.
+    peer:send { flags = "A", seq = 1001, ack = 5001, source_port = 1 }
+    assert(listener:accept())
+    syn(peer, 4)
+    local packet = peer:receive()
+    assert.equal(4, packet.destination_port)
+  end)
+
+  it("bounds the connections that wait for accept, and loses none of those it took", function()
+    local net = lab.pair { listen = false }
+    local listener = net.server:listen(80, { backlog = 2 })
+    local conns = {}
+    for i = 1, 5 do conns[i] = net.client:connect_start(net.server, 80) end
+    net:run { until_ = 0.5 }
+    local established = 0
+    for _, conn in ipairs(conns) do
+      if conn:state() == "ESTABLISHED" then established = established + 1 end
+    end
+    assert.is_true(established >= 2)
+    -- As they are accepted, the others come in with their next SYN.
+    local accepted = {}
+    for i = 1, 5 do accepted[i] = assert(listener:accept { timeout = 60 }) end
+    for _, conn in ipairs(conns) do
+      assert(conn:wait_connected())
+      conn:write "x"
+    end
+    for _, conn in ipairs(accepted) do assert.equal("x", conn:read(1)) end
+  end)
+
+  it("is accepted in the order of the handshakes' ends", function()
+    local _, host, peer = lab.forge { host = { isn = 5000 } }
+    local listener = host:listen(80)
+    for port = 1, 3 do
+      syn(peer, port)
+      peer:expect { flags = "SA" }
+    end
+    for _, port in ipairs { 2, 3, 1 } do peer:send { flags = "A", seq = 1001, ack = 5001, source_port = port } end
+    local ports = {}
+    for i = 1, 3 do ports[i] = listener:accept().remote_port end
+    assert.same({ 2, 3, 1 }, ports)
+  end)
+
+  it("survives a flood of SYNs that nobody completes", function()
+    local net, host, peer = lab.forge { host = { isn = 5000, syn_r2_time = 180 } }
+    local listener = host:listen(80, { backlog = 10 })
+    for port = 1, 2000 do syn(peer, port) end
+    net:run { until_ = 1 }
+    assert.is_true(host:counters().connections <= 10)
+    net:run { until_ = 600 }
+    assert.equal(0, host:counters().connections)
+    wire.drain(peer)
+    syn(peer, 3000)
+    peer:expect { flags = "SA", destination_port = 3000 }
+    peer:send { flags = "A", seq = 1001, ack = 5001, source_port = 3000 }
+    assert.equal("ESTABLISHED", listener:accept():state())
+  end)
+end)
+
+describe("a listener", function()
+  it("RFC9293:3.10.4 that is closed resets what it had not handed over", function()
+    local net, client, server = nil, nil, nil
+    net = lab.pair()
+    client = assert(net.client:connect(net.server, 80))
+    net:run { until_ = 1 }
+    net.listener:close()
+    assert.equal("ECONNRESET", select(3, client:read(1)))
+    assert.is_nil(server)
+    local again, _, code = net.client:connect(net.server, 80)
+    assert.is_nil(again)
+    assert.equal("ECONNREFUSED", code)
+    assert(net.server:listen(80))
+  end)
+
+  it("that is closed leaves what was accepted", function()
+    local net, client, server = lab.connected()
+    net.listener:close()
+    client:write "x"
+    assert.equal("x", server:read(1))
+  end)
+
+  it("RFC9293:MUST-42 serves many connections from one port", function()
+    local net = lab.pair()
+    local ends = {}
+    for i = 1, 100 do
+      local client, server = lab.handshake(net)
+      ends[i] = { client, server }
+      client:write(("message %d"):format(i))
+    end
+    for i, pair in ipairs(ends) do assert.equal(("message %d"):format(i), pair[2]:read(100)) end
+  end)
+
+  it("RFC9293:MUST-43 may be bound to one address", function()
+    local net = tcp.network { seed = 1 }
+    local client, server = net:host "client", net:host "server"
+    net:link(client, server)
+    net:link(client, server)
+    local first, second = server.addresses[1].address, server.addresses[3].address
+    assert(server:listen(80, { address = first }))
+    assert(client:connect(first, 80))
+    assert.equal("ECONNREFUSED", select(3, client:connect(second, 80)))
+  end)
+
+  it("RFC9293:MUST-57 takes no SYN that was sent to a broadcast or multicast address", function()
+    local _, host, peer = lab.forge()
+    host:listen(80)
+    for _, to in ipairs { "255.255.255.255", "10.0.1.255", "224.0.0.1" } do
+      peer:send { flags = "S", seq = 1, to = to, source = peer:address(), destination_port = 80 }
+    end
+    peer:expect_nothing(5)
+  end)
+
+  it("RFC9293:MUST-63 takes no SYN from a broadcast or multicast address", function()
+    local net, host, peer = lab.forge()
+    host:listen(80)
+    for _, from in ipairs { "255.255.255.255", "10.0.1.255", "224.0.0.1" } do
+      peer:send { flags = "S", seq = 1, source = from, to = host, destination_port = 80 }
+    end
+    net:run { until_ = 5 }
+    assert.equal(0, host:counters().connections)
+    assert.equal(0, #wire.drain(peer))
+  end)
+
+  it("RFC9293:MUST-46 cannot be opened at a broadcast or multicast address", function()
+    local _, host = lab.forge()
+    for _, to in ipairs { "255.255.255.255", "224.0.0.1", "0.0.0.0" } do
+      local conn, _, code = host:connect_start(to, 80)
+      assert.is_nil(conn, to)
+      assert.is_string(code)
+    end
+  end)
+end)
+
+describe("ephemeral ports", function()
+  it("RFC6056:3.2 lie in the upper range, and none is used twice at a time", function()
+    local net = lab.pair()
+    local seen = {}
+    for _ = 1, 200 do
+      local client = lab.handshake(net)
+      local port = client.local_port
+      assert.is_true(port >= 1024 and port <= 65535, port)
+      assert.is_nil(seen[port])
+      seen[port] = client
+    end
+  end)
+
+  it("RFC6056:2.1 begin where a secret says, and not at one place for all", function()
+    local first, distinct = {}, 0
+    for seed = 1, 20 do
+      local net = lab.pair { seed = seed }
+      local port = net.client:connect_start(net.server, 80).local_port
+      if not first[port] then distinct = distinct + 1 end
+      first[port] = true
+    end
+    assert.is_true(distinct >= 19, distinct)
+  end)
+
+  it("of another destination may be the same", function()
+    local net = lab.pair()
+    net.server:listen(81)
+    local a = assert(net.client:connect(net.server, 80, { local_port = 5000 }))
+    local b = assert(net.client:connect(net.server, 81, { local_port = 5000 }))
+    assert.equal(a.local_port, b.local_port)
+    local c, _, code = net.client:connect(net.server, 80, { local_port = 5000 })
+    assert.is_nil(c)
+    assert.equal("EISCONN", code)
+  end)
+
+  it("can all be in use: EADDRNOTAVAIL", function()
+    local net = lab.pair { link = { delay = 0.001 } }
+    local held, code = {}, nil
+    for _ = 1, 70000 do
+      local conn, _, problem = net.client:connect_start(net.server, 80)
+      if not conn then
+        code = problem
+        break
+      end
+      held[#held + 1] = conn
+    end
+    assert.equal("EADDRNOTAVAIL", code)
+    assert.is_true(#held > 10000, #held)
+    net:close()
+  end)
+end)

@@ -1,0 +1,125 @@
+-- RFC 2018: selective acknowledgments, as the receiver of data makes them.
+local wire = require "support.wire"
+
+local offer <const> = { options = { mss = 1000, sack_permitted = true } }
+
+local function opened(host)
+  return wire.passive { syn = offer, host = host }
+end
+
+-- The n-th segment of 500 octets, from 0.
+local function send(peer, n) peer:send { flags = "A", seq = 1001 + 500 * n, ack = 5001, payload = ("x"):rep(500) } end
+
+-- Blocks as segment numbers: "1-3 5-6".
+local function blocks(packet)
+  local parts = {}
+  for i, block in ipairs(packet.options.sack or {}) do
+    parts[i] = ("%d-%d"):format((block.left - 1001) // 500, (block.right - 1001) // 500)
+  end
+  return table.concat(parts, " ")
+end
+
+describe("SACK", function()
+  it("RFC2018:7 case 2: the first of eight is lost", function()
+    local _, _, peer = opened()
+    for n = 1, 7 do
+      send(peer, n)
+      assert.equal(("1-%d"):format(n + 1), blocks(peer:expect { flags = "A", ack = 1001 }))
+    end
+    send(peer, 0)
+    assert.equal("", blocks(peer:expect { flags = "A", ack = 5001 }))
+  end)
+
+  it("RFC2018:7 case 3: the second, fourth, sixth and eighth are lost, then come", function()
+    local _, _, peer = opened()
+    send(peer, 0)
+    peer:expect { flags = "A", ack = 1501 }
+    for _, case in ipairs {
+      { 2, 1501, "2-3" }, { 4, 1501, "4-5 2-3" }, { 6, 1501, "6-7 4-5 2-3" },
+      { 3, 1501, "2-5 6-7" }, -- the fourth packet: one block of what are now neighbours, and the recent one
+      { 1, 3501, "6-7" },
+    } do
+      send(peer, case[1])
+      assert.equal(case[3], blocks(peer:expect { flags = "A", ack = case[2] }), "segment " .. case[1])
+    end
+  end)
+
+  it("RFC2018:4 puts first the block of the segment that came last", function()
+    local _, _, peer = opened()
+    for _, case in ipairs { { 8, "8-9" }, { 2, "2-3 8-9" }, { 5, "5-6 2-3 8-9" }, { 9, "8-10 5-6 2-3" }, { 3, "2-4 8-10 5-6" } } do
+      send(peer, case[1])
+      assert.equal(case[2], blocks(peer:expect { flags = "A", ack = 1001 }))
+    end
+  end)
+
+  it("RFC2018:3 has room for four blocks, for three beside timestamps", function()
+    for _, timestamps in ipairs { false, true } do
+      local net, _, peer
+      local ts = timestamps and { value = 1, echo = 0 } or nil
+      net, _, peer = wire.passive {
+        syn = { options = { mss = 1000, sack_permitted = true, timestamps = ts } },
+        ack_options = ts and { timestamps = ts } or nil,
+      }
+      assert.is_table(net)
+      local last
+      for n = 1, 11, 2 do
+        peer:send {
+          flags = "A", seq = 1001 + 500 * n, ack = 5001, payload = ("x"):rep(500),
+          options = ts and { timestamps = ts } or nil,
+        }
+        last = peer:expect { flags = "A", ack = 1001 }
+      end
+      assert.equal(timestamps and 3 or 4, #last.options.sack)
+      assert.is_true(last.header_length <= 60)
+      assert.equal(timestamps and "11-12 9-10 7-8" or "11-12 9-10 7-8 5-6", blocks(last))
+    end
+  end)
+
+  it("RFC2018:3 is never sent where it was not offered", function()
+    local _, _, peer = wire.passive()
+    send(peer, 2)
+    assert.equal("", blocks(peer:expect { flags = "A", ack = 1001 }))
+  end)
+
+  it("RFC2018:4 is on data segments too while something is missing", function()
+    local _, conn, peer = opened()
+    send(peer, 2)
+    assert.equal("2-3", blocks(peer:expect { ack = 1001 }))
+    conn:write "data"
+    assert.equal("2-3", blocks(peer:expect { payload = "data", ack = 1001 }))
+  end)
+
+  it("is gone when nothing is missing any more", function()
+    local _, conn, peer = opened()
+    send(peer, 1)
+    peer:expect { ack = 1001 }
+    send(peer, 0)
+    assert.equal("", blocks(peer:expect { ack = 2001 }))
+    conn:write "data"
+    assert.equal("", blocks(peer:expect { payload = "data" }))
+  end)
+
+  it("names octets that are there, whatever comes in whatever order", function()
+    for seed = 1, 20 do
+      local net, conn, peer = wire.passive { syn = offer, seed = seed }
+      local random = net.core:random("order " .. seed)
+      local have = {}
+      for _ = 1, 60 do
+        local n = random:below(40)
+        have[n] = true
+        send(peer, n)
+        net:run { until_ = net:now() + 0.03 }
+        for _, packet in ipairs(wire.drain(peer)) do
+          for _, block in ipairs(packet.options.sack or {}) do
+            assert.is_true(block.right > block.left)
+            for k = (block.left - 1001) // 500, (block.right - 1001) // 500 - 1 do
+              assert.is_true(have[k], ("seed %d: segment %d"):format(seed, k))
+            end
+          end
+          for k = 0, (packet.ack - 1001) // 500 - 1 do assert.is_true(have[k]) end
+        end
+      end
+      assert.equal("ESTABLISHED", conn:state())
+    end
+  end)
+end)
