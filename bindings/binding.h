@@ -43,6 +43,7 @@ void bind_open_trace(lua_State *L);
 void bind_open_capture(lua_State *L);
 void bind_open_settings(lua_State *L);
 void bind_open_utilities(lua_State *L);
+void bind_open_loop(lua_State *L); /* the libuv half, in uv_loop.c */
 
 /* ---- answers -------------------------------------------------------------------------------- */
 /* nil, message, CODE. */

@@ -1,6 +1,5 @@
 /* bindings/module.c - luaopen_lunatcp_core: the module's table. */
 #include "binding.h"
-#include "uv_open.h"
 
 static void set_bits(lua_State *L, const char *name, const char *const *words)
 {
@@ -50,6 +49,6 @@ LUAMOD_API int luaopen_lunatcp_core(lua_State *L)
     bind_open_capture(L);
     bind_open_network(L);
     set_words(L);
-    ltcp_open_uv(L);
+    bind_open_loop(L);
     return 1;
 }

@@ -1,6 +1,5 @@
 /* bindings/network.c - the class of networks: making, nodes, memory, the forgotten, the end. */
 #include "binding.h"
-#include "uv_open.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,14 +41,6 @@ struct bind_network *bind_check_network(lua_State *L, int index)
 void bind_check_open(lua_State *L, const struct bind_network *net)
 {
     if (net->network == NULL) luaL_error(L, "network is closed");
-}
-
-void ltcp_check_network_parts(lua_State *L, int index, struct ltcp_network_parts *out)
-{
-    struct bind_network *net = bind_check_network(L, index);
-    out->network = net->network;
-    out->pool = net->pool;
-    out->tunnels = &net->tunnels;
 }
 
 static void network_destroy(struct bind_network *net)

@@ -4,7 +4,6 @@
  *   1 to n octets; nil alone at the end of the input; EAGAIN: nothing there; EBADF, EIO, ...
  *   The descriptor's flags are left alone: a terminal may be shared with other processes. */
 #include "uv_classes.h"
-#include "uv_open.h"
 
 #include <errno.h>
 #include <limits.h>

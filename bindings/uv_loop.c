@@ -27,7 +27,6 @@
  * loop:close()  closes the tunnels too. Idempotent; also __close and __gc. Everything else raises
  *   "loop is closed" after it. */
 #include "uv_classes.h"
-#include "uv_open.h"
 
 #include <errno.h>
 #include <string.h>
@@ -201,7 +200,7 @@ static const luaL_Reg loop_methods[] = {{"now", loop_now},
 static const luaL_Reg loop_meta[] = {
     {"__tostring", loop_tostring}, {"__close", loop_close}, {"__gc", loop_close}, {NULL, NULL}};
 
-void ltcp_open_uv(lua_State *L)
+void bind_open_loop(lua_State *L)
 {
     bind_class(L, BIND_LOOP, loop_methods, loop_meta);
     bind_open_tunnel(L);
