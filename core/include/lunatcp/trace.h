@@ -32,7 +32,7 @@ enum ltcp_trace_kind {
     LTCP_TRACE_DROPPED,   /* reason: enum ltcp_drop */
     LTCP_TRACE_KINDS
 };
-#define LTCP_TRACE_EVENTS_MASK ((1u << LTCP_TRACE_SENT) - 1u)
+#define LTCP_TRACE_EVENTS_MASK  ((1u << LTCP_TRACE_SENT) - 1u)
 #define LTCP_TRACE_PACKETS_MASK (((1u << LTCP_TRACE_KINDS) - 1u) & ~LTCP_TRACE_EVENTS_MASK)
 
 enum ltcp_drop {
@@ -83,8 +83,10 @@ void ltcp_trace_clear(struct ltcp_trace *trace);
 
 /* The first record whose serial is >= *serial, or NULL; *serial becomes the following one. Records
  * that were forgotten are skipped over. The pointer is good until the next record is written. */
-const struct ltcp_trace_event *ltcp_trace_next_event(const struct ltcp_trace *trace, uint64_t *serial);
-const struct ltcp_trace_packet *ltcp_trace_next_packet(const struct ltcp_trace *trace, uint64_t *serial);
+const struct ltcp_trace_event *ltcp_trace_next_event(const struct ltcp_trace *trace,
+                                                     uint64_t *serial);
+const struct ltcp_trace_packet *ltcp_trace_next_packet(const struct ltcp_trace *trace,
+                                                       uint64_t *serial);
 uint64_t ltcp_trace_serial(const struct ltcp_trace *trace); /* of the newest record, 0: none */
 
 /* For the core. `trace` may be NULL. The record's time, kind and the rest come from the caller, the

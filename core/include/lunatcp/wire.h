@@ -28,7 +28,12 @@ uint16_t ltcp_sum_finish(uint32_t sum); /* folded and complemented */
 uint16_t ltcp_sum_update(uint16_t checksum, uint16_t old_field, uint16_t new_field);
 
 /* ---- IP -------------------------------------------------------------------------------------- */
-enum { LTCP_PROTOCOL_ICMP = 1, LTCP_PROTOCOL_TCP = 6, LTCP_PROTOCOL_UDP = 17, LTCP_PROTOCOL_ICMPV6 = 58 };
+enum {
+    LTCP_PROTOCOL_ICMP = 1,
+    LTCP_PROTOCOL_TCP = 6,
+    LTCP_PROTOCOL_UDP = 17,
+    LTCP_PROTOCOL_ICMPV6 = 58
+};
 enum { LTCP_ECN_NOT_ECT = 0, LTCP_ECN_ECT1 = 1, LTCP_ECN_ECT0 = 2, LTCP_ECN_CE = 3 };
 
 struct ltcp_ip {
@@ -38,7 +43,7 @@ struct ltcp_ip {
     uint16_t header_length; /* everything before the transport header */
     uint16_t total_length;
     uint16_t options_length;
-    uint16_t identification; /* IPv4 */
+    uint16_t identification;  /* IPv4 */
     uint16_t fragment_offset; /* bytes */
     uint8_t version;          /* 4 or 6 */
     uint8_t extension;        /* IPv6 with options_length > 0: kind of the first of them */
@@ -55,7 +60,8 @@ struct ltcp_ip {
 enum ltcp_status ltcp_ip_decode(const struct ltcp_packet *packet, struct ltcp_ip *out);
 /* Decodes from contiguous bytes; for captures, quotes inside ICMP, Lua. `length` may be shorter
  * than total_length when `quoted`. */
-enum ltcp_status ltcp_ip_decode_bytes(const void *bytes, size_t length, bool quoted, struct ltcp_ip *out);
+enum ltcp_status ltcp_ip_decode_bytes(const void *bytes, size_t length, bool quoted,
+                                      struct ltcp_ip *out);
 /* Writes the header (and ip->options, padded) into `out`; returns its length. `total_length` comes
  * from the argument `payload_length`; version from the addresses; the checksum is filled in. */
 size_t ltcp_ip_encode(const struct ltcp_ip *ip, size_t payload_length, uint8_t *out);
@@ -67,7 +73,8 @@ uint32_t ltcp_pseudo_sum(const struct ltcp_address *source, const struct ltcp_ad
 void ltcp_ip_set_ttl(struct ltcp_packet *packet, uint8_t ttl);
 void ltcp_ip_set_ecn(struct ltcp_packet *packet, uint8_t ecn);
 
-/* ---- TCP options ------------------------------------------------------------------------------ */
+/* ---- TCP options ------------------------------------------------------------------------------
+ */
 enum ltcp_option_kind {
     LTCP_OPTION_END = 0,
     LTCP_OPTION_NOP = 1,
@@ -99,8 +106,8 @@ enum {
     LTCP_HAS_AO = 1 << 7,
     LTCP_HAS_FAST_OPEN = 1 << 8,
     LTCP_HAS_ACCECN = 1 << 9,
-    LTCP_HAS_UNKNOWN = 1 << 10,   /* one or more of another kind: see the raw bytes */
-    LTCP_HAS_MALFORMED = 1 << 11  /* a known kind with a length that is not its own: skipped */
+    LTCP_HAS_UNKNOWN = 1 << 10,  /* one or more of another kind: see the raw bytes */
+    LTCP_HAS_MALFORMED = 1 << 11 /* a known kind with a length that is not its own: skipped */
 };
 
 struct ltcp_sack_block {
@@ -121,9 +128,9 @@ struct ltcp_options {
     const uint8_t *fast_open; /* cookie */
     uint8_t fast_open_length; /* 0: a request */
     bool fast_open_experimental;
-    uint8_t accecn_kind;   /* LTCP_OPTION_ACCECN0 or 1: which counter comes first */
-    uint8_t accecn_count;  /* how many counters, 0..3 */
-    uint32_t accecn[3];    /* 24 bits each, in wire order */
+    uint8_t accecn_kind;  /* LTCP_OPTION_ACCECN0 or 1: which counter comes first */
+    uint8_t accecn_count; /* how many counters, 0..3 */
+    uint32_t accecn[3];   /* 24 bits each, in wire order */
 };
 
 /* Reads options from `bytes` (all that lies between the fixed header and the data offset). At any
@@ -139,7 +146,8 @@ struct ltcp_raw_option {
     uint8_t data_length; /* without kind and length bytes */
     const uint8_t *data;
 };
-bool ltcp_options_next(const uint8_t *bytes, size_t length, size_t *cursor, struct ltcp_raw_option *out);
+bool ltcp_options_next(const uint8_t *bytes, size_t length, size_t *cursor,
+                       struct ltcp_raw_option *out);
 
 /* Writes the present options in the order of `kinds` (LTCP_OPTION_..., count of them). NOPs are put
  * in front of an option so that it, or a short one together with its successor, ends on a 32-bit
@@ -150,7 +158,8 @@ bool ltcp_options_next(const uint8_t *bytes, size_t length, size_t *cursor, stru
 size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
                            uint8_t out[40]);
 
-/* ---- TCP segment ------------------------------------------------------------------------------ */
+/* ---- TCP segment ------------------------------------------------------------------------------
+ */
 enum ltcp_flag {
     LTCP_FIN = 1 << 0,
     LTCP_SYN = 1 << 1,
@@ -166,8 +175,8 @@ enum ltcp_flag {
 struct ltcp_segment {
     uint16_t source_port, destination_port;
     ltcp_seq seq, ack;
-    uint16_t flags;   /* enum ltcp_flag */
-    uint16_t window;  /* the raw field */
+    uint16_t flags;  /* enum ltcp_flag */
+    uint16_t window; /* the raw field */
     uint16_t urgent_pointer;
     uint16_t checksum; /* as stored */
     uint8_t reserved;  /* the 3 bits beside AE */
@@ -189,10 +198,11 @@ static inline uint32_t ltcp_segment_length(const struct ltcp_segment *s)
  * filled in, so that the caller can answer). Options are decoded. */
 enum ltcp_status ltcp_segment_decode(const struct ltcp_packet *packet, const struct ltcp_ip *ip,
                                      struct ltcp_segment *out);
-/* The same from contiguous bytes that begin at the TCP header. `quoted`: only the first 8 bytes need
- * be there (a quote inside ICMP), no checksum is verified and no options are read. */
-enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length, const struct ltcp_ip *ip,
-                                           bool quoted, struct ltcp_segment *out);
+/* The same from contiguous bytes that begin at the TCP header. `quoted`: only the first 8 bytes
+ * need be there (a quote inside ICMP), no checksum is verified and no options are read. */
+enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length,
+                                           const struct ltcp_ip *ip, bool quoted,
+                                           struct ltcp_segment *out);
 
 /* Fills packet->head with the IP and TCP headers of `segment` (options from options_bytes, whose
  * options_length is a multiple of 4), in front of the payload that the packet already has, and the
@@ -200,9 +210,9 @@ enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length, con
 void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
                          const struct ltcp_segment *segment);
 
-/* The same for many segments of one flow: what stays is written and summed once. Not for packets with
- * IP options. `ip` and the ports as for ltcp_segment_encode; identification and ECN are given anew
- * for each packet. */
+/* The same for many segments of one flow: what stays is written and summed once. Not for packets
+ * with IP options. `ip` and the ports as for ltcp_segment_encode; identification and ECN are given
+ * anew for each packet. */
 struct ltcp_template {
     uint64_t ip_sum, tcp_sum; /* of the constant fields; tcp_sum with pseudo header and ports */
     uint8_t ip[40];
@@ -215,29 +225,31 @@ void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint1
 void ltcp_template_encode(const struct ltcp_template *t, struct ltcp_packet *packet,
                           uint16_t identification, uint8_t ecn, const struct ltcp_segment *segment);
 
-/* ---- ICMP --------------------------------------------------------------------------------------- */
+/* ---- ICMP ---------------------------------------------------------------------------------------
+ */
 enum ltcp_icmp_kind { /* RFC 792 and RFC 4443 brought to one set of names */
-    LTCP_ICMP_NET_UNREACHABLE,
-    LTCP_ICMP_HOST_UNREACHABLE,
-    LTCP_ICMP_PROTOCOL_UNREACHABLE,
-    LTCP_ICMP_PORT_UNREACHABLE,
-    LTCP_ICMP_TOO_BIG, /* fragmentation needed; `mtu` says how big, 0 when not said */
-    LTCP_ICMP_SOURCE_ROUTE_FAILED,
-    LTCP_ICMP_ADMIN_PROHIBITED,
-    LTCP_ICMP_SOURCE_QUENCH,
-    LTCP_ICMP_TIME_EXCEEDED,
-    LTCP_ICMP_PARAMETER_PROBLEM,
-    LTCP_ICMP_ECHO,
-    LTCP_ICMP_ECHO_REPLY,
-    LTCP_ICMP_OTHER
+                      LTCP_ICMP_NET_UNREACHABLE,
+                      LTCP_ICMP_HOST_UNREACHABLE,
+                      LTCP_ICMP_PROTOCOL_UNREACHABLE,
+                      LTCP_ICMP_PORT_UNREACHABLE,
+                      LTCP_ICMP_TOO_BIG, /* fragmentation needed; `mtu` says how big, 0 when not
+                                            said */
+                      LTCP_ICMP_SOURCE_ROUTE_FAILED,
+                      LTCP_ICMP_ADMIN_PROHIBITED,
+                      LTCP_ICMP_SOURCE_QUENCH,
+                      LTCP_ICMP_TIME_EXCEEDED,
+                      LTCP_ICMP_PARAMETER_PROBLEM,
+                      LTCP_ICMP_ECHO,
+                      LTCP_ICMP_ECHO_REPLY,
+                      LTCP_ICMP_OTHER
 };
 const char *ltcp_icmp_name(enum ltcp_icmp_kind kind); /* "too big" */
 
 struct ltcp_icmp {
     enum ltcp_icmp_kind kind;
-    uint8_t type, code;   /* as on the wire; encode takes them from `kind` unless it is OTHER */
-    uint32_t mtu;         /* TOO_BIG */
-    uint32_t pointer;     /* PARAMETER_PROBLEM */
+    uint8_t type, code; /* as on the wire; encode takes them from `kind` unless it is OTHER */
+    uint32_t mtu;       /* TOO_BIG */
+    uint32_t pointer;   /* PARAMETER_PROBLEM */
     uint16_t echo_id, echo_seq;
     const uint8_t *quote; /* the offending packet's first bytes, or an echo's data */
     size_t quote_length;
@@ -250,20 +262,21 @@ enum ltcp_status ltcp_icmp_decode(const struct ltcp_packet *packet, const struct
 struct ltcp_packet *ltcp_icmp_encode(struct ltcp_pool *pool, const struct ltcp_ip *ip,
                                      const struct ltcp_icmp *icmp);
 
-/* ---- framing of a UDP tunnel --------------------------------------------------------------------- */
+/* ---- framing of a UDP tunnel
+ * --------------------------------------------------------------------- */
 enum ltcp_framing { LTCP_FRAMING_PLAIN, LTCP_FRAMING_RAWIP };
 enum ltcp_inner_checksum { LTCP_INNER_CHECKSUM, LTCP_UDP_CHECKSUM };
 
 /* What `plain` cannot carry inside the datagram and the tunnel therefore knows. */
 struct ltcp_framing_context {
     enum ltcp_framing framing;
-    enum ltcp_inner_checksum checksum;      /* plain only */
-    struct ltcp_address local, remote;      /* inner addresses (plain) */
-    uint8_t dscp, ecn, ttl;                 /* in: from the socket's control messages */
+    enum ltcp_inner_checksum checksum; /* plain only */
+    struct ltcp_address local, remote; /* inner addresses (plain) */
+    uint8_t dscp, ecn, ttl;            /* in: from the socket's control messages */
 };
 /* Out: which bytes of the packet form the datagram's payload; no copy. The first `*skip` bytes of
- * the head are left out. With LTCP_UDP_CHECKSUM the inner checksum field is set to zero in the head.
- * LTCP_ERR_NOT_SUPPORTED for a packet that the framing cannot carry (not TCP in `plain`). */
+ * the head are left out. With LTCP_UDP_CHECKSUM the inner checksum field is set to zero in the
+ * head. LTCP_ERR_NOT_SUPPORTED for a packet that the framing cannot carry (not TCP in `plain`). */
 enum ltcp_status ltcp_framing_strip(const struct ltcp_framing_context *context,
                                     struct ltcp_packet *packet, size_t *skip);
 /* In: a datagram's payload, in `block` at `offset`, becomes an IP packet; the IP header is made
