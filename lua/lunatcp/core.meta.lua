@@ -607,6 +607,7 @@ function Segment:bytes() end
 ---@field data string octets behind kind and length
 ---@field value? integer mss, window_scale, user_timeout; timestamps: TSval
 ---@field echo? integer timestamps: TSecr
+---@field blocks? {left: integer, right: integer}[] sack
 
 ---Takes an IP packet apart. Whatever is wrong with it: the table as far as it could be read (maybe empty),
 ---a message, and the status ("LTCP_ERR_CHECKSUM", "LTCP_ERR_OPTION_LENGTH", ...).
@@ -680,6 +681,7 @@ function Network:clear_trace() end
 ---@field file? file* or an open file; it is not closed
 ---@field view? "sender"|"receiver" where the taps are. "sender" (default): every packet once, as it was sent, with a comment on what became of it. "receiver": as it arrived or was lost on the way
 ---@field limit? integer packets that may wait to be written, default 65536
+---@field most? integer octets kept in memory: what would go beyond is left out, and all that follows
 
 ---Writes all that links carry from here on, as pcapng with nanoseconds and comments, while step runs.
 ---Without path and file it is kept in memory for Capture:take.

@@ -4,80 +4,9 @@
 -- delivered, dropped, and changes of state, ordered by their serial number.
 -- @module lunatcp.story
 
+local label = require "lunatcp.label"
+
 local M = {}
-
-local FLAG_WORDS <const> = {
-  S = "SYN", F = "FIN", R = "RST", P = "PSH", A = "ACK", U = "URG", E = "ECE", W = "CWR", N = "AE",
-}
--- As the RFC writes control bits: what opens and closes first.
-local FLAG_ORDER <const> = { "S", "F", "R", "P", "U", "A", "E", "W", "N" }
-
---- "SYN,ACK" of "SA"; "none" of "".
-function M.flag_words(letters)
-  local words = {}
-  for _, letter in ipairs(FLAG_ORDER) do
-    if letters:find(letter, 1, true) then words[#words + 1] = FLAG_WORDS[letter] end
-  end
-  return #words > 0 and table.concat(words, ",") or "none"
-end
-
-local function option_text(option)
-  local name = option.name
-  if name == "mss" then return "mss " .. option.value end
-  if name == "window_scale" then return "ws " .. option.value end
-  if name == "sack_permitted" then return "sackOK" end
-  if name == "timestamps" then return "ts" end -- their numbers say little and take much room
-  if name == "nop" or name == "end" or name == "sack" then return nil end
-  return name or ("option %d"):format(option.kind)
-end
-
---- "<mss 1460 sackOK>" of a segment's options; "" when there are none. `base` is what SACK's
--- numbers are relative to.
-function M.options_text(options, base)
-  if not options then return "" end
-  local texts = {}
-  for _, option in ipairs(options) do
-    texts[#texts + 1] = option_text(option)
-    if option.name == "sack" then
-      local blocks = {}
-      for _, block in ipairs(options.sack or {}) do
-        blocks[#blocks + 1] = ("%d-%d"):format(M.relative(block.left, base), M.relative(block.right, base))
-      end
-      texts[#texts + 1] = "sack " .. table.concat(blocks, " ")
-    end
-  end
-  return #texts > 0 and "<" .. table.concat(texts, " ") .. ">" or ""
-end
-
---- A sequence number relative to `base` (nil: as it is), modulo 2^32, negative when it lies before.
-function M.relative(number, base)
-  if not base then return number end
-  local distance = (number - base) & 0xffffffff
-  return distance >= 0x80000000 and distance - 0x100000000 or distance
-end
-
---- The words on an arrow: flags, numbers, window, options.
--- @tparam table segment decoded packet
--- @tparam[opt] table bases `seq` and `ack`: the initial sequence numbers
-function M.label(segment, bases)
-  if segment.protocol ~= "tcp" then
-    local icmp = segment.icmp
-    if icmp then
-      return "ICMP " .. icmp.kind .. (icmp.mtu and icmp.mtu > 0 and (" mtu %d"):format(icmp.mtu) or "")
-    end
-    return "protocol " .. tostring(segment.protocol)
-  end
-  bases = bases or {}
-  local letters = segment.flag_letters
-  local parts = { M.flag_words(letters), "seq " .. M.relative(segment.seq, bases.seq) }
-  if letters:find("A", 1, true) then parts[#parts + 1] = "ack " .. M.relative(segment.ack, bases.ack) end
-  if segment.length > 0 then parts[#parts + 1] = "len " .. segment.length end
-  parts[#parts + 1] = "win " .. segment.window
-  if letters:find("U", 1, true) then parts[#parts + 1] = "up " .. segment.urgent end
-  local options = M.options_text(segment.options, bases.ack)
-  if options ~= "" then parts[#parts + 1] = options end
-  return table.concat(parts, " ")
-end
 
 --- Names a flow alike from both of its ends.
 function M.flow(source, source_port, destination, destination_port)
@@ -183,7 +112,7 @@ local function new_row(self, record)
   local row = {
     kind = "segment", time = record.time, from = from, to = to, segment = segment, flow = flow_of(segment),
     notes = {}, link = record.link, direction = record.direction,
-    label = M.label(segment, bases_of(self, segment)),
+    label = label.segment(segment, bases_of(self, segment)),
   }
   self.rows[#self.rows + 1] = row
   row.index = #self.rows
@@ -234,20 +163,50 @@ local function is_crossed(self, row)
   return false
 end
 
+-- The state that a row shows beside a node's lifeline, or nil.
+local function shown_state(row, node)
+  if row.kind == "state" then return row.node == node and row.state or nil end
+  if row.kind ~= "segment" then return nil end
+  if row.from == node and not row.arrival then return row.from_state end
+  if row.to == node and row.delivered and not row.crossed then return row.to_state end
+end
+
+-- Would the state that a packet's receiver has now stand above one that it was in before?
+local function outruns(self, row, state)
+  for i = row.index + 1, #self.rows do
+    local other = self.rows[i]
+    local shown = other.flow == row.flow and shown_state(other, row.to)
+    if shown and shown ~= state then return true end
+  end
+  return false
+end
+
 local function arrive(self, row)
   row.delivered = true
-  emit_both(self, row.to, row.flow)
   row.to_state = state_of(self, row.to, row.flow)
   self.open[row.to] = row
 end
 
+-- The second line of a packet: as it came. The first one, where there is one, shows how it left.
+local function add_arrival(self, record, departed)
+  local arrival = new_row(self, record)
+  arrival.arrival = true
+  if departed then
+    take_notes(arrival, departed)
+    departed.crossed, departed.delivered = true, true
+    arrival.departed = departed
+  end
+  arrive(self, arrival)
+  return arrival
+end
+
 -- Through a tunnel a packet comes under another number: the oldest that says the same is meant.
 local function by_content(self, record)
-  local label, flow = M.label(record.segment), flow_of(record.segment)
+  local words, flow = label.segment(record.segment), flow_of(record.segment)
   for _, row in ipairs(self.rows) do
     if row.kind == "segment" and row.link == record.link and row.direction == record.direction
       and not (row.delivered or row.dropped or row.arrival) and row.flow == flow
-      and M.label(row.segment) == label then
+      and label.segment(row.segment) == words then
       return row
     end
   end
@@ -257,20 +216,20 @@ local function delivered(self, record)
   local _, to = ends_of(self, record)
   if self.hidden[to] then return end
   local row = self.travelling[key_of(record)] or self.tunnels[record.link] and by_content(self, record)
-  if row and not row.delivered then
-    row.arrived = record.time
-    take_notes(row, record)
-    if self.merge or not is_crossed(self, row) then
-      arrive(self, row)
-      return
-    end
-    row.crossed, row.delivered = true, true
+  if not row or row.delivered then
+    emit_both(self, to, flow_of(record.segment))
+    local copy = add_arrival(self, record)
+    if row then take_notes(copy, row) end
+    return
   end
-  local arrival = new_row(self, record)
-  if row then take_notes(arrival, { notes = row.notes }) end
-  arrival.arrival = true
-  if row and row.crossed then arrival.departed = row end
-  arrive(self, arrival)
+  take_notes(row, record)
+  emit_both(self, row.to, row.flow)
+  if not self.merge and (is_crossed(self, row) or outruns(self, row, state_of(self, row.to, row.flow))) then
+    add_arrival(self, record, row)
+  else
+    row.record, row.arrived = record, record.time
+    arrive(self, row)
+  end
 end
 
 local function dropped(self, record)
@@ -296,6 +255,9 @@ local function state_changed(self, event)
   local open = self.open[event.host]
   local arrived = open and (open.arrived or open.time)
   if open and open.flow == flow and not open.changed and arrived == event.time and not BY_CALL[event.to] then
+    if not (self.merge or open.arrival) and outruns(self, open, event.to) then
+      open = add_arrival(self, open.record, open)
+    end
     open.to_state, open.changed = event.to, true
   else
     wait_to_show(self, key, {
@@ -312,9 +274,11 @@ local REMARKS <const> = {
 
 local function remark(self, event)
   local text = REMARKS[event.kind] and REMARKS[event.kind](event)
-  if text then
-    self.rows[#self.rows + 1] = { kind = "remark", time = event.time, node = event.host, text = text }
-  end
+  if not text then return end
+  self.rows[#self.rows + 1] = {
+    kind = "remark", time = event.time, node = event.host, text = text,
+    flow = self.flow_of_event(event, self.last_delivered[event.host]),
+  }
 end
 
 --- Makes rows from records.

@@ -3,6 +3,7 @@
 
 local check = require "lunatcp.check"
 local core = require "lunatcp.core"
+local label = require "lunatcp.label"
 local story = require "lunatcp.story"
 
 local M = {}
@@ -114,15 +115,15 @@ local FATE <const> = { "retransmission", "duplicate", "corrupted", "delayed", "f
 local COLUMNS <const> = {
   time = function(line) return ("%.6f"):format(line.record.time) end,
   flags = function(line) return line.segment.flag_letters end,
-  seq = function(line) return tostring(story.relative(line.segment.seq, line.near)) end,
+  seq = function(line) return tostring(label.relative(line.segment.seq, line.near)) end,
   ack = function(line)
     if not line.segment.flags.ack then return "" end
-    return "ack " .. story.relative(line.segment.ack, line.far)
+    return "ack " .. label.relative(line.segment.ack, line.far)
   end,
   len = function(line) return line.segment.length > 0 and "len " .. line.segment.length or "" end,
   win = function(line) return "win " .. line.segment.window end,
   up = function(line) return line.segment.flags.urg and "up " .. line.segment.urgent or "" end,
-  options = function(line) return story.options_text(line.segment.options) end,
+  options = function(line) return label.options(line.segment.options) end,
   data = function(line) return line.segment.length > 0 and ("%q"):format(line.segment.payload) or "" end,
   fate = function(line)
     local words = {}

@@ -1,3 +1,4 @@
+local label = require "lunatcp.label"
 local ladder = require "lunatcp.ladder"
 local story = require "lunatcp.story"
 local svg = require "lunatcp.svg"
@@ -72,7 +73,7 @@ describe("ladder", function()
   it("never is wider than it was told", function()
     local r = handshake()
     r.packet("sent", 9, 1, 0.1, r.segment(1, "PA", 1001, 5001, 1460, {
-      { name = "sack", sack = { { left = 1, right = 2 } } }, { name = "timestamps", value = 1, echo = 2 },
+      { name = "sack", blocks = { { left = 1, right = 2 } } }, { name = "timestamps", value = 1, echo = 2 },
       { name = "mss", value = 1460 }, { name = "window_scale", value = 7 }, { kind = 77 },
     }), { retransmission = true, corrupted = true, delayed = true })
     for _, width in ipairs { 100, 80, 70 } do
@@ -94,9 +95,9 @@ describe("ladder", function()
   end)
 
   it("counts across the wrap of the sequence space", function()
-    assert.equal(2, story.relative(1, 0xffffffff))
-    assert.equal(-1, story.relative(0xffffffff, 0))
-    assert.equal(7, story.relative(7, nil))
+    assert.equal(2, label.relative(1, 0xffffffff))
+    assert.equal(-1, label.relative(0xffffffff, 0))
+    assert.equal(7, label.relative(7, nil))
   end)
 
   it("marks what befell a packet", function()
@@ -126,6 +127,48 @@ describe("ladder", function()
     assert.matches("SYN%-SENT |%-%-%- SYN seq 0 win 65535 %.%.%. +|$", drawn[2])
     assert.matches("SYN%-RECEIVED |<%-+ SYN seq 0 win 65535 %-+| SYN%-SENT$", drawn[3])
     assert.matches("|%.%.%. SYN seq 0 win 65535 %-+>| SYN%-RECEIVED$", drawn[4])
+  end)
+
+  -- A simultaneous close, the server's a little later: each end has sent its last ACK when the other's comes.
+  it("never shows a state above one that came before it", function()
+    local r = handshake()
+    local function send(id, direction, time, ...)
+      r.packet("sent", id, direction, time, r.segment(direction, ...))
+    end
+    local function come(id, direction, time, ...)
+      r.packet("delivered", id, direction, time, r.segment(direction, ...))
+    end
+    r.state(0, 0.030, "ESTABLISHED", "FIN-WAIT-1")
+    send(4, 1, 0.030, "FA", 1001, 5001)
+    r.state(1, 0.032, "ESTABLISHED", "FIN-WAIT-1")
+    send(5, 2, 0.032, "FA", 5001, 1001)
+    come(4, 1, 0.040, "FA", 1001, 5001)
+    r.state(1, 0.040, "FIN-WAIT-1", "CLOSING")
+    send(6, 2, 0.040, "A", 5002, 1002)
+    come(5, 2, 0.042, "FA", 5001, 1001)
+    r.state(0, 0.042, "FIN-WAIT-1", "CLOSING")
+    send(7, 1, 0.042, "A", 1002, 5002)
+    come(6, 2, 0.050, "A", 5002, 1002)
+    r.state(0, 0.050, "CLOSING", "TIME-WAIT")
+    come(7, 1, 0.052, "A", 1002, 5002)
+    r.state(1, 0.052, "CLOSING", "TIME-WAIT")
+    local client, server = {}, {}
+    local drawn = lines_of(ladder.draw(story.build(r), COLUMNS, { ascii = true }))
+    for i = 5, #drawn do
+      client[#client + 1] = drawn[i]:match "^ *[%d.]+ +(%u[%u%d-]+) |"
+      server[#server + 1] = drawn[i]:match "| (%u[%u%d-]+)$"
+    end
+    assert.same({ "FIN-WAIT-1", "CLOSING", "CLOSING", "TIME-WAIT" }, client)
+    assert.same({ "FIN-WAIT-1", "CLOSING", "CLOSING", "TIME-WAIT" }, server)
+    for _, row in ipairs(story.build(r, { merge = true })) do assert.is_nil(row.arrival) end
+  end)
+
+  it("shows options whose length is not their own", function()
+    local words = label.options { { name = "mss" }, { name = "window_scale" }, { name = "sack" } }
+    assert.equal("<mss ? ws ? sack ?>", words)
+    local blocks = { { left = 5, right = 9 }, { left = 1, right = 2 } }
+    words = label.options({ { name = "sack", blocks = blocks } }, 2)
+    assert.equal("<sack 3-7 -1-0>", words)
   end)
 
   it("gives a change of state that no packet shows a line of its own", function()
