@@ -54,19 +54,22 @@ function M.relative(number, base)
   return distance >= 0x80000000 and distance - 0x100000000 or distance
 end
 
+-- What is not TCP, or so short that it does not show.
+local function other_text(packet)
+  local icmp = packet.icmp
+  if icmp then
+    return "ICMP " .. icmp.kind .. (icmp.mtu and icmp.mtu > 0 and (" mtu %d"):format(icmp.mtu) or "")
+  end
+  return packet.protocol and "protocol " .. packet.protocol or "no IP packet"
+end
+
 --- The words on an arrow: flags, numbers, window, options.
 -- @tparam table segment decoded packet
 -- @tparam[opt] table bases `seq` and `ack`: the initial sequence numbers
 function M.segment(segment, bases)
-  if segment.protocol ~= "tcp" then
-    local icmp = segment.icmp
-    if icmp then
-      return "ICMP " .. icmp.kind .. (icmp.mtu and icmp.mtu > 0 and (" mtu %d"):format(icmp.mtu) or "")
-    end
-    return "protocol " .. tostring(segment.protocol)
-  end
-  bases = bases or {}
   local letters = segment.flag_letters
+  if not letters then return other_text(segment) end
+  bases = bases or {}
   local parts = { M.flags(letters), "seq " .. M.relative(segment.seq, bases.seq) }
   if letters:find("A", 1, true) then parts[#parts + 1] = "ack " .. M.relative(segment.ack, bases.ack) end
   if segment.length > 0 then parts[#parts + 1] = "len " .. segment.length end

@@ -16,12 +16,12 @@ function M.flow(source, source_port, destination, destination_port)
 end
 
 local function flow_of(segment)
-  if segment.protocol ~= "tcp" or not segment.source_port then return "" end
+  if not segment.flag_letters then return "" end -- not TCP, or cut short
   return M.flow(segment.source, segment.source_port, segment.destination, segment.destination_port)
 end
 
 local function end_of(segment)
-  return ("%s %d"):format(segment.source, segment.source_port or 0)
+  return ("%s %d"):format(segment.source, segment.source_port)
 end
 
 local Builder = {}
@@ -63,7 +63,7 @@ end
 
 -- Relative numbers count from the SYN's, or from the first number that was seen.
 local function bases_of(self, segment)
-  if self.absolute or segment.protocol ~= "tcp" then return {} end
+  if self.absolute or not segment.flag_letters then return {} end
   local flow = flow_of(segment)
   local bases = self.bases[flow]
   if not bases then

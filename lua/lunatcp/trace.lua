@@ -146,7 +146,7 @@ local function sent_lines(self, options)
     local sender = ends[record.direction] and self.net.by_id[ends[record.direction]]
     local segment = record.segment
     local key = ("%d %d %d"):format(record.packet, record.link, record.direction)
-    if record.kind == "sent" and segment.protocol == "tcp" and not (sender and sender.forwards) then
+    if record.kind == "sent" and segment.flags and not (sender and sender.forwards) then
       local line = { record = record, segment = segment }
       if options.relative then line.near, line.far = bases_for(self, bases, segment) end
       if record.serial >= (options.since or 1) then
@@ -209,7 +209,7 @@ local function flow_of_event(self, event, last)
   local flows = self.flows[event.host]
   if flows and flows[event.subject] then return flows[event.subject] end
   if event.to == "LISTEN" and event.from == "CLOSED" then return nil end
-  if not last or last.time ~= event.time or last.segment.protocol ~= "tcp" then return nil end
+  if not last or last.time ~= event.time or not last.segment.flags then return nil end
   local segment = last.segment
   local flow = story.flow(segment.source, segment.source_port, segment.destination,
     segment.destination_port)
@@ -238,7 +238,7 @@ local function rows_and_columns(self, options, name)
     tunnels = self.net.tunnel_links,
     hidden = hidden,
     node_of = function(address)
-      local node = self.net.by_name[self.net:name_of(address)]
+      local node = address and self.net.by_name[self.net:name_of(address)]
       return node and node.id
     end,
     flow_of_event = function(event, last) return flow_of_event(self, event, last) end,

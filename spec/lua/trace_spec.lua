@@ -190,3 +190,33 @@ describe("captures", function()
     assert.equal("ENOENT", code)
   end)
 end)
+
+describe("garbage", function()
+  -- The header of 20 octets says what is there, and its checksum is right.
+  local function cut(packet, length)
+    local bytes = packet:sub(1, 2) .. (">I2"):pack(length) .. packet:sub(5, 10) .. "\0\0"
+      .. packet:sub(13, length)
+    local sum = 0
+    for i = 1, 20, 2 do sum = sum + (">I2"):unpack(bytes, i) end
+    sum = (sum & 0xffff) + (sum >> 16)
+    return bytes:sub(1, 10) .. (">I2"):pack(~sum & 0xffff) .. bytes:sub(13)
+  end
+
+  it("of any length can be drawn and listed", function()
+    local net, host, peer = lab.forge {}
+    local whole = tcp.encode {
+      source = peer:address(), destination = host:address(), source_port = 1, destination_port = 80,
+      flags = "SU", options = { mss = 1460, window_scale = 3, sack = { { left = 1, right = 2 } } },
+      payload = "x",
+    }
+    for length = 1, #whole do
+      peer:send(whole:sub(1, length))
+      if length >= 20 then peer:send(cut(whole, length)) end
+    end
+    net:run { until_ = 1 }
+    local lines = net.trace:segments("time flags seq ack len win up options data fate", { relative = true })
+    assert.equal("peer > host", lines[1]:match "^peer > host")
+    assert.matches("no IP packet", net:ladder(), 1, true)
+    assert.matches("</svg>", net:svg { absolute = true }, 1, true)
+  end)
+end)
