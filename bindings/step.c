@@ -2,6 +2,7 @@
  * called between two steps of the core, protected, on the thread that entered step. */
 #include "binding.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CAPTURE_CHUNK 4096 /* events of the core between two looks at what was captured */
@@ -83,9 +84,30 @@ static bool tell(lua_State *L, struct bind_network *net, bool *stop)
     return true;
 }
 
+enum outcome { SAY, RAISE };
+
+/* "0.123456 s: host 0: connection 10.0.1.1:1024 - 10.0.1.2:80: ..." */
+static enum outcome raise_broken(lua_State *L, const struct bind_network *net,
+                                 const struct ltcp_step_detail *detail)
+{
+    struct ltcp_info info;
+    char local[LTCP_ADDRESS_TEXT] = "", remote[LTCP_ADDRESS_TEXT] = "", time[32];
+    snprintf(time, sizeof time, "%.9f", (double)detail->time / 1e9);
+    if (ltcp_info(net->nodes[detail->node].host, detail->id, &info) == LTCP_OK) {
+        ltcp_address_format(&info.local, local);
+        ltcp_address_format(&info.remote, remote);
+        lua_pushfstring(L, "invariant broken at %s s, host %d, connection %s:%d - %s:%d, %s: %s",
+                        time, (int)detail->node, local, (int)info.local_port, remote,
+                        (int)info.remote_port, ltcp_state_name(info.state), detail->broken);
+    } else {
+        lua_pushfstring(L, "invariant broken at %s s, host %d, connection %I: %s", time,
+                        (int)detail->node, (LUAI_UACINT)detail->id, detail->broken);
+    }
+    return RAISE;
+}
+
 /* ---- the loop ------------------------------------------------------------------------------- */
 
-enum outcome { SAY, RAISE };
 struct answer {
     enum ltcp_step step;
     struct ltcp_step_detail detail;
@@ -127,6 +149,7 @@ static enum outcome go_on(lua_State *L, struct bind_network *net, ltcp_time limi
             if (!ask(L, net, detail)) return RAISE;
             break;
         case LTCP_STEP_TRACE: break;
+        case LTCP_STEP_BROKEN: return raise_broken(L, net, detail);
         case LTCP_STEP_EXIT:
             if (!ltcp_tunnels_flush(&net->tunnels, detail->link, detail->direction)) return SAY;
             break;
@@ -145,7 +168,8 @@ static int push_answer(lua_State *L, struct bind_network *net, const struct answ
                                         [LTCP_STEP_VERDICT] = "verdict",
                                         [LTCP_STEP_EXIT] = "exit",
                                         [LTCP_STEP_TRACE] = "trace",
-                                        [LTCP_STEP_EVENTS_LIMIT] = "events_limit"};
+                                        [LTCP_STEP_EVENTS_LIMIT] = "events_limit",
+                                        [LTCP_STEP_BROKEN] = "broken"};
     const struct ltcp_step_detail *detail = &answer->detail;
     lua_pushstring(L, names[answer->step]);
     switch (answer->step) {

@@ -114,6 +114,7 @@ enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct
     l->next = host->listeners;
     host->listeners = l;
     host->counters.listeners++;
+    host->engine.changes[LTCP_CLOSED] |= 1u << LTCP_LISTEN;
     *out = l->handle;
     return LTCP_OK;
 }

@@ -289,17 +289,3 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
     ((struct ltcp_host *)(uintptr_t)host)->counters.time_waits = host->engine.time_waits;
     return &host->counters;
 }
-
-const char *ltcp_host_check(const struct ltcp_host *host)
-{
-#if defined(LTCP_CHECK) && LTCP_CHECK
-    for (uint32_t i = 0; i < host->slot_capacity; i++) {
-        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
-        const char *broken = connection_check(host->slots[i].object);
-        if (broken != NULL) return broken;
-    }
-#else
-    (void)host;
-#endif
-    return NULL;
-}

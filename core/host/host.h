@@ -62,6 +62,7 @@ struct ltcp_host {
 
     struct ltcp_listener *listener_event_first;
     uint64_t port_counter;
+    uint32_t check_from; /* the slot that ltcp_host_check_next begins with */
     struct ltcp_host_counters counters;
 };
 

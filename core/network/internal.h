@@ -113,6 +113,12 @@ struct ltcp_network {
     struct capture capture;
     uint32_t listen_mask;
     uint64_t listen_serial;
+    struct {
+        const char *rule; /* NULL: none */
+        uint32_t node;
+        ltcp_handle connection;
+        ltcp_time time;
+    } broken; /* checked builds: the first invariant that was */
 };
 
 /* Packets at most in a peer's inbox, a tunnel's exits, and between two steps in `entering`. */
@@ -131,6 +137,21 @@ static inline struct link *network_link(const struct ltcp_network *network, uint
 }
 /* A number for a new source of events; LTCP_NOWHERE: no memory. */
 uint32_t network_add_source(struct ltcp_network *network, const struct event_source *source);
+
+/* After each call of a host, in checked builds: notes the first broken invariant. */
+static inline void network_check(struct ltcp_network *network, uint32_t number)
+{
+#if defined(LTCP_CHECK) && LTCP_CHECK
+    if (network->broken.rule != NULL) return;
+    network->broken.rule =
+        ltcp_host_check_next(network->nodes[number]->host, &network->broken.connection);
+    network->broken.node = number;
+    network->broken.time = network->now;
+#else
+    (void)network;
+    (void)number;
+#endif
+}
 
 /* traffic.c: packets on and off links. */
 /* Writes it to the trace and the capture. */

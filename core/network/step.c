@@ -47,6 +47,7 @@ static bool flush(struct ltcp_network *network)
         struct node *node = network->nodes[number];
         struct ltcp_packet *packets[BATCH];
         size_t count = ltcp_host_transmit(node->host, network->now, packets, BATCH);
+        network_check(network, number);
         for (size_t i = 0; i < count; i++)
             send_from(network, node, packets[i]);
         if (count == BATCH) continue;
@@ -117,6 +118,16 @@ static bool next_report(struct ltcp_network *network, enum ltcp_step *step,
     return false;
 }
 
+static bool is_broken(const struct ltcp_network *network, struct ltcp_step_detail *detail)
+{
+    if (network->broken.rule == NULL) return false;
+    detail->node = network->broken.node;
+    detail->id = network->broken.connection;
+    detail->broken = network->broken.rule;
+    detail->time = network->broken.time;
+    return true;
+}
+
 static enum ltcp_step ask(struct ltcp_network *network, struct ltcp_step_detail *detail)
 {
     const struct entering *first = ring_at(&network->entering, 0, sizeof *first);
@@ -168,6 +179,7 @@ static void fire_timers(struct ltcp_network *network, uint32_t number)
     node->advances = node->advanced == network->now ? node->advances + 1 : 1;
     node->advanced = network->now;
     ltcp_host_advance(node->host, network->now);
+    network_check(network, number);
     ltcp_network_touch(network, number);
 }
 
@@ -188,7 +200,9 @@ enum ltcp_step ltcp_network_step(struct ltcp_network *network, ltcp_time limit, 
     for (;;) {
         /* A packet that was asked about goes first. */
         if (!network->verdict.waiting) deliver_due(network, &left);
-        if (!flush(network)) return ask(network, detail);
+        const bool flushed = flush(network);
+        if (is_broken(network, detail)) return LTCP_STEP_BROKEN;
+        if (!flushed) return ask(network, detail);
         if (heard(network, detail)) return LTCP_STEP_TRACE;
         if (next_report(network, &step, detail)) return step;
         if (left == 0) return LTCP_STEP_EVENTS_LIMIT;

@@ -88,6 +88,7 @@ static void arrive(struct ltcp_network *network, uint32_t link, unsigned directi
     case NODE_HOST:
         ltcp_host_receive(node->host, network->now, packet);
         ltcp_packet_unref(packet);
+        network_check(network, side->node);
         ltcp_network_touch(network, side->node);
         break;
     case NODE_PEER:

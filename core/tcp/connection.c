@@ -117,6 +117,10 @@ void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_st
 {
     const uint8_t from = c->state;
     if (from == state) return;
+    c->engine->changes[from] |= (uint16_t)(1u << state);
+#if defined(LTCP_CHECK) && LTCP_CHECK
+    if (!state_change_is_legal(from, state)) connection_note_illegal_change(c, state);
+#endif
     if (from == LTCP_TIME_WAIT) c->engine->time_waits--;
     if (state == LTCP_TIME_WAIT) c->engine->time_waits++;
     c->state = (uint8_t)state;

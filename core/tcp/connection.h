@@ -124,6 +124,14 @@ struct ltcp_rare {
     bool route_is_users;  /* given with OPEN, so what the peer sends does not replace it */
 };
 
+/* What a connection was when it was checked last (check.c). */
+struct ltcp_shadow {
+    bool known, stamped;
+    ltcp_seq snd_una, rcv_nxt, rcv_adv;
+    uint32_t ts_recent;
+    ltcp_time ts_recent_time;
+};
+
 struct ltcp_connection {
     struct ltcp_flow flow;
     struct ltcp_engine *engine;
@@ -204,6 +212,9 @@ struct ltcp_connection {
     uint32_t acks_sent;
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
     struct ltcp_rare *rare;
+#if defined(LTCP_CHECK) && LTCP_CHECK
+    struct ltcp_shadow shadow;
+#endif
 };
 
 static inline const struct ltcp_settings *settings_of(const struct ltcp_connection *c)
@@ -407,8 +418,9 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
                                    const struct ltcp_settings *settings);
 /* status.c */
 void connection_info(const struct ltcp_connection *c, struct ltcp_info *out);
-/* check.c: the first broken invariant, or NULL */
-const char *connection_check(const struct ltcp_connection *c);
+/* check.c: the first broken invariant, or NULL; only in checked builds */
+const char *connection_check(struct ltcp_connection *c);
+void connection_note_illegal_change(struct ltcp_connection *c, enum ltcp_state to);
 /* path_mtu.c: a packet of ours was too long; RFC 1191, RFC 8201 */
 void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length);
 

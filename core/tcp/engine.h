@@ -5,6 +5,7 @@
 #ifndef LUNATCP_TCP_ENGINE_H
 #define LUNATCP_TCP_ENGINE_H
 
+#include "lunatcp/host.h"
 #include "lunatcp/packet.h"
 #include "lunatcp/settings.h"
 #include "lunatcp/trace.h"
@@ -37,6 +38,8 @@ struct ltcp_engine {
     struct ltcp_slice *spare_slices;
     uint32_t spare_queue_count, spare_slice_count;
     uint32_t time_waits;
+    uint16_t changes[LTCP_STATE_COUNT]; /* of state, so far: from each, bits of those to which */
+    char illegal[96]; /* checked builds: a change that section 3.10 does not name */
     const struct ltcp_connection
         *template_of; /* whose headers the template holds; NULL: nobody's */
     struct ltcp_template template;

@@ -47,6 +47,12 @@ bool state_change_is_legal(enum ltcp_state from, enum ltcp_state to)
     return to == LTCP_CLOSED || (changes[from] & (1u << to)) != 0;
 }
 
+bool ltcp_state_change_is_named(enum ltcp_state from, enum ltcp_state to)
+{
+    if ((unsigned)from >= LTCP_STATE_COUNT || (unsigned)to >= LTCP_STATE_COUNT) return false;
+    return from != to && state_change_is_legal(from, to);
+}
+
 const char *ltcp_state_name(enum ltcp_state state)
 {
     static const char *const names[LTCP_STATE_COUNT] = {

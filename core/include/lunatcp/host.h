@@ -232,6 +232,15 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
 /* In checked builds (LTCP_CHECK): the first broken invariant of any connection as a sentence, or
  * NULL. Always NULL in others. */
 const char *ltcp_host_check(const struct ltcp_host *host);
+/* The same, and which connection it is (0: one that is gone). Looks at up to 64 connections a call,
+ * in turn. */
+const char *ltcp_host_check_next(struct ltcp_host *host, ltcp_handle *connection);
+
+/* Changes of state so far: the bit 1 << `to` of the mask of those from `from`. A passive OPEN is
+ * the change from CLOSED to LISTEN. */
+uint32_t ltcp_host_changes(const struct ltcp_host *host, enum ltcp_state from);
+/* Whether section 3.10 names that change, its text and not only its figure 5. */
+bool ltcp_state_change_is_named(enum ltcp_state from, enum ltcp_state to);
 
 #ifdef __cplusplus
 }
