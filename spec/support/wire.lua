@@ -67,7 +67,8 @@ end
 function M.lines(net, columns, options)
   options = options or {}
   local lines = {}
-  for _, line in ipairs(net.trace:segments(columns, { relative = options.relative, since = options.since })) do
+  local chosen = { relative = options.relative, since = options.since }
+  for _, line in ipairs(net.trace:segments(columns, chosen)) do
     line = line:gsub("%s+", " "):gsub("%s$", "")
     if not options.only or line:find(options.only) then lines[#lines + 1] = line end
   end

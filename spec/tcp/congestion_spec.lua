@@ -39,7 +39,10 @@ end
 
 describe("the initial window", function()
   it("RFC5681:3.1 is 2, 3 or 4 segments by the SMSS", function()
-    for smss, segments in pairs { [2500] = 2, [2191] = 2, [2190] = 3, [1460] = 3, [1096] = 3, [1095] = 4, [536] = 4 } do
+    local segments_of <const> = {
+      [2500] = 2, [2191] = 2, [2190] = 3, [1460] = 3, [1096] = 3, [1095] = 4, [536] = 4,
+    }
+    for smss, segments in pairs(segments_of) do
       local _, conn = wire.passive { link = { mtu = 4000 }, syn = { options = { mss = smss } } }
       assert.equal(segments * smss, conn:info().cwnd, smss)
     end

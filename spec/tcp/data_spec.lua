@@ -58,7 +58,8 @@ describe("data", function()
     local listener = host:listen(80)
     local options = { timestamps = { value = 1, echo = 0 } }
     peer:send {
-      flags = "S", seq = 1000, destination_port = 80, options = { mss = 1000, timestamps = options.timestamps },
+      flags = "S", seq = 1000, destination_port = 80,
+      options = { mss = 1000, timestamps = options.timestamps },
     }
     peer:expect { flags = "SA" }
     peer:send { flags = "A", seq = 1001, ack = 5001, options = options }

@@ -153,7 +153,9 @@ describe("options of the handshake", function()
 
   it("RFC9293:MUST-6 passes over options that it does not know", function()
     local _, conn = wire.passive {
-      syn = { options = { { kind = 200, data = "abc" }, { kind = 2, value = 700 }, { kind = 77, data = "" } } },
+      syn = {
+        options = { { kind = 200, data = "abc" }, { kind = 2, value = 700 }, { kind = 77, data = "" } },
+      },
     }
     assert.equal("ESTABLISHED", conn:state())
     assert.equal(700, conn:info().snd_mss)
@@ -197,7 +199,7 @@ describe("a lost segment of the handshake", function()
     assert.equal(1001, client:info().snd_una)
   end)
 
-  it("the SYN-ACK of a server to a silent client is sent again after 1 s, then with doubled timeouts", function()
+  it("the SYN-ACK to a silent client is sent again after 1 s, then with doubled timeouts", function()
     local net, host, peer = lab.forge()
     host:listen(80)
     peer:send { flags = "S", seq = 1000, destination_port = 80 }

@@ -21,7 +21,9 @@ describe("keep-alive", function()
   end)
 
   it("RFC9293:MUST-27 has the idle time and the interval that are set", function()
-    local net, _, peer = wire.passive { host = { keepalive = true, keepalive_idle = 60, keepalive_interval = 7 } }
+    local net, _, peer = wire.passive {
+      host = { keepalive = true, keepalive_idle = 60, keepalive_interval = 7 },
+    }
     net:run { until_ = 90 }
     assert.same({ 0, 7, 14, 21, 28 }, wire.times(net, "flags seq", "host > peer .* A 5000"))
     assert.is_true(#wire.drain(peer) >= 5)
@@ -38,7 +40,9 @@ describe("keep-alive", function()
   end)
 
   it("RFC9293:MUST-29 goes on after an answer, and does not die of one probe", function()
-    local _, conn, peer = wire.passive { host = { keepalive = true, keepalive_idle = 60, keepalive_interval = 10 } }
+    local _, conn, peer = wire.passive {
+      host = { keepalive = true, keepalive_idle = 60, keepalive_interval = 10 },
+    }
     for _ = 1, 30 do
       peer:expect { flags = "A", seq = 5000, ack = 1001 }
       peer:expect { flags = "A", seq = 5000, ack = 1001 } -- the first was not answered
@@ -77,7 +81,9 @@ describe("keep-alive", function()
   end)
 
   it("RFC9293:MAY-6 carries one garbage octet where that is set", function()
-    local _, _, peer = wire.passive { host = { keepalive = true, keepalive_idle = 60, keepalive_garbage = true } }
+    local _, _, peer = wire.passive {
+      host = { keepalive = true, keepalive_idle = 60, keepalive_garbage = true },
+    }
     peer:expect { flags = "A", seq = 5000, ack = 1001, length = 1 }
   end)
 

@@ -3,10 +3,12 @@ local tcp = require "lunatcp"
 local lab = require "support.lab"
 local wire = require "support.wire"
 
-local function syn(peer, port) peer:send { flags = "S", seq = 1000, source_port = port, destination_port = 80 } end
+local function syn(peer, port)
+  peer:send { flags = "S", seq = 1000, source_port = port, destination_port = 80 }
+end
 
 describe("the backlog", function()
-  it("bounds the connections that wait in SYN-RECEIVED: further SYNs get nothing, and may come again", function()
+  it("bounds those that wait in SYN-RECEIVED: further SYNs get nothing, and may come again", function()
     local net, host, peer = lab.forge { host = { isn = 5000 } }
     local listener = host:listen(80, { backlog = 3 })
     for port = 1, 5 do syn(peer, port) end
@@ -54,7 +56,9 @@ describe("the backlog", function()
       syn(peer, port)
       peer:expect { flags = "SA" }
     end
-    for _, port in ipairs { 2, 3, 1 } do peer:send { flags = "A", seq = 1001, ack = 5001, source_port = port } end
+    for _, port in ipairs { 2, 3, 1 } do
+      peer:send { flags = "A", seq = 1001, ack = 5001, source_port = port }
+    end
     local ports = {}
     for i = 1, 3 do ports[i] = listener:accept().remote_port end
     assert.same({ 2, 3, 1 }, ports)
@@ -78,13 +82,11 @@ end)
 
 describe("a listener", function()
   it("RFC9293:3.10.4 that is closed resets what it had not handed over", function()
-    local net, client, server = nil, nil, nil
-    net = lab.pair()
-    client = assert(net.client:connect(net.server, 80))
+    local net = lab.pair()
+    local client = assert(net.client:connect(net.server, 80))
     net:run { until_ = 1 }
     net.listener:close()
     assert.equal("ECONNRESET", select(3, client:read(1)))
-    assert.is_nil(server)
     local again, _, code = net.client:connect(net.server, 80)
     assert.is_nil(again)
     assert.equal("ECONNREFUSED", code)

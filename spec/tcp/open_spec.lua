@@ -26,8 +26,8 @@ describe("simultaneous open", function()
       "client > server SA 100 ack 301",
     }, { table.unpack(lines, 1, 4) })
     for i = 5, #lines do -- an acknowledgment of the SYN-ACK may follow, and nothing else
-      assert.is_true(lines[i] == "client > server A 101 ack 301" or lines[i] == "server > client A 301 ack 101",
-        lines[i])
+      assert.is_true(lines[i] == "client > server A 101 ack 301"
+        or lines[i] == "server > client A 301 ack 101", lines[i])
     end
     assert.is_true(#lines <= 6, #lines)
   end)

@@ -10,21 +10,27 @@ local function pick(random, list) return list[1 + random:below(#list)] end
 local function choose(random)
   local function settings()
     return {
-      sack = random:below(2) == 0, timestamps = random:below(2) == 0, window_scaling = random:below(2) == 0,
-      nagle = random:below(2) == 0, delayed_ack = random:below(4) ~= 0, limited_transmit = random:below(2) == 0,
-      send_buffer = pick(random, { 100, 1000, 5000, 50000 }), receive_buffer = pick(random, { 100, 1000, 5000, 50000 }),
+      sack = random:below(2) == 0, timestamps = random:below(2) == 0,
+      window_scaling = random:below(2) == 0, nagle = random:below(2) == 0,
+      delayed_ack = random:below(4) ~= 0, limited_transmit = random:below(2) == 0,
+      send_buffer = pick(random, { 100, 1000, 5000, 50000 }),
+      receive_buffer = pick(random, { 100, 1000, 5000, 50000 }),
       mss = pick(random, { 60, 100, 536, 1460 }), initial_window = pick(random, { 0, 1, 10 }),
       isn = pick(random, { -1, 0xffffff00, 0x7fffff00 }), profile = pick(random, { "rfc", "linux" }),
-      rto_min = pick(random, { 0.2, 1 }), r2_time = 86400, r2_count = 0, syn_r2_time = 86400, syn_r2_count = 0,
-      synack_r2_count = 0, user_timeout = 0, fin_wait_2_timeout = 0, msl = 30,
+      rto_min = pick(random, { 0.2, 1 }), r2_time = 86400, r2_count = 0,
+      syn_r2_time = 86400, syn_r2_count = 0, synack_r2_count = 0,
+      user_timeout = 0, fin_wait_2_timeout = 0, msl = 30,
     }
   end
   local link = {
     delay = random:number() * 0.1, loss = random:number() * 0.2, duplicate = random:number() * 0.1,
-    corrupt = random:number() * 0.05, corrupt_bits = 1 + random:below(15), reorder = random:number() * 0.2,
-    reorder_delay = random:number() * 0.1, jitter = random:number() * 0.05, jitter_reorders = random:below(2) == 0,
+    corrupt = random:number() * 0.05, corrupt_bits = 1 + random:below(15),
+    reorder = random:number() * 0.2, reorder_delay = random:number() * 0.1,
+    jitter = random:number() * 0.05, jitter_reorders = random:below(2) == 0,
   }
-  if random:below(3) == 0 then link.rate, link.queue = 100e3 + random:below(10000000), 5 + random:below(20) end
+  if random:below(3) == 0 then
+    link.rate, link.queue = 100e3 + random:below(10000000), 5 + random:below(20)
+  end
   if random:below(5) == 0 then
     link.loss = { model = "gilbert", to_bad = 0.05, to_good = 0.3, loss_bad = 0.5, loss_good = 0.01 }
   end
@@ -33,7 +39,9 @@ end
 
 local function stream(random)
   local parts = {}
-  for i = 1, 1 + random:below(40) do parts[i] = string.pack("<i8", random:next()):rep(1 + random:below(150)) end
+  for i = 1, 1 + random:below(40) do
+    parts[i] = string.pack("<i8", random:next()):rep(1 + random:below(150))
+  end
   return table.concat(parts)
 end
 

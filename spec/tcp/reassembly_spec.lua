@@ -3,7 +3,9 @@ local wire = require "support.wire"
 
 local function send(peer, data, first, last, isn)
   local base = isn or 1001
-  peer:send { flags = "A", seq = (base + first) & 0xffffffff, ack = 5001, payload = data:sub(first + 1, last) }
+  peer:send {
+    flags = "A", seq = (base + first) & 0xffffffff, ack = 5001, payload = data:sub(first + 1, last),
+  }
 end
 
 describe("the out-of-order queue", function()

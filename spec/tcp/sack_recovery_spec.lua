@@ -129,13 +129,13 @@ describe("recovery with SACK", function()
     assert.equal(3, conn:info().segments_retransmitted)
   end)
 
-  it("RFC2018:8 sends the left edge again after a timeout, though it was SACKed: a receiver may renege", function()
+  it("RFC2018:8 sends the left edge again after a timeout, though it was SACKed", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, { 10, 10 })
     net:run { until_ = 1.5 }
     assert.equal(1, conn:info().timeouts)
     wire.drain(peer)
-    -- The receiver says nothing of 10 any more.
+    -- The receiver has reneged: it says nothing of 10 any more.
     local next_n = 2
     ack(peer, next_n)
     while next_n <= 10 do

@@ -8,7 +8,9 @@ local function opened(host)
 end
 
 -- The n-th segment of 500 octets, from 0.
-local function send(peer, n) peer:send { flags = "A", seq = 1001 + 500 * n, ack = 5001, payload = ("x"):rep(500) } end
+local function send(peer, n)
+  peer:send { flags = "A", seq = 1001 + 500 * n, ack = 5001, payload = ("x"):rep(500) }
+end
 
 -- Blocks as segment numbers: "1-3 5-6".
 local function blocks(packet)
@@ -46,7 +48,9 @@ describe("SACK", function()
 
   it("RFC2018:4 puts first the block of the segment that came last", function()
     local _, _, peer = opened()
-    for _, case in ipairs { { 8, "8-9" }, { 2, "2-3 8-9" }, { 5, "5-6 2-3 8-9" }, { 9, "8-10 5-6 2-3" }, { 3, "2-4 8-10 5-6" } } do
+    for _, case in ipairs {
+      { 8, "8-9" }, { 2, "2-3 8-9" }, { 5, "5-6 2-3 8-9" }, { 9, "8-10 5-6 2-3" }, { 3, "2-4 8-10 5-6" },
+    } do
       send(peer, case[1])
       assert.equal(case[2], blocks(peer:expect { flags = "A", ack = 1001 }))
     end

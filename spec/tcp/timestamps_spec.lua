@@ -50,10 +50,10 @@ describe("timestamps", function()
   end)
 
   it("RFC7323:5.4 tick between once a millisecond and once a second, and never back", function()
-    local net, conn, peer = opened()
+    local net, conn, peer, script = opened()
     conn:write "a"
     local first = peer:expect({ payload = "a" }).options.timestamps.value
-    peer:send { flags = "A", seq = 1001, ack = 5002, options = { timestamps = { value = 102, echo = first } } }
+    script.send({ flags = "A", seq = 1001, ack = 5002 }, 102)
     net:run { until_ = 100 }
     conn:write "b"
     local second = peer:expect({ payload = "b" }).options.timestamps.value

@@ -3,7 +3,7 @@ local lab = require "support.lab"
 local wire = require "support.wire"
 
 describe("a closed window", function()
-  it("RFC9293:MUST-36 is probed first after the RTO (SHLD-29), then at doubling intervals (SHLD-30)", function()
+  it("RFC9293:MUST-36 is probed after the RTO (SHLD-29), then at doubling intervals (SHLD-30)", function()
     local net, conn, peer = wire.passive { window = 0, host = { rto_max = 60 } }
     net:run { until_ = 1 }
     conn:write "data"
@@ -178,7 +178,9 @@ describe("the silly window syndrome", function()
   end)
 
   it("does not arise between two engines when the reader takes little bites", function()
-    local net, client, server = lab.connected { server = { receive_buffer = 10000 }, client = { timestamps = false } }
+    local net, client, server = lab.connected {
+      server = { receive_buffer = 10000 }, client = { timestamps = false },
+    }
     net:spawn(function()
       client:write(wire.pattern(50000))
       client:close()
