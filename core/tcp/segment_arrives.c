@@ -145,9 +145,9 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
          * count, though its text does not. */
         if (rcv_wnd(c) != 0 || (a->flags & LTCP_SYN)) return reject(c, a);
         /* Two ends that probe each other's closed windows are each one octet ahead of what the
-         * other takes: the bare ACKs between them count (RFC 9293 appendix A.2). */
-        const bool probing = length == 0 && seq_eq(a->seq, seq_add(c->rcv_nxt, 1));
-        if (probing && !(a->flags & LTCP_RST)) return NEXT;
+         * other takes: their bare ACKs go unanswered, or there were no end of them (appendix A.2).
+         */
+        if (length == 0 && seq_eq(a->seq, seq_add(c->rcv_nxt, 1))) return DONE;
         if (!seq_eq(a->seq, c->rcv_nxt)) return reject(c, a);
         a->length = 0;
         a->flags &= (uint16_t)~LTCP_FIN;

@@ -98,7 +98,7 @@ static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
     }
     if (!c->advised && c->unanswered >= settings_of(c)->r1_count) {
         c->advised = true;
-        connection_event(c, LTCP_EVENT_ADVICE);
+        if (settings_of(c)->report_soft_errors) connection_event(c, LTCP_EVENT_ADVICE);
     }
     return false;
 }

@@ -130,7 +130,7 @@ static void kinds(void)
         {6, 2, 0, LTCP_ICMP_TOO_BIG},
         {6, 3, 0, LTCP_ICMP_TIME_EXCEEDED},
         {6, 4, 0, LTCP_ICMP_PARAMETER_PROBLEM},
-        {6, 4, 1, LTCP_ICMP_PROTOCOL_UNREACHABLE},
+        {6, 4, 1, LTCP_ICMP_PARAMETER_PROBLEM},
         {6, 4, 2, LTCP_ICMP_PARAMETER_PROBLEM},
         {6, 128, 0, LTCP_ICMP_ECHO},
         {6, 129, 0, LTCP_ICMP_ECHO_REPLY},

@@ -70,9 +70,7 @@ static const struct message messages_v6[] = {
     {1, 7, LTCP_ICMP_SOURCE_ROUTE_FAILED}, /* error in source routing header: RFC 6550 */
     {2, ANY, LTCP_ICMP_TOO_BIG},
     {3, ANY, LTCP_ICMP_TIME_EXCEEDED},
-    /* Unrecognized next header: what IPv4 calls protocol unreachable. */
-    {4, 1, LTCP_ICMP_PROTOCOL_UNREACHABLE},
-    {4, ANY, LTCP_ICMP_PARAMETER_PROBLEM},
+    {4, ANY, LTCP_ICMP_PARAMETER_PROBLEM}, /* all soft, RFC 9293 section 3.9.2.2 */
     {128, ANY, LTCP_ICMP_ECHO},
     {129, ANY, LTCP_ICMP_ECHO_REPLY},
     {0, 0, LTCP_ICMP_OTHER},
