@@ -144,17 +144,19 @@ bool address_choose(const struct ltcp_host *host, const struct ltcp_address *to,
     return true;
 }
 
-/* 127.0.0.0/8 and ::1 are never on a wire (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3). */
-static bool is_loopback(const struct ltcp_address *a)
+/* Never a host's address on a wire: 0.0.0.0/8, 127.0.0.0/8, class E, ::1 (RFC 1122 section 3.2.1.3,
+ * RFC 4291 section 2.5.3). */
+static bool is_nobody(const struct ltcp_address *a)
 {
-    if (ltcp_address_is_v4(a)) return a->bytes[12] == 127;
+    const uint8_t net = a->bytes[12];
+    if (ltcp_address_is_v4(a)) return net == 0 || net == 127 || net >= 240;
     static const struct ltcp_address one = {{[15] = 1}};
     return ltcp_address_equal(a, &one);
 }
 
 bool address_is_peer(const struct ltcp_host *host, const struct ltcp_address *address)
 {
-    if (is_loopback(address) && !address_is_local(host, address)) return false;
+    if (is_nobody(address) && !address_is_local(host, address)) return false;
     return !ltcp_address_is_unspecified(address) && !ltcp_address_is_multicast(address) &&
            !address_is_broadcast(host, address);
 }

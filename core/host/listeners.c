@@ -34,7 +34,9 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
 {
     struct ltcp_host *host = l->host;
     const struct ltcp_route *route = route_find(host, &a->ip->source);
-    if (route == NULL) return LTCP_ERR_NO_ROUTE;
+    /* Without a route the answer goes where the SYN came from, as its source route may say. */
+    const uint32_t interface = route != NULL ? route->interface : a->packet->interface;
+    if (interface >= host->interface_count) return LTCP_ERR_NO_ROUTE;
     struct ltcp_connection *c = host_connection_create(host, l->share);
     if (c == NULL) return LTCP_ERR_NO_MEMORY;
     c->flow.local = a->ip->destination;
@@ -48,7 +50,7 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
     }
-    host_connection_start(host, c, a->now, route->interface, a->replaces ? &a->beyond : NULL);
+    host_connection_start(host, c, a->now, interface, a->replaces ? &a->beyond : NULL);
     if (c->out == NULL) {
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;

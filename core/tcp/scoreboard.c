@@ -37,18 +37,20 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time 
     }
 }
 
-static void mark_range(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right, ltcp_time now,
-                       struct ltcp_times *times)
+/* Every record that lies whole in the block and reaches into [from, to). */
+static void mark_range(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp_seq from,
+                       ltcp_seq to, ltcp_time now, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
-    uint32_t i = find(q, left);
-    if (i != q->unsent && seq_lt(record_at(q, i)->seq, left)) i++;
-    for (; i != q->unsent && seq_le(record_end(record_at(q, i)), right); i++)
-        mark_sacked(c, i, now, times);
+    for (uint32_t i = find(q, from); i != q->unsent; i++) {
+        const struct ltcp_record *r = record_at(q, i);
+        if (seq_ge(r->seq, to) || seq_gt(record_end(r), b.right)) break;
+        if (seq_ge(r->seq, b.left)) mark_sacked(c, i, now, times);
+    }
 }
 
-/* A block mostly repeats one that was seen in an earlier acknowledgment: only what lies outside of
- * that one is new. */
+/* A block mostly repeats one that was seen in an earlier acknowledgment: only what reaches beyond
+ * that one can be new. */
 static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp_time now,
                        struct ltcp_times *times)
 {
@@ -56,11 +58,12 @@ static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp
     for (uint8_t i = 0; i < q->cached_count; i++) {
         const struct ltcp_sack_block old = q->cached[i];
         if (seq_lt(old.right, b.left) || seq_gt(old.left, b.right)) continue;
-        if (seq_lt(b.left, old.left)) mark_range(c, b.left, old.left, now, times);
-        if (seq_gt(b.right, old.right)) mark_range(c, old.right, b.right, now, times);
+        /* The record across an edge of the old block may be whole in the new one. */
+        if (seq_lt(b.left, old.left)) mark_range(c, b, b.left, seq_add(old.left, 1), now, times);
+        if (seq_gt(b.right, old.right)) mark_range(c, b, old.right, b.right, now, times);
         return;
     }
-    mark_range(c, b.left, b.right, now, times);
+    mark_range(c, b, b.left, b.right, now, times);
 }
 
 /* A block that says something impossible is left out: backwards, before SND.UNA (a DSACK, RFC 2883)

@@ -82,7 +82,9 @@ void timers_after_output(struct ltcp_connection *c, ltcp_time now)
         if (c->loss_timer != LTCP_TIMER_NONE) timers_set_loss(c, now, LTCP_TIMER_NONE);
         return;
     }
-    if (c->loss_timer != LTCP_TIMER_NONE) return;
+    /* What the persist timer held back has left after all. */
+    const bool left = c->loss_timer == LTCP_TIMER_PERSIST && flight_size(c) > 0 && c->snd_wnd > 0;
+    if (c->loss_timer != LTCP_TIMER_NONE && !left) return;
     c->out->waiting_since = now;
     c->unanswered = 0;
     timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_PERSIST);
