@@ -34,7 +34,7 @@ struct bind_capture {
     uint32_t *interfaces; /* link -> number in the file, plus 1; 0: none yet */
     uint32_t interface_room, interface_count;
     uint8_t *memory;
-    size_t memory_length, memory_room;
+    size_t memory_length, memory_room, memory_most;
     struct bind_network *allocator; /* lives as long as this object */
     uint8_t block[LTCP_PCAPNG_PACKET_MOST];
 };
@@ -44,6 +44,10 @@ struct bind_capture {
 static void remember(struct bind_capture *capture, size_t length)
 {
     size_t need = capture->memory_length + length, room = capture->memory_room;
+    if (need > capture->memory_most) {
+        capture->memory_most = 0; /* from here on nothing: a file without gaps */
+        return;
+    }
     if (need > room) {
         size_t more = room < 65536 ? 65536 : room * 2;
         while (more < need)
@@ -323,7 +327,7 @@ static int open_sink(lua_State *L, struct bind_capture *capture, const char *pat
 
 int bind_capture(lua_State *L)
 {
-    static const char *const known[] = {"path", "file", "view", "limit", NULL};
+    static const char *const known[] = {"path", "file", "view", "limit", "most", NULL};
     struct bind_network *net = bind_check_network(L, 1);
     struct bind_options o;
     lua_settop(L, 2);
@@ -338,11 +342,13 @@ int bind_capture(lua_State *L)
     if (view != NULL && strcmp(view, "sender") != 0 && strcmp(view, "receiver") != 0)
         return bind_option_error(&o, "view", "'sender' or 'receiver' expected, got '%s'", view);
     lua_Integer limit = bind_option_integer(&o, "limit", DEFAULT_LIMIT, 1, 1 << 24);
+    lua_Integer most = bind_option_integer(&o, "most", LUA_MAXINTEGER, 0, LUA_MAXINTEGER);
 
     struct bind_capture *capture = lua_newuserdatauv(L, sizeof *capture, 2);
     memset(capture, 0, offsetof(struct bind_capture, block));
     capture->allocator = net;
     capture->limit = (size_t)limit;
+    capture->memory_most = (lua_Unsigned)most < SIZE_MAX ? (size_t)most : SIZE_MAX;
     capture->receivers = view != NULL && strcmp(view, "receiver") == 0;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);

@@ -6,9 +6,10 @@ local M = {}
 local here <const> = debug.getinfo(1, "S").source
 local home <const> = here:match "^(.*[/\\])[^/\\]*$" or here
 
---- Whether a function belongs to this library (or is not Lua at all).
+--- Whether a function belongs to this library, to what calls its assertions, or is not Lua at all.
 local function is_ours(info)
   return info.what == "C" or info.source:sub(1, #home) == home
+    or info.source:find("[/\\]luassert[/\\][%w_]+%.lua$") ~= nil
 end
 
 --- The first stack level above the caller that is the user's, for `error`; 0 when there is none.

@@ -552,6 +552,7 @@ function Segment:bytes() end
 ---@field version 4|6
 ---@field source string address
 ---@field destination string
+---@field final_destination? string where a source route that is not used up leads in the end
 ---@field ttl integer
 ---@field dscp integer
 ---@field ecn integer 0..3
