@@ -140,14 +140,13 @@ describe("the congestion window", function()
   end)
 
   it("RFC7661 does not grow while the sender has less to send", function()
-    local net, client, server = lab.connected()
+    local _, client, server = lab.connected()
     for _ = 1, 200 do
       client:write "x"
       assert.equal("x", server:read(1))
       client:flush()
     end
     assert.is_true(client:info().cwnd <= 2 * 3 * 1448, client:info().cwnd)
-    assert.is_table(net)
   end)
 
   it("RFC5681:4.1 falls back to the restart window after an idle RTO", function()

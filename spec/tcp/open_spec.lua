@@ -325,8 +325,7 @@ describe("a half-open connection", function()
 
   it("RFC9293:3.5.1 is discovered by data of the end that remembers, as figure 10 shows", function()
     local net, client, server = lab.connected()
-    local address, port = net.server:address(), client.local_port
-    -- The server's host restarts: a RST that only its own user sees makes it forget.
+    -- The server's host restarts: the end of its connection reaches nobody.
     net.link:down()
     server:abort()
     net:run { until_ = 1 }
@@ -334,6 +333,5 @@ describe("a half-open connection", function()
     client:write "are you there?"
     assert.equal("ECONNRESET", select(3, client:read(1)))
     assert.equal("CLOSED", client:state())
-    assert.is_truthy(address and port)
   end)
 end)

@@ -150,6 +150,20 @@ describe("recovery with SACK", function()
     assert.is_true(net:now() < 10, net:now())
   end)
 
+  it("RFC6675:4 (Update) counts a segment whose halves were SACKed one after the other", function()
+    local net, conn, peer = in_flight()
+    local function block(left, right)
+      peer:send { flags = "A", seq = 1001, ack = 5001, options = { sack = { { left = left, right = right } } } }
+      net:run { until_ = net:now() + 0.02 }
+    end
+    block(6001, 6501)
+    block(6001, 7001)
+    assert.equal(9000, conn:info().pipe)
+    block(8501, 9001)
+    block(8001, 9001)
+    assert.equal(8000, conn:info().pipe)
+  end)
+
   it("believes no block that is beyond what was sent, before SND.UNA, or upside down", function()
     for _, sack in ipairs {
       { left = 20001, right = 21001 }, { left = 15001, right = 16001 }, { left = 3001, right = 4001 },
