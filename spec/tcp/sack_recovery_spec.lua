@@ -153,7 +153,8 @@ describe("recovery with SACK", function()
   it("RFC6675:4 (Update) counts a segment whose halves were SACKed one after the other", function()
     local net, conn, peer = in_flight()
     local function block(left, right)
-      peer:send { flags = "A", seq = 1001, ack = 5001, options = { sack = { { left = left, right = right } } } }
+      local sack = { { left = left, right = right } }
+      peer:send { flags = "A", seq = 1001, ack = 5001, options = { sack = sack } }
       net:run { until_ = net:now() + 0.02 }
     end
     block(6001, 6501)
