@@ -1,4 +1,4 @@
-/* core/congestion/registry.c - the algorithms by name. */
+/* core/congestion/registry.c - the algorithms by name; others than RFC 5681's: RFC9293:MAY-18. */
 #include <string.h>
 
 #include "lunatcp/congestion.h"

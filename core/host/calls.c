@@ -46,6 +46,7 @@ static bool make_room(struct ltcp_host *host, const struct ltcp_flow *flow, ltcp
     return true;
 }
 
+/* RFC9293:3.10.1-1; a pair of sockets that is taken: RFC9293:3.10.1-3. */
 enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
                               ltcp_handle *out)
 {
@@ -96,7 +97,7 @@ enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct
     if (port == 0) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
     for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)
         if (l->local_port == port && ltcp_address_equal(&l->local, &open->local))
-            return LTCP_ERR_ADDRESS_IN_USE;
+            return LTCP_ERR_ADDRESS_IN_USE; /* RFC9293:3.10.1-2 */
     struct ltcp_listener *l = engine_zeroed(&host->engine, sizeof *l);
     if (l == NULL) return LTCP_ERR_NO_MEMORY;
     l->host = host;

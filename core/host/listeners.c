@@ -66,17 +66,17 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
 
 enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_arrival *a)
 {
-    if (a->flags & LTCP_RST) return LTCP_OK; /* first */
-    if (a->flags & LTCP_ACK) {               /* second */
+    if (a->flags & LTCP_RST) return LTCP_OK; /* first: RFC9293:3.10.7.2-1 */
+    if (a->flags & LTCP_ACK) {               /* second: RFC9293:3.10.7.2-2 */
         a->reset = true;
         return LTCP_OK;
     }
-    if (!(a->flags & LTCP_SYN)) return LTCP_OK; /* fourth */
+    if (!(a->flags & LTCP_SYN)) return LTCP_OK; /* fourth: RFC9293:3.10.7.2-4 */
     if (l->half_open >= l->backlog || l->waiting >= l->backlog) {
         l->host->counters.listen_overflows++;
         return LTCP_ERR_NO_BUFFERS; /* the peer tries again */
     }
-    return open_child(l, a); /* third */
+    return open_child(l, a); /* third: RFC9293:3.10.7.2-3 */
 }
 
 /* RFC9293:MAY-2: the TIME-WAIT that a SYN replaced ends when the new connection is established; it
@@ -146,7 +146,8 @@ static void drop_child(struct ltcp_connection *c, ltcp_time now)
     connection_changed(c);
 }
 
-/* CLOSE of a passive OPEN: what nobody accepted is reset. */
+/* CLOSE or ABORT of a passive OPEN: what nobody accepted is reset. RFC9293:3.10.4-2,
+ * RFC9293:3.10.5-2 */
 void listener_close(struct ltcp_listener *l, ltcp_time now)
 {
     struct ltcp_host *host = l->host;

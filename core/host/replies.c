@@ -6,10 +6,11 @@
 /* Answers to strangers wait in one queue with a bound, so that a flood costs no memory. */
 #define REPLIES_MOST 1024
 
+/* RFC9293:3.10.7.1-3 with an ACK, RFC9293:3.10.7.1-2 without. */
 void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *in = a->segment;
-    if (in->flags & LTCP_RST) return;
+    if (in->flags & LTCP_RST) return; /* RFC9293:3.10.7.1-1 */
     if (host->engine.out_count >= REPLIES_MOST) return;
     struct ltcp_packet *packet = ltcp_packet_create(host->engine.pool);
     if (packet == NULL) return;

@@ -5,7 +5,8 @@
 #include "tcp/connection.h"
 
 /* "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))". The field is unsigned
- * (RFC9293:MUST-1); a window that shrank may leave less than nothing usable (RFC9293:MUST-34). */
+ * (RFC9293:MUST-1); a window that shrank may leave less than nothing usable (RFC9293:MUST-34).
+ * RFC9293:3.10.7.4-12 */
 static bool update_window(struct ltcp_connection *c, const struct ltcp_segment *s)
 {
     if (seq_gt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_gt(c->snd_wl2, s->ack)))
@@ -50,7 +51,8 @@ static void restart_timer(struct ltcp_connection *c, ltcp_time now)
     timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_NONE);
 }
 
-/* RFC9293:MUST-37: as long as probes are answered the connection stays open. */
+/* RFC9293:MUST-37: as long as probes are answered the connection stays open; so too when what is
+ * not acknowledged lies beyond a shrunk window (SHLD-17). */
 static void keep_waiting(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered = 0;
@@ -125,6 +127,7 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
     connection_want_output(c);
 }
 
+/* RFC9293:3.10.7.4-11 */
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;

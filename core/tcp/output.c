@@ -42,7 +42,7 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
     if (flags & LTCP_RST) return 0;
     struct ltcp_options o;
     o.present = 0;
-    if (flags & LTCP_SYN) {
+    if (flags & LTCP_SYN) { /* RFC9293:MUST-65: MSS nowhere else */
         handshake_write_options(c, now, &o);
         return (uint8_t)ltcp_options_encode(&o, s->syn_options, s->syn_options_count, out);
     }
@@ -73,6 +73,7 @@ static void point_at_urgent(const struct ltcp_connection *c, struct ltcp_segment
 static struct ltcp_ip ip_header(const struct ltcp_connection *c)
 {
     const struct ltcp_settings *s = settings_of(c);
+    /* RFC9293:MUST-45: the addresses never change. */
     struct ltcp_ip ip = {.source = c->flow.local, .destination = c->flow.remote};
     ip.protocol = LTCP_PROTOCOL_TCP;
     ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */
@@ -219,7 +220,7 @@ static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
 }
 
 /* What was lost goes first. A segment beyond a shrunk window waits (RFC9293:SHLD-15, SHLD-16), but
- * the first one never does. */
+ * the first one never does (MAY-7). */
 static void send_lost(struct ltcp_connection *c, ltcp_time now)
 {
     uint32_t position;

@@ -96,13 +96,14 @@ static void remember_timestamp(struct ltcp_connection *c, const struct ltcp_arri
     c->ts_recent_valid = true;
 }
 
+/* RFC9293:3.10.7.4-1: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, and no more of it. */
 static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
-    if (a->flags & LTCP_RST) return DONE;
+    if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2 */
     const uint32_t length = ltcp_segment_length(a->segment);
     if (a->segment->length > 0) rare_of(c)->duplicate_segments++;
-    /* The peer's FIN comes again: our last ACK was lost (fifth step, TIME-WAIT; RFC9293:MUST-13).
-     */
+    /* The peer's FIN comes again: our last ACK was lost (fifth step, TIME-WAIT; RFC9293:MUST-13,
+     * RFC9293:3.10.7.4-16). */
     if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN) &&
         seq_eq(seq_add(a->segment->seq, length), c->rcv_nxt)) {
         timers_start_time_wait(c, a->now);
@@ -132,6 +133,11 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
         rare_of(c)->paws_rejected++;
         return reject(c, a);
     }
+    /* The very SYN that made this connection, again: without it nothing of the segment counts,
+     * though text or FIN behind it reach into the window. */
+    if (c->state == LTCP_SYN_RECEIVED && seq_eq(a->seq, c->irs) &&
+        (a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) == LTCP_SYN)
+        return reject(c, a);
     /* Simultaneous open (RFC9293:MUST-10): the peer's SYN was processed before; what its SYN,ACK
      * adds is the ACK. */
     if (c->state == LTCP_SYN_RECEIVED && !c->passive && seq_eq(a->seq, c->irs) &&
@@ -169,18 +175,20 @@ static enum step second_check_rst(struct ltcp_connection *c, struct ltcp_arrival
 {
     if (!(a->flags & LTCP_RST)) return NEXT;
     /* RFC 5961 section 3: only a reset at the window's left edge is believed (a reset may carry
-     * data, RFC9293:SHLD-2). */
+     * data, RFC9293:SHLD-2). RFC9293:3.10.7.4-4 */
     if (!seq_eq(a->segment->seq, c->rcv_nxt)) {
         challenge_ack(c, a->now);
         return DONE;
     }
     switch (c->state) {
     case LTCP_SYN_RECEIVED:
-        /* RFC9293:MUST-11: a passive open goes back to LISTEN, where the listener still is. */
+        /* RFC9293:MUST-11, RFC9293:3.10.7.4-5: a passive open goes back to LISTEN, where the
+         * listener still is. */
         connection_die(c, a->now, LTCP_ERR_REFUSED);
         break;
     case LTCP_TIME_WAIT: connection_die(c, a->now, LTCP_OK); break;
-    default: connection_die(c, a->now, LTCP_ERR_RESET); break; /* RFC9293:MUST-12 */
+    /* RFC9293:3.10.7.4-3, RFC9293:MUST-12 */
+    default: connection_die(c, a->now, LTCP_ERR_RESET); break;
     }
     return DONE;
 }
@@ -195,9 +203,9 @@ static enum step fourth_check_syn(struct ltcp_connection *c, struct ltcp_arrival
         return NEXT;
     }
     if (c->state == LTCP_SYN_RECEIVED && c->passive)
-        connection_die(c, a->now, LTCP_ERR_REFUSED); /* back to LISTEN */
+        connection_die(c, a->now, LTCP_ERR_REFUSED); /* back to LISTEN: RFC9293:3.10.7.4-7 */
     else
-        challenge_ack(c, a->now); /* RFC 5961 section 4 */
+        challenge_ack(c, a->now); /* RFC 5961 section 4: RFC9293:3.10.7.4-6 */
     return DONE;
 }
 
@@ -221,10 +229,10 @@ static void our_fin_is_acknowledged(struct ltcp_connection *c, const struct ltcp
 static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     const ltcp_seq ack = a->segment->ack;
-    if (!(a->flags & LTCP_ACK)) return DONE;
-    if (c->state == LTCP_SYN_RECEIVED) {
+    if (!(a->flags & LTCP_ACK)) return DONE; /* RFC9293:3.10.7.4-8 */
+    if (c->state == LTCP_SYN_RECEIVED) {     /* RFC9293:3.10.7.4-9 */
         if (seq_le(ack, c->snd_una) || seq_gt(ack, c->snd_nxt)) {
-            a->reset = true;
+            a->reset = true; /* RFC9293:3.10.7.4-10 */
             return DONE;
         }
         c->snd_wnd = (uint32_t)a->segment->window << c->snd_wscale;
@@ -251,6 +259,7 @@ static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival 
 /* ---- sixth to eighth: URG, text, FIN
  * ------------------------------------------------------------- */
 
+/* RFC9293:3.10.7.4-17; after the peer's FIN it is ignored, as text is (RFC9293:3.10.7.4-19). */
 static enum step sixth_check_urg(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (state_may_receive_text(c->state)) urgent_arrives(c, a);
@@ -291,6 +300,7 @@ void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a)
     owe_acknowledgment(c, a->now, a->length);
 }
 
+/* RFC9293:3.10.7.4-20, RFC9293:3.10.7.4-21, RFC9293:3.10.7.4-22; only once: RFC9293:3.10.7.4-23. */
 static void process_fin(struct ltcp_connection *c, ltcp_time now)
 {
     if (!c->fin_received || c->fin_processed || !seq_eq(c->rcv_nxt, c->rcv_fin)) return;
@@ -327,9 +337,10 @@ static bool refuse_late_data(struct ltcp_connection *c, const struct ltcp_arriva
     return true;
 }
 
+/* RFC9293:3.10.7.4-18 */
 static enum step seventh_process_segment_text(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
-    if (a->length == 0 || !state_may_receive_text(c->state)) return NEXT;
+    if (a->length == 0 || !state_may_receive_text(c->state)) return NEXT; /* RFC9293:3.10.7.4-19 */
     if (refuse_late_data(c, a)) return DONE;
     if (c->fin_received && seq_gt(seq_add(a->seq, a->length), c->rcv_fin)) /* behind the FIN */
         a->length = seq_lt(a->seq, c->rcv_fin) ? seq_diff(c->rcv_fin, a->seq) : 0;
@@ -400,17 +411,17 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
     const struct ltcp_segment *s = a->segment;
     const bool acceptable =
         (a->flags & LTCP_ACK) && seq_gt(s->ack, c->snd_una) && seq_le(s->ack, c->snd_nxt);
-    if ((a->flags & LTCP_ACK) && !acceptable) { /* first */
+    if ((a->flags & LTCP_ACK) && !acceptable) { /* first: RFC9293:3.10.7.3-1 */
         a->reset = !(a->flags & LTCP_RST);
         return;
     }
-    if (a->flags & LTCP_RST) { /* second */
+    if (a->flags & LTCP_RST) { /* second: RFC9293:3.10.7.3-2 */
         if (acceptable) connection_die(c, a->now, LTCP_ERR_REFUSED);
         return;
     }
-    if (!(a->flags & LTCP_SYN)) return; /* fifth */
+    if (!(a->flags & LTCP_SYN)) return; /* fifth: RFC9293:3.10.7.3-5 */
     segment_syn_arrives(c, a);          /* fourth */
-    if (acceptable) {
+    if (acceptable) {                   /* RFC9293:3.10.7.3-3 */
         acknowledgment_arrives(c, a);
         connection_established(c, a->now);
         acknowledge_now(c);
@@ -421,7 +432,8 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
         }
         return;
     }
-    /* RFC9293:MUST-10: simultaneous open. <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> */
+    /* RFC9293:MUST-10: simultaneous open. <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>
+     * RFC9293:3.10.7.3-4 */
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
     segment_text_arrives(c, a);
     scoreboard_lose_all(c);

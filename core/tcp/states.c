@@ -14,7 +14,8 @@ const uint8_t ltcp_after_fin[LTCP_STATE_COUNT] = {
     [LTCP_TIME_WAIT] = LTCP_TIME_WAIT,
 };
 
-/* State changes when our FIN is acknowledged, fifth step. */
+/* State changes when our FIN is acknowledged, fifth step: RFC9293:3.10.7.4-13, RFC9293:3.10.7.4-14,
+ * RFC9293:3.10.7.4-15. */
 const uint8_t ltcp_after_fin_acked[LTCP_STATE_COUNT] = {
     [LTCP_CLOSED] = LTCP_CLOSED,           [LTCP_LISTEN] = LTCP_LISTEN,
     [LTCP_SYN_SENT] = LTCP_SYN_SENT,       [LTCP_SYN_RECEIVED] = LTCP_SYN_RECEIVED,

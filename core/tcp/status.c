@@ -58,6 +58,7 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
         out->urgent_remaining = seq_diff(c->rcv_up, c->rcv_read);
 }
 
+/* RFC9293:3.10.6-1 */
 void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
 {
     memset(out, 0, sizeof *out);

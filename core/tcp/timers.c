@@ -74,7 +74,7 @@ void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_ti
 
 /* RFC 6298 (5.1): data in flight has a retransmission timer. Data that waits with nothing in flight
  * waits for the window, and the persist timer probes it (RFC9293:MUST-36; the first time after one
- * RTO, SHLD-29). */
+ * RTO, SHLD-29); so does what waits for a PUSH that never comes (MUST-60). */
 void timers_after_output(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT) return;
@@ -90,7 +90,8 @@ void timers_after_output(struct ltcp_connection *c, ltcp_time now)
     timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_PERSIST);
 }
 
-/* RFC9293:MUST-20: at R1 the user is advised (SHLD-9, SHLD-10), at R2 the connection closes. */
+/* RFC9293:MUST-20: at R1 the user is advised (SHLD-9, SHLD-10), at R2 the connection closes; so it
+ * does at the user timeout (RFC9293:3.10.8-1). */
 static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered++;
@@ -116,6 +117,7 @@ static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
     connection_want_output(c);
 }
 
+/* RFC9293:3.10.8-2 */
 static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     if (give_up_or_count(c, now)) return;
@@ -143,6 +145,7 @@ void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now)
     timers_set_long(c, after(now, s->time_wait >= 0 ? s->time_wait : 2 * s->msl));
 }
 
+/* RFC9293:MAY-5, by a setting of each connection that is off by itself (MUST-24, MUST-25). */
 static bool keeps_alive(const struct ltcp_connection *c)
 {
     return settings_of(c)->keepalive &&
@@ -186,7 +189,7 @@ static void keepalive_timeout(struct ltcp_connection *c, ltcp_time now)
 static void long_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     c->long_deadline = LTCP_NEVER;
-    if (c->state == LTCP_TIME_WAIT)
+    if (c->state == LTCP_TIME_WAIT) /* RFC9293:3.10.8-3 */
         connection_die(c, now, LTCP_OK);
     else if (c->state == LTCP_FIN_WAIT_2 && c->user_closed &&
              settings_of(c)->fin_wait_2_timeout > 0)

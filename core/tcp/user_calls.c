@@ -15,21 +15,22 @@ static enum ltcp_status death_of(const struct ltcp_connection *c)
  * ------------------------------------------------------------------------ */
 
 /* "SND.UP <- SND.NXT" after the urgent octets; the peer hears of it also through a closed window.
- */
+ * RFC9293:3.10.2-5 */
 static void mark_urgent(struct ltcp_connection *c)
 {
     c->snd_up = send_queue_end(c);
     if (state_may_send(c->state) && (c->snd_wnd == 0 || flight_size(c) > 0)) c->ack_now = true;
 }
 
+/* Queued; what may leave now is output's to say (RFC9293:3.10.2-2, RFC9293:3.10.2-3). */
 enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void *bytes,
                             size_t length, unsigned flags, size_t *taken)
 {
     (void)now;
     *taken = 0;
-    if (c->state == LTCP_CLOSED)
+    if (c->state == LTCP_CLOSED) /* RFC9293:3.10.2-1 */
         return c->error != LTCP_OK ? (enum ltcp_status)c->error : LTCP_ERR_PIPE;
-    if (c->fin_wanted || c->user_closed) return LTCP_ERR_PIPE;
+    if (c->fin_wanted || c->user_closed) return LTCP_ERR_PIPE; /* RFC9293:3.10.2-4 */
     if (length == 0) return LTCP_OK;
     *taken = send_queue_write(c, bytes, length, !(flags & LTCP_WRITE_MORE));
     if (*taken < length) c->write_blocked = true;
@@ -128,6 +129,7 @@ static size_t until_mark(const struct ltcp_connection *c, size_t room)
     return distance < room ? distance : room;
 }
 
+/* RFC9293:3.10.3-3. After CLOSE of both directions nothing is read (MAY-1). */
 enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
                            size_t *got)
 {
@@ -137,7 +139,7 @@ enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, un
     if (flags & LTCP_READ_URGENT) return read_oob(c, out, got);
     const bool peek = (flags & LTCP_READ_PEEK) != 0;
     step_over_oob(c);
-    /* Until the handshake is over, what came with the SYN waits. */
+    /* Until the handshake is over, what came with the SYN waits. RFC9293:3.10.3-2 */
     if (c->unread > 0 && c->state != LTCP_SYN_RECEIVED) {
         *got = receive_queue_read(c, out, until_mark(c, room), peek);
         if (peek) return LTCP_OK;
@@ -150,8 +152,8 @@ enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, un
         }
         return LTCP_OK;
     }
-    if (c->fin_processed) return LTCP_END;
-    return c->state == LTCP_CLOSED ? death_of(c) : LTCP_AGAIN;
+    if (c->fin_processed) return LTCP_END; /* RFC9293:3.10.3-4, RFC9293:3.10.3-5 */
+    return c->state == LTCP_CLOSED ? death_of(c) : LTCP_AGAIN; /* RFC9293:3.10.3-1 */
 }
 
 /* ---- CLOSE, section 3.10.4
@@ -159,18 +161,21 @@ enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, un
 
 enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now)
 {
-    if (c->state == LTCP_CLOSED) return death_of(c);
-    if (c->fin_wanted) return LTCP_OK; /* "as long as a second FIN is not emitted" */
+    if (c->state == LTCP_CLOSED) return death_of(c); /* RFC9293:3.10.4-1 */
+    /* "as long as a second FIN is not emitted": RFC9293:3.10.4-6, RFC9293:3.10.4-8 */
+    if (c->fin_wanted) return LTCP_OK;
     switch (c->state) {
+    /* RFC9293:3.10.4-3 */
     case LTCP_SYN_SENT: connection_die(c, now, LTCP_ERR_ABORTED); return LTCP_OK;
-    case LTCP_SYN_RECEIVED:
+    case LTCP_SYN_RECEIVED: /* RFC9293:3.10.4-4 */
         if (c->out != NULL && c->out->octets == 0) {
             connection_start_congestion(c, now);
             connection_set_state(c, now, LTCP_FIN_WAIT_1);
         }
         break; /* else queued until ESTABLISHED */
+    /* RFC9293:3.10.4-5 */
     case LTCP_ESTABLISHED: connection_set_state(c, now, LTCP_FIN_WAIT_1); break;
-    default: break; /* CLOSE-WAIT becomes LAST-ACK when the FIN leaves */
+    default: break; /* CLOSE-WAIT becomes LAST-ACK when the FIN leaves: RFC9293:3.10.4-7 */
     }
     c->fin_wanted = true;
     connection_want_output(c);
@@ -204,10 +209,12 @@ enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now)
 /* ---- ABORT, section 3.10.5
  * ------------------------------------------------------------------------ */
 
+/* A RST leaves where the peer might wait (RFC9293:3.10.5-4), none in SYN-SENT (RFC9293:3.10.5-3) or
+ * when both FINs are on their way (RFC9293:3.10.5-5). */
 enum ltcp_status user_abort(struct ltcp_connection *c, ltcp_time now)
 {
     const uint8_t s = c->state;
-    if (s == LTCP_CLOSED) return user_close(c, now);
+    if (s == LTCP_CLOSED) return user_close(c, now); /* RFC9293:3.10.5-1 */
     if (s == LTCP_SYN_RECEIVED || s == LTCP_ESTABLISHED || s == LTCP_FIN_WAIT_1 ||
         s == LTCP_FIN_WAIT_2 || s == LTCP_CLOSE_WAIT)
         output_reset(c, now);
@@ -245,6 +252,7 @@ static bool change_congestion(struct ltcp_connection *c, ltcp_time now,
     return true;
 }
 
+/* RFC9293:SHLD-21, MUST-17, MUST-24: at any time, for one connection. */
 enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
                                    const struct ltcp_settings *settings)
 {

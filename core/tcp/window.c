@@ -17,8 +17,9 @@ static ltcp_seq farthest(const struct ltcp_connection *c)
     return seq_add(c->rcv_nxt, (uint32_t)65535 << c->rcv_wscale);
 }
 
-/* How far the right edge can go, or where it already is: it moves by at least
- * min(Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2, or not at all. */
+/* How far the right edge can go, or where it already is, for as long as nobody reads
+ * (RFC9293:MAY-8): it moves by at least min(Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2, or not at
+ * all. */
 static ltcp_seq right_edge(const struct ltcp_connection *c)
 {
     const ltcp_seq edge = seq_add(c->rcv_nxt, room(c));

@@ -107,7 +107,7 @@ static unsigned read_option(const struct ltcp_raw_option *raw, struct ltcp_optio
         return read_fast_open(data + EXPERIMENT_ID, (uint8_t)(length - EXPERIMENT_ID), true, out)
                    ? LTCP_HAS_FAST_OPEN
                    : LTCP_HAS_MALFORMED;
-    default: return LTCP_HAS_UNKNOWN; /* RFC9293:MUST-6 */
+    default: return LTCP_HAS_UNKNOWN; /* RFC9293:MUST-6, MUST-68 */
     }
 }
 
@@ -117,7 +117,7 @@ enum ltcp_status ltcp_options_decode_any(const uint8_t *bytes, size_t length,
     unsigned present = 0;
     size_t cursor = 0;
     struct ltcp_raw_option raw = {LTCP_OPTION_NOP, 0, NULL};
-    while (ltcp_options_next(bytes, length, &cursor, &raw)) {
+    while (ltcp_options_next(bytes, length, &cursor, &raw)) { /* RFC9293:MUST-4 */
         if (raw.kind == LTCP_OPTION_NOP) continue;
         if (raw.kind == LTCP_OPTION_END) break;
         present |= read_option(&raw, out);
@@ -127,6 +127,7 @@ enum ltcp_status ltcp_options_decode_any(const uint8_t *bytes, size_t length,
     return cursor < length && raw.kind != LTCP_OPTION_END ? LTCP_ERR_OPTION_LENGTH : LTCP_OK;
 }
 
+/* Of any segment, not of SYNs alone (RFC9293:MUST-5). */
 enum ltcp_status ltcp_options_decode(const uint8_t *bytes, size_t length, struct ltcp_options *out)
 {
     return options_decode(bytes, length, out);

@@ -222,7 +222,8 @@ function Connection:write(bytes, options)
   return send(self, bytes, flags, deadline, "write")
 end
 
---- SEND with the URGENT flag: the urgent pointer will name the octet after these.
+--- SEND with the URGENT flag: the urgent pointer will name the octet after these. New applications
+-- should not use it (RFC9293:SHLD-13): middleboxes clear the pointer, and stacks differ in what it names.
 function Connection:urgent(bytes, options)
   check.type(bytes, "string", "urgent: bytes")
   local deadline = begin(self, options, "urgent")
@@ -338,7 +339,8 @@ end
 --- The connection's settings.
 function Connection:settings() return self.core:settings() end
 
---- Changes settings: `conn:set { nagle = false }`.
+--- Changes settings: `conn:set { nagle = false }`. Also `dscp`, though an application should not change
+-- that while a connection lasts (RFC9293:SHLD-23): it cannot know which segments will carry which value.
 function Connection:set(settings)
   check.type(settings, "table", "set: settings")
   return check.call(self.core.set_settings, self.core, settings)
