@@ -1,0 +1,27 @@
+-- docs/generate.lua - writes docs/settings.md from the engine's own list. Run by `./dev docs`.
+local core = require "lunatcp.core"
+
+local function value_of(setting, value)
+  if setting.kind == "flag" then return value and "on" or "off" end
+  if setting.kind == "time" then return ("%g s"):format(value) end
+  return tostring(value)
+end
+
+local here = arg[0]:match "^(.*)/" or "."
+local out = assert(io.open(here .. "/settings.md", "w"))
+out:write [[
+# Settings
+
+Made by `./dev docs`; not to be edited. Every default of the engine is a setting of a host
+(`net:host("a", { settings = { nagle = false } })`), of a listener or connect call, or of a connection
+(`conn:set { nagle = false }`), and a profile (`{ profile = "linux" }`) is a table of them. Times are
+seconds, sizes octets; -1 means what the last column says.
+
+| setting | `rfc` | `linux` | what it is |
+| --- | --- | --- | --- |
+]]
+for _, setting in ipairs(core.settings_list()) do
+  out:write(("| `%s` | %s | %s | %s |\n"):format(setting.name, value_of(setting, setting.rfc),
+    value_of(setting, setting.linux), setting.what))
+end
+assert(out:close())
