@@ -198,7 +198,8 @@ static void set_checksums(lua_State *L, const struct bind_view *view)
         lua_setfield(L, -2, "ip_checksum_ok");
     }
     if (view->parsed != BIND_TCP || total > ltcp_packet_length(view->packet)) return;
-    uint32_t sum = ltcp_pseudo_sum(&ip->source, &ip->destination, ip->protocol, total - header);
+    const struct ltcp_address to = ltcp_ip_final_destination(ip);
+    uint32_t sum = ltcp_pseudo_sum(&ip->source, &to, ip->protocol, total - header);
     lua_pushboolean(L, sums_up(view->packet, header, total, sum));
     lua_setfield(L, -2, "checksum_ok");
 }
@@ -234,7 +235,7 @@ void bind_push_packet(lua_State *L, struct bind_view *view, bool quoted)
     if (view->parsed == BIND_ICMP) set_icmp(L, view);
 }
 
-/* What a host would say to the packet. */
+/* What the host at the end of the packet's way would say to it. */
 static enum ltcp_status judge(const struct bind_view *view, bool quoted)
 {
     struct ltcp_ip ip;
@@ -248,6 +249,7 @@ static enum ltcp_status judge(const struct bind_view *view, bool quoted)
     if (quoted)
         return ip.protocol == LTCP_PROTOCOL_TCP && view->parsed != BIND_TCP ? LTCP_ERR_TRUNCATED
                                                                             : LTCP_OK;
+    ip.destination = ltcp_ip_final_destination(&ip);
     if (ip.protocol == LTCP_PROTOCOL_TCP) return ltcp_segment_decode(packet, &ip, &tcp);
     if (view->parsed == BIND_ICMP) return ltcp_icmp_decode(packet, &ip, &icmp);
     return LTCP_ERR_PROTOCOL;

@@ -314,8 +314,9 @@ static const char *const known[] = {
     "more_fragments", "fragment_offset", "ip_options", "reserved", "checksum", "ip_checksum",
     "header_length", "total_length", "icmp", "protocol",
     /* passed over */
-    "version", "flag_letters", "ip_header_length", "ip_checksum_ok", "checksum_ok", "length",
-    "segment_length", "time", "first", "notes", "link", "direction", "packet_id", NULL};
+    "version", "final_destination", "flag_letters", "ip_header_length", "ip_checksum_ok",
+    "checksum_ok", "length", "segment_length", "time", "first", "notes", "link", "direction",
+    "packet_id", NULL};
 
 static void read_ip(const struct bind_options *o, struct ltcp_ip *ip)
 {
@@ -404,8 +405,9 @@ static void forge(const struct bind_options *o, const struct ltcp_ip *ip,
     }
     size_t tcp_head = packet->head_length - start; /* even: a multiple of 4 */
     memset(tcp + 16, 0, 2);
-    uint32_t sum = ltcp_pseudo_sum(&ip->source, &ip->destination, LTCP_PROTOCOL_TCP,
-                                   tcp_head + packet->payload_length);
+    const struct ltcp_address to = ltcp_ip_final_destination(ip);
+    uint32_t sum =
+        ltcp_pseudo_sum(&ip->source, &to, LTCP_PROTOCOL_TCP, tcp_head + packet->payload_length);
     sum = ltcp_sum(sum, tcp, tcp_head);
     if (packet->payload_length > 0) sum = ltcp_sum(sum, packet->payload, packet->payload_length);
     store_sum(tcp + 16, sum);

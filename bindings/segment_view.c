@@ -87,6 +87,7 @@ static uint16_t field_16(const struct bind_view *view, size_t at)
     X(version)                                                                                     \
     X(source)                                                                                      \
     X(destination)                                                                                 \
+    X(final_destination)                                                                           \
     X(ttl)                                                                                         \
     X(dscp)                                                                                        \
     X(ecn)                                                                                         \
@@ -150,6 +151,16 @@ static void push_protocol(lua_State *L, const struct ltcp_ip *ip)
     }
 }
 
+/* nil unless a source route leads on from the destination. */
+static void push_final_destination(lua_State *L, const struct ltcp_ip *ip)
+{
+    const struct ltcp_address to = ltcp_ip_final_destination(ip);
+    if (ltcp_address_equal(&to, &ip->destination))
+        lua_pushnil(L);
+    else
+        bind_push_address(L, &to);
+}
+
 static void push_ip_field(lua_State *L, const struct bind_view *view, enum field field)
 {
     const struct ltcp_ip *ip = &view->ip;
@@ -158,6 +169,7 @@ static void push_ip_field(lua_State *L, const struct bind_view *view, enum field
     case FIELD_version: lua_pushinteger(L, ip->version); break;
     case FIELD_source: bind_push_address(L, &ip->source); break;
     case FIELD_destination: bind_push_address(L, &ip->destination); break;
+    case FIELD_final_destination: push_final_destination(L, ip); break;
     case FIELD_ttl: lua_pushinteger(L, ip->ttl); break;
     case FIELD_dscp: lua_pushinteger(L, ip->dscp); break;
     case FIELD_ecn: lua_pushinteger(L, ip->ecn); break;

@@ -1,10 +1,12 @@
 /* core/network/router.c - forwarding, RFC 1812, and the ICMP errors that go with it.
  *
- * Two intended deviations: a packet that is too long for the next link is never cut into fragments,
- * also where its DF bit would allow it, but answered as if the bit were set; and no redirects are
- * sent, since links have two ends only. */
+ * Three intended deviations: a packet that is too long for the next link is never cut into
+ * fragments, also where its DF bit would allow it, but answered as if the bit were set; no
+ * redirects are sent, since links have two ends only; and an error goes back by the routing tables,
+ * also where the packet came by a source route. */
 #include "internal.h"
 #include "share.h"
+#include "source_route.h"
 
 /* RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f): errors are limited in their rate. So many
  * at once, and one more each millisecond. */
@@ -22,6 +24,8 @@ struct transit {
     unsigned direction;
     struct ltcp_packet *packet; /* a reference */
     struct ltcp_ip ip;
+    struct source_route source_route;
+    bool advances; /* the destination was this router: the next address takes its place */
 };
 
 /* ---- when not to answer -----------------------------------------------------------------------
@@ -122,13 +126,16 @@ static void send_icmp(const struct transit *t, const struct ltcp_address *from,
 }
 
 /* The packet ends here; an error is sent unless `kind` is LTCP_ICMP_OTHER or the rules forbid it.
- */
-static void refuse(struct transit *t, enum ltcp_drop reason, enum ltcp_icmp_kind kind, uint32_t mtu)
+ * `value` is the MTU or the pointer that some kinds tell. */
+static void refuse(struct transit *t, enum ltcp_drop reason, enum ltcp_icmp_kind kind,
+                   uint32_t value)
 {
     network_record(t->network, LTCP_TRACE_DROPPED, t->link, t->direction, reason, t->packet);
     if (kind != LTCP_ICMP_OTHER && may_answer(t) && is_within_rate(t->network, t->node)) {
         uint8_t quote[QUOTE_MAX];
-        struct ltcp_icmp icmp = {.kind = kind, .mtu = mtu, .quote = quote};
+        struct ltcp_icmp icmp = {.kind = kind, .quote = quote};
+        if (kind == LTCP_ICMP_TOO_BIG) icmp.mtu = value;
+        if (kind == LTCP_ICMP_PARAMETER_PROBLEM) icmp.pointer = value;
         icmp.quote_length = ltcp_packet_bytes(t->packet, quote, sizeof quote);
         send_icmp(t, NULL, &icmp, ICMP_DSCP);
     }
@@ -178,11 +185,52 @@ static void forward(struct transit *t, const struct route *route)
         refuse(t, LTCP_DROP_MTU, LTCP_ICMP_TOO_BIG, mtu);
         return;
     }
+    const struct ltcp_address *here = t->advances ? own_address(t, &out, true) : NULL;
     struct ltcp_packet *packet = packet_own(t->packet);
     if (packet == NULL) return;
+    if (here != NULL) source_route_advance(packet, &t->source_route, here);
     ltcp_ip_set_ttl(packet, (uint8_t)(t->ip.ttl - 1));
     struct entering entering = {.packet = packet, .link = out.link, .direction = out.end};
     network_enqueue(t->network, &entering);
+}
+
+/* Group addresses are not forwarded, nor directed broadcasts (RFC 2644). */
+static bool is_for_many(const struct ltcp_address *destination, const struct route *route)
+{
+    return ltcp_address_is_multicast(destination) || ltcp_address_is_broadcast(destination) ||
+           (route != NULL && route_is_broadcast(route, destination));
+}
+
+static bool is_here(const struct route *route)
+{
+    return route != NULL && route->link == ROUTE_LOCAL;
+}
+
+/* The route by which a packet with a source route goes on; NULL: it ends here. Where the next
+ * address is the router's own too, it stands as recorded, and the one behind it counts. */
+static const struct route *follow(struct transit *t, const struct route *route)
+{
+    struct source_route *source = &t->source_route;
+    if (source->kind == SOURCE_ROUTE_BROKEN) {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_PARAMETER_PROBLEM, source->pointer);
+        return NULL;
+    }
+    for (; is_here(route) && source->kind == SOURCE_ROUTE_NEXT; source_route_skip(source, &t->ip)) {
+        route = routes_find(&t->node->routes, &source->next);
+        if (is_here(route)) continue;
+        t->advances = true;
+        break;
+    }
+    if (is_here(route)) {
+        local(t);
+        return NULL;
+    }
+    const struct ltcp_address *to = t->advances ? &source->next : &t->ip.destination;
+    if (route == NULL || is_for_many(to, route) || (source->strict && !route->connected)) {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_SOURCE_ROUTE_FAILED, 0);
+        return NULL;
+    }
+    return route;
 }
 
 void router_receive(struct ltcp_network *network, struct node *node, uint32_t link,
@@ -193,15 +241,17 @@ void router_receive(struct ltcp_network *network, struct node *node, uint32_t li
     enum ltcp_status status = ltcp_ip_decode(packet, &t.ip);
     bool silent = status != LTCP_OK && status != LTCP_ERR_FRAGMENT;
     const struct route *route = silent ? NULL : routes_find(&node->routes, &t.ip.destination);
-    /* Group addresses are not forwarded, nor directed broadcasts (RFC 2644). */
-    if (!silent)
-        silent = ltcp_address_is_multicast(&t.ip.destination) ||
-                 ltcp_address_is_broadcast(&t.ip.destination) ||
-                 (route != NULL && route_is_broadcast(route, &t.ip.destination));
-    if (silent)
+    if (silent || is_for_many(&t.ip.destination, route)) {
         refuse(&t, LTCP_DROP_ROUTE, LTCP_ICMP_OTHER, 0);
-    else if (route != NULL && route->link == ROUTE_LOCAL)
+        return;
+    }
+    if (t.ip.options_length > 0) t.source_route = source_route_find(&t.ip);
+    if (t.source_route.kind != SOURCE_ROUTE_NONE) {
+        route = follow(&t, route);
+        if (route != NULL) forward(&t, route);
+    } else if (is_here(route)) {
         local(&t);
-    else
+    } else {
         forward(&t, route);
+    }
 }

@@ -404,6 +404,132 @@ static void echo(void)
     lab_close(&lab);
 }
 
+/* ---- source routes: RFC 791 section 3.1, RFC 1812 section 5.3.13.4 ------------------------------
+ */
+
+enum { LOOSE = 131, STRICT = 137, OPTION = 21 }; /* behind a NOP: at an odd place */
+
+/* From left to `destination`, with NOP and an option of `count` addresses (10.0.x.y: x << 8 | y).
+ */
+static struct ltcp_packet *routed(struct ltcp_address destination, uint8_t kind, uint8_t pointer,
+                                  size_t count, const uint16_t *addresses, uint8_t ttl)
+{
+    uint8_t options[40] = {1, kind, (uint8_t)(3 + 4 * count), pointer};
+    for (size_t i = 0; i < count; i++) {
+        options[4 + 4 * i] = 10;
+        options[6 + 4 * i] = (uint8_t)(addresses[i] >> 8);
+        options[7 + 4 * i] = (uint8_t)addresses[i];
+    }
+    struct ltcp_packet *packet = ltcp_packet_create(lab.pool);
+    const struct ltcp_ip ip = {.source = ltcp_address_v4(10, 0, 0, 1),
+                               .destination = destination,
+                               .protocol = LTCP_PROTOCOL_TCP,
+                               .ttl = ttl,
+                               .options = options,
+                               .options_length = (uint16_t)(4 + 4 * count)};
+    const struct ltcp_segment segment = {.source_port = 1, .destination_port = 2};
+    ltcp_segment_encode(packet, &ip, &segment);
+    return packet;
+}
+
+/* What right got; its option's octets are compared, and its checksums verified. */
+static void expect_routed(uint8_t pointer, size_t count, const uint16_t *addresses)
+{
+    struct ltcp_ip ip;
+    struct ltcp_segment segment;
+    struct ltcp_packet *packet = run_and_take(right);
+    if (!CHECK(packet != NULL)) return;
+    CHECK_STATUS(ltcp_ip_decode(packet, &ip), LTCP_OK);
+    CHECK_EQUAL(ip.ttl, 63);
+    CHECK_EQUAL(packet->head[OPTION + 2], pointer);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *a = packet->head + OPTION + 3 + 4 * i;
+        CHECK(a[0] == 10 && a[1] == 0);
+        CHECK_EQUAL(a[2] << 8 | a[3], addresses[i]);
+    }
+    if (pointer > packet->head[OPTION + 1]) {
+        const struct ltcp_address right4 = ltcp_address_v4(10, 0, 1, 2);
+        CHECK(ltcp_address_equal(&ip.destination, &right4));
+        CHECK_STATUS(ltcp_segment_decode(packet, &ip, &segment), LTCP_OK);
+    }
+    ltcp_packet_unref(packet);
+    CHECK(ltcp_network_peer_receive(lab.network, left) == NULL);
+}
+
+static void source_route_forwarding(void)
+{
+    begin();
+    const struct ltcp_address near4 = ltcp_address_v4(10, 0, 0, 2),
+                              right4 = ltcp_address_v4(10, 0, 1, 2);
+    const uint8_t kinds[] = {LOOSE, STRICT};
+    for (size_t i = 0; i < 2; i++) {
+        /* The address "as known in the environment into which this datagram is being forwarded". */
+        struct ltcp_packet *packet = routed(near4, kinds[i], 4, 1, (const uint16_t[]){0x102}, 64);
+        uint8_t before[128], after[128];
+        const size_t length = ltcp_packet_bytes(packet, before, sizeof before);
+        send_and_keep(packet);
+        expect_routed(8, 1, (const uint16_t[]){0x101});
+        ltcp_packet_bytes(packet, after, sizeof after);
+        CHECK(memcmp(before, after, length) == 0); /* the sender's own is not changed */
+        ltcp_packet_unref(packet);
+
+        /* Further addresses stay as they are. */
+        lab_send(&lab, left,
+                 routed(near4, kinds[i], 8, 3, (const uint16_t[]){0x909, 0x102, 0x707}, 64));
+        expect_routed(12, 3, (const uint16_t[]){0x909, 0x101, 0x707});
+
+        /* The router's own other address is next. */
+        lab_send(&lab, left, routed(near4, kinds[i], 4, 2, (const uint16_t[]){0x101, 0x102}, 64));
+        expect_routed(12, 2, (const uint16_t[]){0x101, 0x101});
+
+        /* A route that is for others, or used up, is not touched. */
+        lab_send(&lab, left, routed(right4, kinds[i], 4, 1, (const uint16_t[]){0x909}, 64));
+        expect_routed(4, 1, (const uint16_t[]){0x909});
+        lab_send(&lab, left, routed(right4, kinds[i], 8, 1, (const uint16_t[]){0x002}, 64));
+        expect_routed(8, 1, (const uint16_t[]){0x002});
+    }
+    lab_close(&lab);
+}
+
+static void source_route_errors(void)
+{
+    begin();
+    const struct ltcp_address near4 = ltcp_address_v4(10, 0, 0, 2),
+                              far4 = ltcp_address_v4(10, 0, 7, 0);
+    const struct {
+        uint8_t kind, pointer;
+        uint16_t next;
+        uint8_t ttl;
+        enum ltcp_icmp_kind error;
+        uint32_t octet;
+    } cases[] = {
+        {LOOSE, 4, 0x909, 64, LTCP_ICMP_SOURCE_ROUTE_FAILED, 0},  /* no route */
+        {LOOSE, 4, 0x1FF, 64, LTCP_ICMP_SOURCE_ROUTE_FAILED, 0},  /* a broadcast */
+        {STRICT, 4, 0x701, 64, LTCP_ICMP_SOURCE_ROUTE_FAILED, 0}, /* not a neighbour */
+        {LOOSE, 4, 0x102, 1, LTCP_ICMP_TIME_EXCEEDED, 0},
+        {LOOSE, 3, 0x102, 64, LTCP_ICMP_PARAMETER_PROBLEM, OPTION + 2},
+        {LOOSE, 5, 0x102, 64, LTCP_ICMP_PARAMETER_PROBLEM, OPTION + 2},
+        {LOOSE, 7, 0x102, 64, LTCP_ICMP_PARAMETER_PROBLEM, OPTION + 2},
+        {LOOSE, 8, 0x102, 64, LTCP_ICMP_PROTOCOL_UNREACHABLE, 0}, /* used up: for the router */
+        {LOOSE, 4, 0x101, 64, LTCP_ICMP_PROTOCOL_UNREACHABLE, 0}, /* its own address is the last */
+    };
+    CHECK_STATUS(ltcp_network_add_route(lab.network, router, &far4, 24, far_link), LTCP_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ltcp_packet *packet =
+            routed(near4, cases[i].kind, cases[i].pointer, 1, &cases[i].next, cases[i].ttl);
+        send_and_keep(packet);
+        struct ltcp_icmp icmp = expect_error(packet, cases[i].error, &near4);
+        if (cases[i].error == LTCP_ICMP_PARAMETER_PROBLEM)
+            CHECK_EQUAL(icmp.pointer, cases[i].octet);
+        ltcp_packet_unref(packet);
+        CHECK(ltcp_network_peer_receive(lab.network, right) == NULL);
+    }
+    /* By a loose route it gets there. */
+    lab_send(&lab, left, routed(near4, LOOSE, 4, 2, (const uint16_t[]){0x701, 0x102}, 64));
+    expect_routed(8, 2, (const uint16_t[]){0x101, 0x102});
+    lab_close(&lab);
+}
+
 /* Two routers that send a packet to each other: its TTL ends that. */
 static void routing_loop(void)
 {
@@ -484,6 +610,8 @@ int main(void)
     no_errors_about_these();
     rate_limit();
     echo();
+    source_route_forwarding();
+    source_route_errors();
     routing_loop();
     garbage();
     return check_finish();

@@ -278,6 +278,26 @@ size_t ltcp_ip_encode(const struct ltcp_ip *ip, size_t payload_length, uint8_t *
     return encode_ipv6(ip, payload_length, out);
 }
 
+/* A router swaps the header's destination for the next address as long as the pointer is within the
+ * option (RFC 791 section 3.1). */
+struct ltcp_address ltcp_ip_final_destination(const struct ltcp_ip *ip)
+{
+    struct ltcp_address to = ip->destination;
+    if (!ltcp_address_is_v4(&to)) return to;
+    for (size_t i = 0; i + 3 <= ip->options_length && ip->options[i] != 0;) {
+        const uint8_t *option = ip->options + i;
+        if (option[0] == 1) {
+            i++;
+            continue;
+        }
+        if (option[1] < 2 || i + option[1] > ip->options_length) break;
+        if ((option[0] == 131 || option[0] == 137) && option[1] >= 7 && option[2] < option[1])
+            memcpy(to.bytes + 12, option + option[1] - 4, 4);
+        i += option[1];
+    }
+    return to;
+}
+
 uint32_t ltcp_pseudo_sum(const struct ltcp_address *source, const struct ltcp_address *destination,
                          uint8_t protocol, size_t length)
 {

@@ -146,25 +146,6 @@ static inline uint64_t write_header(uint8_t *p, const struct ltcp_segment *s, si
     return sum;
 }
 
-/* RFC 9293 section 3.9.2.1, RFC 791: while a loose or strict source route is not used up, the
- * header names the next hop; the pseudo header means the last one. */
-static struct ltcp_address final_destination(const struct ltcp_ip *ip)
-{
-    struct ltcp_address to = ip->destination;
-    for (size_t i = 0; i + 3 <= ip->options_length && ip->options[i] != 0;) {
-        const uint8_t *option = ip->options + i;
-        if (option[0] == 1) {
-            i++;
-            continue;
-        }
-        if (option[1] < 2 || i + option[1] > ip->options_length) break;
-        if ((option[0] == 131 || option[0] == 137) && option[1] >= 7 && option[2] < option[1])
-            memcpy(to.bytes + 12, option + option[1] - 4, 4);
-        i += option[1];
-    }
-    return to;
-}
-
 void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
                          const struct ltcp_segment *segment)
 {
@@ -175,7 +156,7 @@ void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
     uint8_t *p = packet->head + start;
 
     const struct ltcp_address to =
-        ip->options_length > 0 && version_of(ip) == 4 ? final_destination(ip) : ip->destination;
+        ip->options_length > 0 ? ltcp_ip_final_destination(ip) : ip->destination;
     uint64_t sum = sum_pseudo(&ip->source, &to, version_of(ip), LTCP_PROTOCOL_TCP, length);
     sum = write_header(p, segment, options, sum);
     if (packet->payload_length > 0)

@@ -857,4 +857,39 @@ function Tunnel:flush() end
 ---Idempotent.
 function Tunnel:close() end
 
+---Leads networks, one after the other, through every combination of choices at their first packets: see
+---lunatcp.explore. The first choice is what meets all packets behind the script.
+---@class lunatcp.core.Explorer
+local Explorer = {}
+---@param choices table[] verdicts as rules give them, 1 to 16
+---@param depth integer packets that meet a choice, 0 to 250
+---@param prune? boolean default true: a run ends at a state that was met before
+---@return lunatcp.core.Explorer
+function core.explorer(choices, depth, prune) end
+---Leads the network, which is fresh, by the next script.
+---@param network lunatcp.core.Network
+---@return boolean more false: every combination was tried
+function Explorer:begin(network) end
+---Leads the network by a script.
+---@param network lunatcp.core.Network
+---@param script integer[] numbers of choices
+function Explorer:replay(network, script) end
+---Whether the present run has come to a state that was met before: `step` then gives "verdict", again and again.
+---@return boolean
+function Explorer:pruned() end
+---The run is over. The third is what is wrong with what was read, nil for nothing.
+---@return boolean pruned, integer packets, string? broken
+function Explorer:finish() end
+---@return integer[] script of the present run, without the choices 1 that follow it
+function Explorer:script() end
+---Something that the script of the run has learnt otherwise than from the core.
+---@param what string
+function Explorer:saw(what) end
+---runs, pruned, choices, states, waiting.
+---@return table<string, integer>
+function Explorer:counts() end
+---Changes of state, {from, to}, that the runs went through, and those of RFC 9293 section 3.10 that they did not.
+---@return string[][] seen, string[][] missing
+function Explorer:coverage() end
+
 return core

@@ -15,13 +15,16 @@ function M.flow(source, source_port, destination, destination_port)
   return a < b and a .. " " .. b or b .. " " .. a
 end
 
-local function flow_of(segment)
-  if not segment.flag_letters then return "" end -- not TCP, or cut short
-  return M.flow(segment.source, segment.source_port, segment.destination, segment.destination_port)
-end
+--- Where a packet goes in the end: a source route may name others before.
+function M.destination(segment) return segment.final_destination or segment.destination end
 
-local function end_of(segment)
-  return ("%s %d"):format(segment.source, segment.source_port)
+-- The flow, and the names of its two ends; "" for what is not TCP, or cut short.
+local function flow_of(segment)
+  if not segment.flag_letters then return "" end
+  local destination = M.destination(segment)
+  return M.flow(segment.source, segment.source_port, destination, segment.destination_port),
+    ("%s %d"):format(segment.source, segment.source_port),
+    ("%s %d"):format(destination, segment.destination_port)
 end
 
 local Builder = {}
@@ -64,13 +67,12 @@ end
 -- Relative numbers count from the SYN's, or from the first number that was seen.
 local function bases_of(self, segment)
   if self.absolute or not segment.flag_letters then return {} end
-  local flow = flow_of(segment)
+  local flow, near, far = flow_of(segment)
   local bases = self.bases[flow]
   if not bases then
     bases = {}
     self.bases[flow] = bases
   end
-  local near, far = end_of(segment), ("%s %d"):format(segment.destination, segment.destination_port)
   local syn = segment.flag_letters:find("S", 1, true)
   if syn or not bases[near] then bases[near] = segment.seq end
   if not bases[far] and segment.flag_letters:find("A", 1, true) then
@@ -107,11 +109,11 @@ local function key_of(record) return ("%d %d %d"):format(record.packet, record.l
 local function new_row(self, record)
   local segment = record.segment
   local from, to = ends_of(self, record)
-  if self.hidden[to] then to = self.node_of(segment.destination) or to end
+  if self.hidden[to] then to = self.node_of(M.destination(segment)) or to end
   if self.hidden[from] then from = self.node_of(segment.source) or from end
   local row = {
-    kind = "segment", time = record.time, from = from, to = to, segment = segment, flow = flow_of(segment),
-    notes = {}, link = record.link, direction = record.direction,
+    kind = "segment", time = record.time, from = from, to = to, segment = segment,
+    flow = (flow_of(segment)), notes = {}, link = record.link, direction = record.direction,
     label = label.segment(segment, bases_of(self, segment)),
   }
   self.rows[#self.rows + 1] = row

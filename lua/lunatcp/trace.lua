@@ -105,7 +105,7 @@ function Trace:record(kinds) return check.call(self.net.core.set_trace_kinds, se
 local function bases_for(self, flow_bases, segment)
   local net = self.net
   local near = segment.source .. " " .. segment.source_port
-  local far = segment.destination .. " " .. segment.destination_port
+  local far = story.destination(segment) .. " " .. segment.destination_port
   if not flow_bases[near] or segment.flags.syn then flow_bases[near] = segment.seq end
   return flow_bases[near], flow_bases[far], net
 end
@@ -181,9 +181,8 @@ function Trace:segments(columns, options)
   local table_of, width, way_width = {}, {}, 0
   for i, name in ipairs(names) do width[i] = WIDTHS[name] or 0 end
   for _, line in ipairs(sent_lines(self, options)) do
-    local cells = {
-      way = self.net:name_of(line.segment.source) .. " > " .. self.net:name_of(line.segment.destination),
-    }
+    local destination = self.net:name_of(story.destination(line.segment))
+    local cells = { way = self.net:name_of(line.segment.source) .. " > " .. destination }
     way_width = math.max(way_width, #cells.way)
     for i, name in ipairs(names) do
       cells[i] = COLUMNS[name](line)
@@ -211,7 +210,7 @@ local function flow_of_event(self, event, last)
   if event.to == "LISTEN" and event.from == "CLOSED" then return nil end
   if not last or last.time ~= event.time or not last.segment.flags then return nil end
   local segment = last.segment
-  local flow = story.flow(segment.source, segment.source_port, segment.destination,
+  local flow = story.flow(segment.source, segment.source_port, story.destination(segment),
     segment.destination_port)
   flows = flows or {}
   self.flows[event.host] = flows

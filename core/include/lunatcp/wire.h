@@ -65,6 +65,9 @@ enum ltcp_status ltcp_ip_decode_bytes(const void *bytes, size_t length, bool quo
 /* Writes the header (and ip->options, padded) into `out`; returns its length. `total_length` comes
  * from the argument `payload_length`; version from the addresses; the checksum is filled in. */
 size_t ltcp_ip_encode(const struct ltcp_ip *ip, size_t payload_length, uint8_t *out);
+/* The destination that the pseudo header means: the last address of a loose or strict source route
+ * that is not used up yet (RFC 9293 section 3.9.2.1), else ip->destination. */
+struct ltcp_address ltcp_ip_final_destination(const struct ltcp_ip *ip);
 /* The pseudo header's running sum (RFC 9293 section 3.1; RFC 8200 section 8.1). */
 uint32_t ltcp_pseudo_sum(const struct ltcp_address *source, const struct ltcp_address *destination,
                          uint8_t protocol, size_t length);
