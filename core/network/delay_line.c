@@ -66,3 +66,27 @@ void delay_line_free(struct delay_line *line, const struct ltcp_allocator *alloc
     memory_give(allocator, line->heap, (size_t)line->heap_room * sizeof *line->heap);
     *line = (struct delay_line){0};
 }
+
+/* The first behind `last` (NULL: of all), or NULL. */
+static const struct delayed *first_behind(const struct delay_line *line, const struct delayed *last)
+{
+    const struct delayed *first = NULL;
+    for (uint32_t i = 0; i < line->line.count + line->heap_count; i++) {
+        const struct delayed *delayed = i < line->line.count
+                                            ? ring_at(&line->line, i, sizeof *delayed)
+                                            : &line->heap[i - line->line.count];
+        if (last != NULL && !delayed_before(last, delayed)) continue;
+        if (first == NULL || delayed_before(delayed, first)) first = delayed;
+    }
+    return first;
+}
+
+void delay_line_digest(const struct delay_line *line, struct digest *d, ltcp_time now)
+{
+    digest_word(d, (uint64_t)line->line.count + line->heap_count);
+    for (const struct delayed *at = NULL; (at = first_behind(line, at)) != NULL;) {
+        digest_time(d, now, at->release);
+        digest_word(d, at->reason);
+        digest_packet(d, at->packet);
+    }
+}

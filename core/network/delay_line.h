@@ -8,6 +8,7 @@
 
 #include "memory.h"
 #include "lunatcp/packet.h"
+#include "wire/digest.h"
 
 struct delayed {
     ltcp_time release;
@@ -30,6 +31,8 @@ bool delay_line_add(struct delay_line *line, const struct ltcp_allocator *alloca
 void delay_line_remove_first(struct delay_line *line);
 /* Drops the references of all that is left. */
 void delay_line_free(struct delay_line *line, const struct ltcp_allocator *allocator);
+/* In the order in which they come out. */
+void delay_line_digest(const struct delay_line *line, struct digest *d, ltcp_time now);
 
 static inline bool delayed_before(const struct delayed *a, const struct delayed *b)
 {

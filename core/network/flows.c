@@ -112,3 +112,20 @@ void flows_free(struct flows *flows, const struct ltcp_allocator *allocator)
     memory_give(allocator, flows->table, FLOW_SETS * FLOW_WAYS * sizeof *flows->table);
     *flows = (struct flows){0};
 }
+
+void flows_digest(struct digest *d, const struct flows *flows)
+{
+    if (flows->table == NULL) return;
+    for (uint32_t i = 0; i < FLOW_SETS * FLOW_WAYS; i++) {
+        const struct flow *flow = &flows->table[i];
+        if (!flow->used) continue;
+        digest_word(d, i);
+        digest_word(d, flow->has_isn ? (uint64_t)flow->isn.n + 1 : 0);
+        digest_seq(d, flow->end);
+        for (uint8_t j = 0; j < flow->hole_count; j++)
+            digest_word(d, (uint64_t)flow->holes[j].left.n << 32 | flow->holes[j].right.n);
+        digest_address(d, &flow->key.source);
+        digest_address(d, &flow->key.destination);
+        digest_word(d, (uint64_t)flow->key.source_port << 16 | flow->key.destination_port);
+    }
+}

@@ -7,6 +7,7 @@
 #define LUNATCP_NETWORK_FLOWS_H
 
 #include "memory.h"
+#include "wire/digest.h"
 
 struct flow_key {
     struct ltcp_address source, destination;
@@ -38,6 +39,7 @@ struct flows {
  * True when none of them was carried before; a segment without any is always a first one. */
 bool flows_note(struct flows *flows, const struct ltcp_allocator *allocator,
                 const struct flow_key *key, ltcp_seq seq, uint32_t length, bool syn);
+void flows_digest(struct digest *d, const struct flows *flows);
 void flows_free(struct flows *flows, const struct ltcp_allocator *allocator);
 
 #endif

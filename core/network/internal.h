@@ -90,6 +90,14 @@ struct verdict {
     struct rule_view view;
 };
 
+/* The list of choices (ltcp_network_choose): `count` of `script` were made already. */
+struct choices {
+    struct ltcp_fate fates[LTCP_MOST_CHOICES];
+    uint8_t fate_count;
+    uint8_t *script;
+    uint32_t length, depth, count;
+};
+
 struct ltcp_network {
     struct ltcp_pool *pool;
     const struct ltcp_allocator *allocator;
@@ -110,6 +118,7 @@ struct ltcp_network {
     struct ring touched;  /* uint32_t: numbers of hosts that may have something to send */
     struct ring reports;  /* struct report: what the owner is still to be told */
     struct verdict verdict;
+    struct choices choices;
     struct capture capture;
     uint32_t listen_mask;
     uint64_t listen_serial;
@@ -166,6 +175,10 @@ bool network_drain(struct ltcp_network *network);
 void network_deliver(struct ltcp_network *network, uint32_t link, unsigned direction);
 /* The owner is to be told that the node has something for it. */
 void network_report_node(struct ltcp_network *network, uint32_t number);
+
+/* choices.c: what the list of choices says of a packet that enters a link (NULL: nothing). False:
+ * the owner is to be asked. */
+bool choices_next(struct ltcp_network *network, const struct ltcp_fate **fate);
 
 /* router.c: a packet arrived at a router by `link`, in `direction`; the reference is used up. */
 void router_receive(struct ltcp_network *network, struct node *node, uint32_t link,

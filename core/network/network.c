@@ -62,6 +62,7 @@ void ltcp_network_destroy(struct ltcp_network *network)
     for (uint32_t i = 0; i < network->link_count; i++)
         free_link(network, network->links[i]);
     capture_limit(&network->capture, a, 0);
+    memory_give(a, network->choices.script, network->choices.length);
     alarms_free(&network->alarms, a);
     event_queue_free(&network->events, a);
     ring_free(&network->entering, a, sizeof(struct entering));

@@ -364,3 +364,53 @@ struct ltcp_packet *ltcp_path_pop(struct ltcp_path *path, ltcp_time now, enum lt
     }
     return packet;
 }
+
+/* ---- digest -----------------------------------------------------------------------------------
+ */
+
+static bool takes_chances(const struct ltcp_path_config *config)
+{
+    return config->loss_model != LTCP_LOSS_NONE || config->jitter > 0 || config->duplicate > 0 ||
+           config->corrupt > 0 || config->reorder > 0;
+}
+
+static void digest_config(struct digest *d, const struct ltcp_path_config *config)
+{
+    digest_word(d, (uint64_t)config->delay);
+    digest_word(d, config->rate);
+    digest_word(d, (uint64_t)config->queue_packets << 32 | config->queue_bytes);
+    digest_word(d, (uint64_t)config->mtu << 2 | (uint64_t)config->jitter_reorders << 1 |
+                       config->loss_after_queue);
+    digest_word(d, config->opportunity_count);
+    if (!takes_chances(config)) return;
+    const uint64_t figures[] = {(uint64_t)config->jitter,
+                                (uint64_t)config->loss_model,
+                                config->loss,
+                                config->gilbert_bad,
+                                config->gilbert_good,
+                                config->gilbert_loss_good,
+                                config->gilbert_loss_bad,
+                                config->loss_count,
+                                config->duplicate,
+                                config->corrupt,
+                                config->corrupt_bits,
+                                config->reorder,
+                                (uint64_t)config->reorder_delay,
+                                config->seed,
+                                config->stream};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        digest_word(d, figures[i]);
+}
+
+void path_digest(struct digest *d, const struct ltcp_path *path, ltcp_time now)
+{
+    digest_config(d, &path->config);
+    digest_word(d, path->up);
+    if (takes_chances(&path->config)) {
+        digest_word(d, path->counters.packets);
+        digest_word(d, path->chances.bad);
+    }
+    digest_time(d, now, path->last_release > now ? path->last_release : now);
+    queue_digest(&path->queue, d, now);
+    delay_line_digest(&path->line, d, now);
+}

@@ -127,3 +127,20 @@ enum ltcp_drop queue_enter(struct queue *queue, const struct ltcp_allocator *all
     queue->bytes += length;
     return LTCP_DROP_NONE;
 }
+
+void queue_digest(const struct queue *queue, struct digest *d, ltcp_time now)
+{
+    for (uint32_t i = 0; i < queue->departures.count; i++) {
+        const struct departure *departure = ring_at(&queue->departures, i, sizeof *departure);
+        if (departure->time <= now) continue; /* has left */
+        digest_time(d, now, departure->time);
+        digest_word(d, departure->length);
+    }
+    const bool busy = queue->busy_until >= now;
+    digest_time(d, now, busy ? queue->busy_until : INT64_MIN);
+    digest_word(d, busy ? queue->busy_fraction : 0);
+    if (!queue->begun) return;
+    digest_time(d, now, queue->origin);
+    digest_word(d, queue->cycle);
+    digest_word(d, (uint64_t)queue->at << 32 | queue->left);
+}

@@ -8,6 +8,7 @@
 
 #include "memory.h"
 #include "lunatcp/network.h"
+#include "wire/digest.h"
 
 /* Each opportunity of a Mahimahi trace lets one packet of a 1,500-octet MTU pass, counted with the
  * 4 octets that its TUN device puts in front of every packet. */
@@ -37,5 +38,6 @@ void queue_advance(struct queue *queue, ltcp_time now);
 /* The rate is another one from now on. */
 void queue_restart(struct queue *queue);
 void queue_free(struct queue *queue, const struct ltcp_allocator *allocator);
+void queue_digest(const struct queue *queue, struct digest *d, ltcp_time now);
 
 #endif

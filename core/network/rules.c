@@ -191,3 +191,27 @@ const struct rule_entry *rules_match(struct rules *rules, const struct rule_view
     }
     return NULL;
 }
+
+/* ---- digest -----------------------------------------------------------------------------------
+ */
+
+/* Rules that answer all they match have nothing to remember. */
+static bool remembers(const struct ltcp_rule *rule)
+{
+    return rule->nth > 0 || rule->every > 0 || rule->times > 0 || rule->chance > 0;
+}
+
+void rules_digest(struct digest *d, const struct rules *rules)
+{
+    for (uint32_t i = 0; i < rules->count; i++) {
+        const struct rule_entry *entry = &rules->list[i];
+        digest_word(d, entry->id);
+        if (!remembers(&entry->rule)) continue;
+        digest_word(d, entry->matched);
+        digest_word(d, entry->answered);
+    }
+    digest_word(d, rules->count);
+    if (rules->flow_watchers == 0) return;
+    flows_digest(d, &rules->flows[0]);
+    flows_digest(d, &rules->flows[1]);
+}

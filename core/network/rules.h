@@ -7,6 +7,7 @@
 
 #include "flows.h"
 #include "lunatcp/network.h"
+#include "wire/digest.h"
 
 struct rule_entry {
     struct ltcp_rule rule;
@@ -44,6 +45,10 @@ void rules_view(struct rules *rules, const struct ltcp_allocator *allocator,
 const struct rule_entry *rules_match(struct rules *rules, const struct rule_view *view,
                                      uint32_t after);
 void rules_free(struct rules *rules, const struct ltcp_allocator *allocator);
+
+/* How often each rule has matched, and what flows have carried, as far as a rule asks for either.
+ */
+void rules_digest(struct digest *d, const struct rules *rules);
 
 /* A fate whose figures make sense. */
 bool fate_is_valid(const struct ltcp_fate *fate);

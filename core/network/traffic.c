@@ -188,10 +188,16 @@ static bool judge(struct ltcp_network *network, struct link *link, const struct 
     }
     network_record(network, LTCP_TRACE_SENT, entering->link, entering->direction, LTCP_DROP_NONE,
                    entering->packet);
-    *fate = NULL;
-    if (link->rules.count == 0) return true;
-    rules_view(&link->rules, network->allocator, entering->packet, entering->direction,
-               &verdict->view);
+    if (link->rules.count > 0)
+        rules_view(&link->rules, network->allocator, entering->packet, entering->direction,
+                   &verdict->view);
+    if (!choices_next(network, fate)) {
+        verdict->waiting = true;
+        verdict->answered = false;
+        verdict->rule = 0;
+        return false;
+    }
+    if (*fate != NULL || link->rules.count == 0) return true;
     return find_fate(network, link, 0, fate);
 }
 

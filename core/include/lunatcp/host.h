@@ -236,6 +236,11 @@ const char *ltcp_host_check(const struct ltcp_host *host);
  * in turn. */
 const char *ltcp_host_check_next(struct ltcp_host *host, ltcp_handle *connection);
 
+/* A digest of everything that can matter for what the host does from `now` on: two hosts with the
+ * same digest answer the same packets and calls alike, after the same times. Counters, and what
+ * only ltcp_info tells, are left out; handles are in it. */
+uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now);
+
 /* Changes of state so far: the bit 1 << `to` of the mask of those from `from`. A passive OPEN is
  * the change from CLOSED to LISTEN. */
 uint32_t ltcp_host_changes(const struct ltcp_host *host, enum ltcp_state from);

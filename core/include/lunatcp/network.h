@@ -187,6 +187,30 @@ enum ltcp_status ltcp_network_remove_rule(struct ltcp_network *network, uint32_t
 enum ltcp_status ltcp_network_rule_counts(const struct ltcp_network *network, uint32_t link,
                                           uint32_t id, uint64_t *matched, uint64_t *answered);
 
+/* ---- choices: what befalls the first packets, said one by one -----------------------------------
+ * The packets that enter links, in order, whichever link it is, meet the fates that `script` names
+ * by their index in `fates`; from then on and up to the packet `depth` the owner is asked, by
+ * LTCP_STEP_VERDICT with the rule 0, before each. A fate that does nothing leaves the packet to the
+ * link's rules, as does no answer. Both arrays are copied; LTCP_ERR_INVALID: more than
+ * LTCP_MOST_CHOICES fates, an index past them, figures that make no sense. */
+#define LTCP_MOST_CHOICES 16
+struct ltcp_choices {
+    const struct ltcp_fate *fates;
+    size_t fate_count;
+    const uint8_t *script;
+    uint32_t length, depth;
+};
+enum ltcp_status ltcp_network_choose(struct ltcp_network *network,
+                                     const struct ltcp_choices *choices);
+/* Answers the question that was asked by the fate of that index. */
+enum ltcp_status ltcp_network_answer_choice(struct ltcp_network *network, uint8_t index);
+/* How many packets have met a choice or a question. */
+uint32_t ltcp_network_choices_made(const struct ltcp_network *network);
+/* A digest of everything that can matter for what happens from now on: hosts, routers and peers,
+ * what is under way and what waits, timers and alarms, each as seen from now. Counters, numbers of
+ * packets and ids of alarms are left out, and what the owner knows. */
+uint64_t ltcp_network_digest(const struct ltcp_network *network);
+
 /* ---- going on
  * ---------------------------------------------------------------------------------------- */
 enum ltcp_step {

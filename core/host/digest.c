@@ -1,0 +1,99 @@
+/* core/host/digest.c
+ *
+ * Everything of a host that can matter for what it does from now on, in a digest (see
+ * core/tcp/digest.c). A new field of struct ltcp_host, of listeners, interfaces or routes has to be
+ * added here unless it only counts. */
+#include "host/host.h"
+#include "tcp/digest.h"
+
+static void digest_addressing(struct digest *d, const struct ltcp_host *host)
+{
+    digest_word(d, host->interface_count);
+    for (uint32_t i = 0; i < host->interface_count; i++)
+        digest_word(d, (uint64_t)host->interfaces[i].mtu << 32 | host->interfaces[i].least_mtu);
+    digest_word(d, host->address_count);
+    for (uint32_t i = 0; i < host->address_count; i++) {
+        digest_address(d, &host->addresses[i].address);
+        digest_word(d,
+                    (uint64_t)host->addresses[i].interface << 8 | host->addresses[i].prefix_length);
+    }
+    digest_word(d, host->route_count);
+    for (uint32_t i = 0; i < host->route_count; i++) {
+        digest_address(d, &host->routes[i].prefix);
+        digest_word(d, (uint64_t)host->routes[i].interface << 8 | host->routes[i].prefix_length);
+    }
+}
+
+/* The order in which they are asked is the order of their making. */
+static void digest_listeners(struct digest *d, const struct ltcp_host *host)
+{
+    for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next) {
+        digest_word(d, (uint32_t)l->handle);
+        digest_address(d, &l->local);
+        digest_word(d, (uint64_t)l->local_port << 32 | l->backlog);
+        digest_word(d, (uint64_t)l->half_open << 32 | l->waiting);
+        digest_word(d, (uint64_t)l->events << 1 | l->queued_event);
+        for (const struct ltcp_connection *c = l->accept_first; c != NULL; c = c->next_accept)
+            digest_word(d, (uint32_t)c->handle);
+        if (l->share != host->share) settings_digest(d, &l->share->settings);
+    }
+    for (const struct ltcp_listener *l = host->listener_event_first; l != NULL; l = l->next_event)
+        digest_word(d, (uint32_t)l->handle);
+}
+
+static bool is_found(const struct ltcp_host *host, const struct ltcp_connection *c)
+{
+    if (host->buckets == NULL) return false;
+    const struct ltcp_flow *flow = host->buckets[c->flow.hash & host->bucket_mask];
+    while (flow != NULL && flow != &c->flow)
+        flow = flow->next;
+    return flow != NULL;
+}
+
+/* With several, the order of timers that are due at once counts as well. */
+static void digest_connection(struct digest *d, const struct ltcp_host *host,
+                              const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_listener *l = c->listener;
+    digest_word(d, (uint32_t)c->handle);
+    digest_word(d, is_found(host, c));
+    digest_word(d, l != NULL ? (uint32_t)l->handle : 0);
+    if (c->share != host->share) settings_digest(d, &c->share->settings);
+    if (host->engine.heap_count > 1) {
+        digest_word(d, c->heap_index);
+        digest_time(d, now, c->armed);
+    }
+    connection_digest(d, c, now);
+}
+
+/* Connections in their lists: first come, first served. */
+static void digest_lists(struct digest *d, const struct ltcp_engine *e)
+{
+    for (const struct ltcp_connection *c = e->pending_first; c != NULL; c = c->next_pending)
+        digest_word(d, (uint32_t)c->handle);
+    digest_word(d, 0);
+    for (const struct ltcp_connection *c = e->event_first; c != NULL; c = c->next_event)
+        digest_word(d, (uint32_t)c->handle);
+    digest_word(d, 0);
+    for (const struct ltcp_packet *p = e->out_first; p != NULL; p = p->next)
+        digest_packet(d, p);
+}
+
+uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
+{
+    struct digest d = digest_begin();
+    const struct ltcp_settings *s = &host->share->settings;
+    digest_word(&d, host->secret.k0);
+    digest_word(&d, host->secret.k1);
+    digest_word(&d, host->port_counter);
+    settings_digest(&d, s);
+    /* Connections to come take their numbers from the clock (RFC 6528, RFC 7323 section 5.4). */
+    if (s->isn < 0 || (s->timestamps && s->timestamp_offset < 0)) digest_word(&d, (uint64_t)now);
+    digest_addressing(&d, host);
+    digest_listeners(&d, host);
+    for (uint32_t i = 0; i < host->slot_capacity; i++)
+        if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
+            digest_connection(&d, host, host->slots[i].object, now);
+    digest_lists(&d, &host->engine);
+    return digest_end(d);
+}

@@ -1,0 +1,207 @@
+/* core/tcp/digest.c
+ *
+ * Everything of a connection that can matter for what it does from now on, in a digest: two whose
+ * digests are equal answer the same segments, calls and timeouts alike. A new field of struct
+ * ltcp_connection, or of what hangs on it, has to be added here unless it only counts.
+ * Times are taken as seen from now; where a congestion control keeps times of its own, the time
+ * itself is taken in too. */
+#include "tcp/digest.h"
+#include "tcp/connection.h"
+
+static void digest_flags(struct digest *d, const bool *flags, size_t count)
+{
+    uint64_t word = count;
+    for (size_t i = 0; i < count; i++)
+        word = word << 1 | flags[i];
+    digest_word(d, word);
+}
+
+void settings_digest(struct digest *d, const struct ltcp_settings *s)
+{
+#define TAKE(kind, name, rfc, linux_, least, most, what) digest_word(d, (uint64_t)s->name);
+    LTCP_SETTINGS_LIST(TAKE)
+#undef TAKE
+    digest_bytes(d, s->congestion->name, strlen(s->congestion->name));
+    digest_bytes(d, s->syn_options, s->syn_options_count);
+    digest_bytes(d, s->other_options, s->other_options_count);
+}
+
+/* ---- what hangs on it ---------------------------------------------------------------------------
+ */
+
+static void digest_record(struct digest *d, const struct ltcp_connection *c,
+                          const struct ltcp_record *r, bool sent, ltcp_time now)
+{
+    digest_word(d, (uint64_t)r->seq.n << 32 | r->length);
+    digest_word(d, (uint64_t)r->flags << 16 | (uint64_t)r->marks << 8 | (r->transmissions > 0));
+    if (r->length > 0) digest_bytes(d, r->block->data + r->offset, r->length);
+    if (sent) {
+        digest_time(d, now, r->last_sent);
+        if (c->cc.state == NULL) return; /* no rate samples */
+        digest_word(d, delivered(c) - r->delivered);
+        digest_time(d, now, r->delivered_time);
+    } else if (r->block != NULL) { /* whether further octets may join */
+        const bool open = r->block->refs == 1 && r->offset + r->length == r->block->length;
+        digest_word(d, open ? r->block->capacity - r->block->length : UINT64_MAX);
+    }
+}
+
+static void digest_send_queue(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_send_queue *q = c->out;
+    digest_word(d, q != NULL);
+    if (q == NULL) return;
+    digest_word(d, (uint64_t)(q->tail - q->head) << 32 | (q->unsent - q->head));
+    for (uint32_t i = q->head; i != q->tail; i++)
+        digest_record(d, c, record_at(q, i), i - q->head < q->unsent - q->head, now);
+    digest_word(d,
+                (uint64_t)(q->loss_position - q->head) << 32 | (q->retransmit_position - q->head));
+    digest_word(d, (uint64_t)q->sacked_above << 32 | q->segments_above);
+    digest_word(d, (uint64_t)q->duplicate_point.n << 32 | q->duplicate_octets);
+    digest_time(d, now, q->waiting_since);
+    if (c->cc.state != NULL) digest_time(d, now, q->delivered_time);
+    digest_word(d, q->cached_count);
+    for (uint8_t i = 0; i < q->cached_count; i++)
+        digest_word(d, (uint64_t)q->cached[i].left.n << 32 | q->cached[i].right.n);
+}
+
+/* The octets, in whatever pieces they lie. */
+static void digest_slices(struct digest *d, const struct ltcp_slices *slices)
+{
+    uint64_t word = 0, count = 0;
+    for (const struct ltcp_slice *s = slices->first; s != NULL; s = s->next) {
+        for (uint32_t i = 0; i < s->length; i++) {
+            word = word << 8 | s->data[i];
+            if (++count % 8 == 0) digest_word(d, word);
+        }
+    }
+    digest_word(d, word);
+    digest_word(d, count);
+}
+
+static void digest_receive_queue(struct digest *d, const struct ltcp_connection *c)
+{
+    digest_slices(d, &c->in);
+    const struct ltcp_reassembly *ahead = c->ahead;
+    digest_word(d, ahead == NULL ? 0 : ahead->count);
+    if (ahead == NULL) return;
+    for (uint16_t i = 0; i < ahead->count; i++) {
+        digest_word(d, (uint64_t)ahead->ranges[i].left.n << 32 | ahead->ranges[i].right.n);
+        digest_slices(d, &ahead->ranges[i].slices);
+    }
+    digest_word(d, ahead->recent_count);
+    for (uint8_t i = 0; i < ahead->recent_count; i++)
+        digest_seq(d, ahead->recent[i]);
+}
+
+static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_rare *rare = c->rare;
+    static const struct ltcp_rare none;
+    if (rare == NULL) rare = &none;
+    /* Only as far as the interval of RFC 5961 section 7 still runs. */
+    const bool counting = rare->challenges > 0 &&
+                          now - rare->challenge_since < settings_of(c)->challenge_ack_interval;
+    digest_word(d, counting ? rare->challenges : 0);
+    digest_time(d, now, counting ? rare->challenge_since : LTCP_NEVER);
+    digest_word(d, rare->oob_held ? 256u + rare->oob_octet : 0);
+    digest_word(d, rare->timeouts > 0); /* RFC 6298 (5.7), RFC 5681 section 3.1 */
+    digest_word(d, (uint32_t)rare->replaced);
+    digest_bytes(d, rare->route, rare->route_length);
+    digest_word(d, rare->route_is_users);
+}
+
+static void digest_congestion(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_congestion *cc = &c->cc;
+    digest_word(d, (uint64_t)cc->cwnd << 32 | cc->ssthresh);
+    digest_word(d, (uint64_t)cc->mss << 32 | cc->initial_window);
+    digest_word(d, (uint64_t)cc->acked);
+    digest_word(d, cc->pacing_rate);
+    digest_bytes(d, cc->ops->name, strlen(cc->ops->name));
+    if (cc->state == NULL) return;
+    digest_bytes(d, cc->state, cc->ops->state_size);
+    digest_word(d, (uint64_t)now);
+    digest_word(d, (uint64_t)c->min_rtt);
+    digest_word(d, (uint64_t)c->latest_rtt);
+    digest_word(d, delivered(c));
+}
+
+/* ---- the connection -----------------------------------------------------------------------------
+ */
+
+static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
+{
+    const bool flags[] = {
+        c->passive,       c->scaling,          c->stamping,        c->sacking,
+        c->pending,       c->queued_event,     c->in_accept_queue, c->released,
+        c->user_closed,   c->fin_wanted,       c->fin_queued,      c->fin_received,
+        c->fin_processed, c->ack_now,          c->syn_acked,       c->cwnd_limited,
+        c->probe_due,     c->urgent_mark,      c->oob_taken,       c->advised,
+        c->keepalive_due, c->force_retransmit, c->write_blocked,   c->ecn,
+        c->ecn_echo,      c->ts_recent_valid,  c->ecn_reduced,     c->pushed,
+        c->changed,       c->listener != NULL,
+    };
+    digest_flags(d, flags, sizeof flags / sizeof *flags);
+}
+
+static void digest_sequence(struct digest *d, const struct ltcp_connection *c)
+{
+    const ltcp_seq numbers[] = {
+        c->iss,      c->snd_una,   c->snd_nxt,        c->snd_up,        c->snd_wl1, c->snd_wl2,
+        c->irs,      c->rcv_nxt,   c->rcv_adv,        c->rcv_up,        c->rcv_fin, c->rcv_read,
+        c->rtt_mark, c->ecn_point, c->recovery_point, c->last_ack_sent,
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        digest_seq(d, numbers[i]);
+}
+
+static void digest_timers(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    digest_time(d, now, c->loss_deadline);
+    digest_time(d, now, c->ack_deadline);
+    digest_time(d, now, c->long_deadline);
+    digest_word(d, c->unanswered);
+    digest_word(d, (uint64_t)c->srtt);
+    digest_word(d, (uint64_t)c->rttvar);
+    if (s->keepalive) digest_time(d, now, c->last_heard);
+    if (state_may_send(c->state)) digest_time(d, now, c->last_sent);
+    const bool stamps = c->state == LTCP_SYN_SENT ? s->timestamps : c->stamping;
+    if (!stamps) return;
+    digest_word(d, timestamp_now(c, now));
+    digest_word(d, (uint64_t)(now % LTCP_MILLISECOND)); /* how soon it ticks */
+    digest_word(d, c->ts_recent);
+    if (c->ts_recent_valid) digest_time(d, now, c->ts_recent_time);
+}
+
+void connection_digest(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    digest_address(d, &c->flow.local);
+    digest_address(d, &c->flow.remote);
+    digest_word(d, (uint64_t)c->flow.local_port << 16 | c->flow.remote_port);
+    digest_word(d, (uint64_t)c->state << 32 | (uint64_t)c->recovery << 24 |
+                       (uint64_t)c->loss_timer << 16 | (uint64_t)c->error << 8 | c->soft_error);
+    digest_all_flags(d, c);
+    if (c->state == LTCP_CLOSED) { /* what can still be read and told */
+        digest_word(d, c->events);
+        digest_slices(d, &c->in);
+        digest_seq(d, c->rcv_read);
+        digest_seq(d, c->rcv_up);
+        return;
+    }
+    digest_word(d, (uint64_t)c->snd_wscale << 16 | (uint64_t)c->rcv_wscale << 8 | c->backoff);
+    digest_sequence(d, c);
+    digest_word(d, (uint64_t)c->snd_wnd << 32 | c->max_snd_wnd);
+    digest_word(d, (uint64_t)c->snd_mss << 48 | (uint64_t)c->peer_mss << 32 |
+                       (uint64_t)c->rcv_mss << 16 | c->link_mtu);
+    digest_word(d, (uint64_t)c->path_mtu << 48 | (uint64_t)c->seen_mss << 32 |
+                       (uint64_t)c->duplicate_acks << 16 | c->interface);
+    digest_word(d, (uint64_t)c->unacked_octets << 32 | c->quick_acks);
+    digest_word(d, (uint64_t)c->received_dscp << 32 | c->events);
+    digest_timers(d, c, now);
+    digest_congestion(d, c, now);
+    digest_send_queue(d, c, now);
+    digest_receive_queue(d, c);
+    digest_rare(d, c, now);
+}
