@@ -137,6 +137,7 @@ enum {                         /* user values of the network */
        BIND_NETWORK_VALUES = BIND_NETWORK_CAPTURES
 };
 struct bind_view;
+struct bind_explorer;
 struct bind_network {
     struct ltcp_network *network; /* NULL: closed */
     struct ltcp_pool *pool;
@@ -154,9 +155,10 @@ struct bind_network {
     uint8_t *scratch; /* BIND_SCRATCH octets, or NULL: what is read passes through it */
     struct bind_view *view;
     struct bind_capture *captures;
-    uint64_t heard;       /* serial of the first trace event that the hook has not seen */
-    uint32_t heard_kinds; /* 0: no hook */
-    uint32_t last_events; /* node that said it had events */
+    struct bind_explorer *explorer; /* that leads the run, or NULL (explore.h) */
+    uint64_t heard;                 /* serial of the first trace event that the hook has not seen */
+    uint32_t heard_kinds;           /* 0: no hook */
+    uint32_t last_events;           /* node that said it had events */
     bool stepping;
 };
 #define BIND_SCRATCH 65536

@@ -2,6 +2,7 @@
  * one handle are the same object while somebody refers to it; when nobody does, __gc only notes
  * that, and network:collect acts on it. */
 #include "binding.h"
+#include "explore.h"
 
 #include <string.h>
 
@@ -78,6 +79,7 @@ static void adopt(lua_State *L, int host, struct bind_connection *c, ltcp_handle
     c->handle = handle;
     own(c);
     ltcp_network_touch(c->net->network, c->node);
+    bind_explore_saw(c->net, (uint64_t)c->node << 8 | BIND_SAW_COUNT, &handle, sizeof handle);
     remember(L, host);
 }
 
@@ -193,10 +195,21 @@ static struct call begin(lua_State *L, const char *class)
     return call;
 }
 
+/* The script learns it of this connection. */
+static void saw(const struct bind_connection *c, enum bind_saw what, const void *bytes,
+                size_t length)
+{
+    if (c->net->explorer == NULL) return;
+    const uint64_t who = (uint64_t)c->node << 40 | (c->handle & 0xFFFFFFFF) << 8;
+    bind_explore_saw(c->net, who | (uint64_t)what, bytes, length);
+}
+
 /* What it does to the connection may give the host something to send. */
 static enum ltcp_status end(const struct call *call, enum ltcp_status status)
 {
     ltcp_network_touch(call->network, call->c->node);
+    /* That it would block is for the scheduler, which waits then. */
+    if (status != LTCP_AGAIN) saw(call->c, BIND_SAW_STATUS, &status, sizeof status);
     return status;
 }
 
@@ -254,7 +267,9 @@ static int connection_state(lua_State *L)
     struct call call = begin(L, BIND_CONNECTION);
     struct ltcp_info info;
     bool there = !call.c->released && ltcp_info(call.host, call.c->handle, &info) != LTCP_ERR_STALE;
-    lua_pushstring(L, ltcp_state_name(there ? info.state : LTCP_CLOSED));
+    const enum ltcp_state state = there ? info.state : LTCP_CLOSED;
+    saw(call.c, BIND_SAW_STATE, &state, sizeof state);
+    lua_pushstring(L, ltcp_state_name(state));
     return 1;
 }
 
@@ -265,6 +280,7 @@ static int connection_info(lua_State *L)
     struct ltcp_info info;
     enum ltcp_status status = ltcp_info(call.host, call.c->handle, &info);
     if (status == LTCP_ERR_STALE) return bind_failure(L, status);
+    bind_explore_saw_info(call.c->net, &info);
     bind_push_info(L, &info);
     return 1;
 }
@@ -275,9 +291,12 @@ static int connection_error(lua_State *L)
     struct ltcp_info info;
     if (call.c->released || ltcp_info(call.host, call.c->handle, &info) == LTCP_ERR_STALE ||
         info.state != LTCP_CLOSED || info.error == LTCP_OK) {
+        const enum ltcp_status none = LTCP_OK;
+        saw(call.c, BIND_SAW_STATUS, &none, sizeof none);
         lua_pushnil(L); /* a soft error is none: info and the event tell of it */
         return 1;
     }
+    saw(call.c, BIND_SAW_STATUS, &info.error, sizeof info.error);
     lua_pushstring(L, ltcp_status_message(info.error));
     lua_pushstring(L, ltcp_status_code(info.error));
     return 2;
@@ -298,6 +317,9 @@ static int connection_write(lua_State *L)
     enum ltcp_status status = ltcp_write(call.host, call.now, call.c->handle, bytes + from,
                                          length - from, (unsigned)flags, &taken);
     if (end(&call, status) != LTCP_OK) return bind_failure(L, status);
+    saw(call.c, BIND_SAW_COUNT, &taken, sizeof taken);
+    bind_explore_wrote(call.c->net, call.c->node, call.c->handle, bytes + from, taken,
+                       (flags & LTCP_WRITE_URGENT) != 0);
     lua_pushinteger(L, (lua_Integer)taken);
     return 1;
 }
@@ -315,6 +337,8 @@ static int connection_read(lua_State *L)
     enum ltcp_status status =
         ltcp_read(call.host, call.now, call.c->handle, scratch, room, (unsigned)flags, &got);
     if (end(&call, status) != LTCP_OK) return bind_failure(L, status);
+    saw(call.c, BIND_SAW_BYTES, scratch, got);
+    if (flags == 0) bind_explore_read(call.c->net, call.c->node, call.c->handle, scratch, got);
     lua_pushlstring(L, (const char *)scratch, got);
     return 1;
 }
@@ -326,6 +350,8 @@ static int connection_discard(lua_State *L)
     if (call.c->released) return bind_failure(L, LTCP_ERR_STALE);
     enum ltcp_status status = ltcp_flush(call.host, call.c->handle, &dropped);
     if (end(&call, status) != LTCP_OK) return bind_failure(L, status);
+    saw(call.c, BIND_SAW_COUNT, &dropped, sizeof dropped);
+    bind_explore_dropped(call.c->net, call.c->node, call.c->handle, dropped);
     lua_pushinteger(L, (lua_Integer)dropped);
     return 1;
 }

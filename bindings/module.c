@@ -1,5 +1,6 @@
 /* bindings/module.c - luaopen_lunatcp_core: the module's table. */
 #include "binding.h"
+#include "explore.h"
 
 static void set_bits(lua_State *L, const char *name, const char *const *words)
 {
@@ -48,6 +49,7 @@ LUAMOD_API int luaopen_lunatcp_core(lua_State *L)
     bind_open_link(L);
     bind_open_capture(L);
     bind_open_network(L);
+    bind_open_explore(L);
     set_words(L);
     bind_open_loop(L);
     return 1;

@@ -1,5 +1,6 @@
 /* bindings/network.c - the class of networks: making, nodes, memory, the forgotten, the end. */
 #include "binding.h"
+#include "explore.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ void bind_check_open(lua_State *L, const struct bind_network *net)
 static void network_destroy(struct bind_network *net)
 {
     bind_captures_detach(net);
+    bind_explore_detach(net);
     ltcp_tunnels_detach(&net->tunnels);
     if (net->network != NULL) ltcp_network_destroy(net->network);
     net->network = NULL;

@@ -1,5 +1,6 @@
 /* bindings/node.c - hosts, routers and peers: three classes that share one struct. */
 #include "binding.h"
+#include "explore.h"
 
 #include <string.h>
 
@@ -135,6 +136,7 @@ static int peer_receive(lua_State *L)
     size_t length = ltcp_packet_bytes(packet, net->scratch, BIND_SCRATCH);
     ltcp_time time = packet->time;
     ltcp_packet_unref(packet); /* before Lua may raise */
+    bind_explore_saw(net, BIND_SAW_PACKET, net->scratch, length);
     lua_pushlstring(L, (const char *)net->scratch, length);
     bind_push_time(L, time);
     return 2;

@@ -1,6 +1,7 @@
 /* bindings/step.c - going on: the loop stays here while nothing concerns the script. Hooks are
  * called between two steps of the core, protected, on the thread that entered step. */
 #include "binding.h"
+#include "explore.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,9 @@ static bool ask(lua_State *L, struct bind_network *net, const struct ltcp_step_d
         view->direction = (uint8_t)detail->direction;
         view->first = detail->first;
         view->parsed = BIND_UNPARSED;
+        bind_explore_saw(net, BIND_SAW_PACKET, detail->packet->head, detail->packet->head_length);
+        bind_explore_saw(net, BIND_SAW_PACKET, detail->packet->payload,
+                         detail->packet->payload_length);
         lua_pushvalue(L, AT_VIEW);
         good = lua_pcall(L, 1, 1, AT_HANDLER) == LUA_OK;
         view->packet = NULL;
@@ -74,6 +78,11 @@ static bool tell(lua_State *L, struct bind_network *net, bool *stop)
            (found = ltcp_trace_next_event(net->trace, &net->heard)) != NULL) {
         if ((net->heard_kinds >> found->kind & 1) == 0) continue;
         struct ltcp_trace_event event = *found; /* the ring may turn over during the hook */
+        const int64_t values[] = {event.time,  (int64_t)event.subject,
+                                  event.value, event.host,
+                                  event.kind,  event.from,
+                                  event.to,    event.status};
+        bind_explore_saw(net, BIND_SAW_EVENT, values, sizeof values);
         lua_pushcfunction(L, call_hook);
         lua_getiuservalue(L, AT_NETWORK, BIND_NETWORK_HOOK);
         lua_pushlightuserdata(L, &event);
@@ -146,7 +155,11 @@ static enum outcome go_on(lua_State *L, struct bind_network *net, ltcp_time limi
         const struct ltcp_step_detail *detail = &answer->detail;
         switch (answer->step) {
         case LTCP_STEP_VERDICT:
-            if (!ask(L, net, detail)) return RAISE;
+            if (detail->id == 0) {
+                if (!bind_explore_choose(net)) return SAY;
+            } else if (!ask(L, net, detail)) {
+                return RAISE;
+            }
             break;
         case LTCP_STEP_TRACE: break;
         case LTCP_STEP_BROKEN: return raise_broken(L, net, detail);
