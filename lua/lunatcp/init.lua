@@ -20,6 +20,14 @@ M.version = core.VERSION
 -- @function network
 M.network = network.new
 
+--- Runs a scenario under every combination of what may befall its first packets: see `lunatcp.explore`.
+-- @tparam table options
+function M.explore(options) return require "lunatcp.explore".explore(options) end
+
+--- Runs a scenario under one script of choices: see `lunatcp.explore`.
+-- @tparam table options
+function M.replay(options) return require "lunatcp.explore".replay(options) end
+
 --- Takes an IP packet apart.
 -- @string packet
 -- @tparam[opt] table options `quoted = true`: it may be cut short, no checksum is verified
