@@ -97,8 +97,10 @@ static void transfers(uint64_t seed, unsigned percent, const struct ltcp_setting
         const bool silent = p.count[0] + p.count[1] == 0 && !ltcp_host_has_output(p.host[0]) &&
                             !ltcp_host_has_output(p.host[1]);
         if (silent && in == TOTAL && info(0).fin_acked) break;
-        if (silent) pair_wait(&p);
-        else p.now += LTCP_MILLISECOND;
+        if (silent)
+            pair_wait(&p);
+        else
+            p.now += LTCP_MILLISECOND;
         ltcp_host_advance(p.host[0], p.now);
         ltcp_host_advance(p.host[1], p.now);
     }

@@ -43,7 +43,10 @@ static void pair_open_with(struct pair *p, const struct ltcp_settings *settings,
         ltcp_host_add_address(p->host[i], number, &p->address[i], 24);
     }
 }
-static inline void pair_open(struct pair *p) { pair_open_with(p, NULL, 1500); }
+static inline void pair_open(struct pair *p)
+{
+    pair_open_with(p, NULL, 1500);
+}
 
 static inline void pair_close(struct pair *p)
 {
@@ -58,8 +61,8 @@ static inline void pair_close(struct pair *p)
 /* What host i has to send now comes into the other one's queue. */
 static inline size_t pair_collect(struct pair *p, unsigned i)
 {
-    const size_t n = ltcp_host_transmit(p->host[i], p->now, p->queue[!i] + p->count[!i],
-                                        4096 - p->count[!i]);
+    const size_t n =
+        ltcp_host_transmit(p->host[i], p->now, p->queue[!i] + p->count[!i], 4096 - p->count[!i]);
     p->count[!i] += n;
     return n;
 }
@@ -74,7 +77,10 @@ static inline void pair_deliver_but(struct pair *p, unsigned i, int lost)
     }
     p->count[i] = 0;
 }
-static inline void pair_deliver(struct pair *p, unsigned i) { pair_deliver_but(p, i, -1); }
+static inline void pair_deliver(struct pair *p, unsigned i)
+{
+    pair_deliver_but(p, i, -1);
+}
 
 /* Back and forth until both are silent. */
 static inline void pair_settle(struct pair *p)
@@ -91,7 +97,8 @@ static inline void pair_settle(struct pair *p)
 /* On to the next timer of either; false when none runs. */
 static inline bool pair_wait(struct pair *p)
 {
-    const ltcp_time a = ltcp_host_next_deadline(p->host[0]), b = ltcp_host_next_deadline(p->host[1]);
+    const ltcp_time a = ltcp_host_next_deadline(p->host[0]),
+                    b = ltcp_host_next_deadline(p->host[1]);
     const ltcp_time when = a < b ? a : b;
     if (when == LTCP_NEVER) return false;
     if (when > p->now) p->now = when;
