@@ -42,9 +42,16 @@ function M.read(path)
   return text
 end
 
+-- A search path as it is seen from any directory.
+local function absolute(path)
+  local here = M.first_line("pwd"):gsub("%%", "%%%%")
+  return ((";" .. path):gsub(";%./", ";" .. here .. "/"):sub(2))
+end
+
 --- Settings for `env`: where this process finds its modules, so that another one does too.
 function M.modules()
-  return "LUA_PATH_5_4=" .. M.quote(package.path) .. " LUA_CPATH_5_4=" .. M.quote(package.cpath)
+  return "LUA_PATH_5_4=" .. M.quote(absolute(package.path)) ..
+    " LUA_CPATH_5_4=" .. M.quote(absolute(package.cpath))
 end
 
 return M
