@@ -197,6 +197,13 @@ static int network_check(lua_State *L)
     return 1;
 }
 
+/* Of everything that can matter for what happens from now on. */
+static int network_digest(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)ltcp_network_digest(bind_check_network(L, 1)->network));
+    return 1;
+}
+
 static int network_random(lua_State *L)
 {
     const struct bind_network *net = luaL_checkudata(L, 1, BIND_NETWORK);
@@ -363,6 +370,7 @@ void bind_open_network(lua_State *L)
                                        {"seed", network_seed},
                                        {"memory", network_memory},
                                        {"check", network_check},
+                                       {"digest", network_digest},
                                        {"random", network_random},
                                        {"host", network_host},
                                        {"router", network_router},

@@ -186,6 +186,10 @@ function Network:memory() end
 ---In checked builds the first broken invariant of any connection, else nil.
 ---@return string?
 function Network:check() end
+---Of everything that can matter for what happens from now on: equal digests, equal futures. Counters are left
+---out, and what the script knows.
+---@return integer
+function Network:digest() end
 ---Frees everything, without a word to any peer; captures are completed. Idempotent. Raises inside a hook.
 function Network:close() end
 ---@return boolean
