@@ -123,6 +123,8 @@ local function raise_late(message, code)
 end
 
 --- Iterates over pieces of at most n octets as they come; raises on an error, as io.lines does.
+-- @int[opt=65536] n
+-- @tparam[opt] table options `timeout` (of each piece), `deadline`
 function Connection:chunks(n, options)
   if n ~= nil then check.integer(n, "chunks: n", 1) end
   check.options(options, WHEN, "chunks: options")
@@ -172,6 +174,7 @@ function Connection:lines(options)
 end
 
 --- The out-of-band urgent octet (setting `urgent_inline = false`); waits for it.
+-- @tparam[opt] table options `timeout`, `deadline`
 -- @treturn string or nil, message, code
 function Connection:read_urgent(options)
   local deadline = begin(self, options, "read_urgent")
@@ -224,6 +227,9 @@ end
 
 --- SEND with the URGENT flag: the urgent pointer will name the octet after these. New applications
 -- should not use it (RFC9293:SHLD-13): middleboxes clear the pointer, and stacks differ in what it names.
+-- @string bytes
+-- @tparam[opt] table options `timeout`, `deadline`
+-- @treturn integer how many, or nil, message, code and how many were queued
 function Connection:urgent(bytes, options)
   check.type(bytes, "string", "urgent: bytes")
   local deadline = begin(self, options, "urgent")
@@ -255,6 +261,8 @@ function Connection:discard() return self.core:discard() end
 -- ---- opening, closing -------------------------------------------------------------------------
 
 --- Waits until the handshake is over.
+-- @tparam[opt] table options `timeout`, `deadline`
+-- @treturn boolean true, or nil, message, code: ECONNREFUSED, ETIMEDOUT, EAGAIN (the call's own deadline)
 function Connection:wait_connected(options)
   local deadline = begin(self, options, "connect")
   while true do
@@ -268,7 +276,8 @@ function Connection:wait_connected(options)
   end
 end
 
---- Half-close: no more octets will be written; reading goes on.
+--- Half-close: no more octets will be written; reading goes on. Never waits.
+-- @treturn boolean true, or nil, message, code
 function Connection:shutdown() return self.core:shutdown() end
 
 --- CLOSE of both directions. Never waits; may be called again.
@@ -324,7 +333,9 @@ function Connection:state()
   return self.core:state()
 end
 
---- STATUS: every variable of the connection.
+--- STATUS: every variable of the connection, in octets and seconds (`lunatcp.core.Info` in core.meta.lua);
+-- the last ones when it is CLOSED and gone.
+-- @treturn table or nil, message, code
 function Connection:info()
   if self.final then return self.final end
   return self.core:info()

@@ -1,8 +1,6 @@
 --- The sequence diagram as text: lifelines, arrows, the states of both ends, at most 100 columns.
 -- @module lunatcp.ladder
 
-local story = require "lunatcp.story"
-
 local M = {}
 
 local GLYPHS <const> = {
@@ -206,7 +204,5 @@ function M.draw(rows, columns, options)
   for _, row in ipairs(rows) do lines[#lines + 1] = LINES[row.kind](self, row) end
   return table.concat(lines, "\n") .. "\n"
 end
-
-M.story = story
 
 return M

@@ -3,7 +3,7 @@
 
 local check = require "lunatcp.check"
 local core = require "lunatcp.core"
-local hooks = require "lunatcp.hooks"
+local files = require "lunatcp.files"
 local topology = require "lunatcp.topology"
 
 local M = {}
@@ -33,18 +33,17 @@ local LINK_KEYS <const> = joined(PATH_KEYS, OWN_KEYS)
 -- @string path
 -- @treturn {integer,...} or nil, message, code
 function M.read_rate_file(path)
-  local file, message = io.open(path, "r")
-  if not file then return nil, message, "ENOENT" end
-  local times = {}
-  for line in file:lines() do
+  local text, message, code = files.read(path)
+  if not text then return nil, message, code end
+  local times, number = {}, 0
+  for line in text:gmatch "([^\n]*)\n?" do
+    number = number + 1
     local time = math.tointeger(tonumber(line))
     if line:match "%S" and not time then
-      file:close()
-      return nil, ("%s:%d: expected milliseconds, got '%s'"):format(path, #times + 1, line), "EINVAL"
+      return nil, ("%s:%d: expected milliseconds, got '%s'"):format(path, number, line), "EINVAL"
     end
     times[#times + 1] = time
   end
-  file:close()
   if #times == 0 then return nil, path .. ": no opportunities", "EINVAL" end
   return times
 end
@@ -253,7 +252,6 @@ function Link:inject(from, packet)
 end
 
 M.direction_of = direction_of
-M.handle = hooks.handle
 
 require "lunatcp.rules".install(Link)
 

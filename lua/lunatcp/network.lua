@@ -102,7 +102,7 @@ end
 
 --- An endpoint with no TCP behind it: the script is the TCP. See `lunatcp.peer`.
 -- @string[opt] name
--- @tparam[opt] table options
+-- @tparam[opt] table options `port`: its own (default 1024); `remote_port`: where it sends to
 function Network:peer(name, options) return peer.new(self, name, options) end
 
 --- A link between two nodes: see `lunatcp.link`.
@@ -168,6 +168,9 @@ function Network:run(options)
   options = check.options(options, { "until_", "until_idle" }, "run: options")
   local target, tasks = options.until_, self.scheduler.tasks
   if self.closed then check.raise "run: the network is closed" end
+  if target ~= nil and options.until_idle then
+    check.raise "run: until_ and until_idle exclude each other"
+  end
   if type(target) == "number" then
     run_until(self, function() return false end, { limit = check.number(target, "run: until_") })
     return true
@@ -239,7 +242,7 @@ function Network:close()
   if self.closed then return end
   if self.scheduler.current then check.raise "close: a task cannot close the network it runs in" end
   self.scheduler:close_tasks()
-  for _, capture in ipairs(self.captures) do capture:close() end
+  while self.captures[1] do self.captures[1]:close() end -- each takes itself out of the list
   self.closed = true
   self.world:close()
   self.core:close()
@@ -299,6 +302,7 @@ end
 --- Calls a function whenever something happens: see `lunatcp.hooks`.
 -- @string kind
 -- @tparam function hook
+-- @tparam[opt] Connection conn only what concerns this one
 -- @treturn Handle `close` removes it
 function Network:on(kind, hook, conn) return self.hooks:add(kind, hook, conn) end
 
@@ -311,6 +315,9 @@ function Network:capture(path, options)
 end
 
 --- Samples variables of a connection: see `lunatcp.samples`.
+-- @tparam Connection conn
+-- @tparam[opt] table options `every` (seconds, 0.1), `fields`
+-- @treturn Samples
 function Network:sample(conn, options) return samples.new(self, conn, options) end
 
 --- The sequence diagram as text: see `lunatcp.trace`.

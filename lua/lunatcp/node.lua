@@ -5,7 +5,6 @@ local check = require "lunatcp.check"
 local connection = require "lunatcp.connection"
 local core = require "lunatcp.core"
 local listener = require "lunatcp.listener"
-local topology = require "lunatcp.topology"
 
 local M = {}
 
@@ -32,10 +31,10 @@ end
 
 --- The node's address: on a link it shares with `towards`, else its first one.
 -- @tparam[opt] table towards another node
--- @tparam[opt=4] integer family 4 or 6
--- @treturn string
+-- @tparam[opt] integer family 4 or 6; without it IPv4 where there is any
+-- @treturn string or nil when it has none
 function M.address(node, towards, family)
-  family = family or 4
+  if not family then return M.address(node, towards, 4) or M.address(node, towards, 6) end
   local fallback
   for _, entry in ipairs(node.addresses) do
     if entry.family == family then
@@ -53,6 +52,9 @@ M.Router = Router
 
 function Router:__tostring() return "router " .. self.name end
 
+--- An address of the router: see `Host:address`.
+function Router:address(towards, family) return M.address(self, towards, family) end
+
 local Host = {}
 Host.__index = Host
 Host.__name = "lunatcp.host"
@@ -62,7 +64,8 @@ function Host:__tostring() return "host " .. self.name end
 
 --- The host's address, for others to connect to.
 -- @tparam[opt] Host towards prefers the link shared with that node
--- @tparam[opt=4] integer family
+-- @tparam[opt] integer family 4 or 6; without it IPv4 where there is any
+-- @treturn string or nil when it has none
 function Host:address(towards, family) return M.address(self, towards, family) end
 
 --- What connections opened from now on begin with.
@@ -194,7 +197,5 @@ function Host:forge(packet)
   self.net:route()
   return self.core:send(packet)
 end
-
-M.bare = topology.bare
 
 return M

@@ -19,6 +19,7 @@ Peer.__name = "lunatcp.peer"
 M.Peer = Peer
 
 local ARRIVED <const> = 1
+local MOST_INBOX <const> = 4096 -- packets; the core keeps as many again and drops what comes then
 local PATIENCE <const> = 10 -- seconds of real time that `expect` waits when not told how long
 
 --- Makes a peer: see `Network:peer`.
@@ -34,22 +35,28 @@ end
 
 function Peer:__tostring() return "peer " .. self.name end
 
---- The peer's address.
+--- The peer's address: see `Host:address`.
 function Peer:address(towards, family) return node.address(self, towards, family) end
 
--- Packets wait in the core until somebody asks; waiting tasks are told.
-function Peer:arrived()
-  while true do
+-- Takes over what waits in the core; where nobody reads, the rest stays there and is bounded there.
+local function collect(self)
+  local inbox = self.inbox
+  while #inbox < MOST_INBOX do
     local bytes, time = self.core:receive()
-    if not bytes then break end
-    self.inbox[#self.inbox + 1] = { bytes = bytes, time = time }
+    if not bytes then return end
+    inbox[#inbox + 1] = { bytes = bytes, time = time }
   end
+end
+
+--- The core says that packets have come.
+function Peer:arrived()
+  collect(self)
   self.net.scheduler:wake(self, ARRIVED)
 end
 
 local function take(self)
   local entry = table.remove(self.inbox, 1)
-  if not entry then return nil end
+  if #self.inbox == 0 then collect(self) end
   local packet, message, status = core.decode(entry.bytes)
   packet.time, packet.bytes, packet.problem, packet.status = entry.time, entry.bytes, message, status
   if packet.source and packet.source_port then
@@ -59,7 +66,7 @@ local function take(self)
   return packet
 end
 
--- The next packet, waiting for it until the deadline; nil, "idle" or nil, "deadline".
+-- The next packet, waiting for it until the deadline; nil when that came first.
 local function await(self, deadline, what)
   local scheduler = self.net.scheduler
   scheduler:caller(what)

@@ -15,12 +15,15 @@ M.Remote = Remote
 -- @tparam table options `address`: its inner address, or a list of them; `via`: the tunnel that leads
 --   there; `name`: for ladders
 function M.new(net, options)
+  check.type(options, "table", "remote: options")
   check.options(options, { "address", "via", "name" }, "remote: options")
-  if options == nil then check.raise "remote: options: expected a table, got nothing" end
   local list = options.address
   if list == nil and options.via then list = options.via.remote_addresses end
   if type(list) == "string" then list = { list } end
-  check.type(list, "table", "remote: address")
+  if type(list) ~= "table" then
+    check.raise("remote: address: expected an address, a list of them, or a tunnel as via, got %s",
+      check.shown(list))
+  end
   local remote = setmetatable({
     net = net, name = options.name or "remote", via = options.via, addresses = {},
   }, Remote)
@@ -35,7 +38,7 @@ end
 
 function Remote:__tostring() return "remote " .. self.name end
 
---- Its address, of the family asked for (4 or 6), else the first.
+--- Its address of the family asked for (4 or 6); of none: the first.
 function Remote:address(_, family)
   for _, entry in ipairs(self.addresses) do
     if not family or entry.family == family then return entry.address end

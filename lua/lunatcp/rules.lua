@@ -8,8 +8,6 @@ local hooks = require "lunatcp.hooks"
 local M = {}
 
 local FLAGS <const> = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ae" }
-local is_flag = {}
-for _, name in ipairs(FLAGS) do is_flag[name] = true end
 
 -- Which packets a rule is about. `ack` is the flag; the number is `acking`.
 local MATCH_KEYS <const> = {
@@ -22,9 +20,12 @@ local PASSED <const> = {
   "every", "times", "chance",
 }
 
-local function with(keys, ...)
-  return table.move(keys, 1, #keys, select("#", ...) + 1, { ... })
+local function with(...)
+  return table.move(MATCH_KEYS, 1, #MATCH_KEYS, select("#", ...) + 1, { ... })
 end
+local DELAY_KEYS <const> = with "by"
+local DUPLICATE_KEYS <const> = with("copies", "after")
+local CORRUPT_KEYS <const> = with "bits"
 
 -- Turns a script's words into the core's.
 local function translate(link, match, keys, name)
@@ -108,14 +109,15 @@ function M.install(Link)
 
   --- Holds packets back by so many seconds: `link:delay { by = 0.05, data = true, nth = 1 }`.
   function Link:delay(match)
-    local data = translate(self, match, with(MATCH_KEYS, "by"), "delay")
+    local data = translate(self, match, DELAY_KEYS, "delay")
     data.delay = check.seconds(match and match.by, "delay: by")
     return install(self, data)
   end
 
-  --- Doubles packets: `link:duplicate { copies = 1, after = 0.01, nth = 2 }`.
+  --- Doubles packets: `link:duplicate { copies = 1, after = 0.01, nth = 2 }`; the copies come `after` so many
+  -- seconds.
   function Link:duplicate(match)
-    local data = translate(self, match, with(MATCH_KEYS, "copies", "after"), "duplicate")
+    local data = translate(self, match, DUPLICATE_KEYS, "duplicate")
     data.duplicate = match and match.copies or 1
     data.duplicate_delay = match and match.after
     return install(self, data)
@@ -123,12 +125,10 @@ function M.install(Link)
 
   --- Flips a burst of bits: `link:corrupt { bits = 1, data = true }`.
   function Link:corrupt(match)
-    local data = translate(self, match, with(MATCH_KEYS, "bits"), "corrupt")
+    local data = translate(self, match, CORRUPT_KEYS, "corrupt")
     data.corrupt = match and match.bits or 1
     return install(self, data)
   end
 end
-
-M.is_flag = is_flag
 
 return M

@@ -7,13 +7,13 @@
 -- @module lunatcp.samples
 
 local check = require "lunatcp.check"
+local files = require "lunatcp.files"
 
 local M = {}
 
 local Samples = {}
 Samples.__index = Samples
 Samples.__name = "lunatcp.samples"
-M.Samples = Samples
 
 --- What is sampled when nothing else is asked for.
 M.FIELDS = {
@@ -116,19 +116,10 @@ local function json_value(value)
   return '"' .. text .. '"'
 end
 
-local CODES <const> = { [2] = "ENOENT", [13] = "EACCES", [20] = "ENOTDIR", [21] = "EISDIR", [28] = "ENOSPC" }
-
 -- Gives the text, or writes it to a file.
 local function deliver(text, path)
   if path == nil then return text end
-  check.type(path, "string", "path")
-  local file, message, number = io.open(path, "w")
-  if not file then return nil, message, CODES[number] or "EIO" end
-  local ok
-  ok, message, number = file:write(text)
-  local closed, close_message, close_number = file:close()
-  if ok and closed then return true end
-  return nil, message or close_message, CODES[number or close_number] or "EIO"
+  return files.write(check.type(path, "string", "path"), text)
 end
 
 --- The rows as CSV, with a line of names.

@@ -42,7 +42,9 @@ function M.new(world)
     head = 1,
     tail = 0,
     current = nil,    -- the task that is running
-    busy = nil,       -- why nothing may block outside a task: "run", "hook", "close"
+    looping = false,  -- the loop is running
+    closing = nil,    -- a task is being closed: its `<close>` variables run
+    busy_hook = nil,  -- a hook or a rule is running
     failure = nil,    -- the first error of a task or hook
   }, Scheduler)
 end
@@ -101,31 +103,39 @@ function Scheduler:fail(value, traceback)
   if not self.failure then self.failure = { value = value, traceback = traceback } end
 end
 
-local function resume(self, task)
-  task.status = "running"
-  task.waiter = nil
-  local outer = self.current
-  self.current = task
-  local arguments = task.arguments
-  task.arguments = nil
-  local results
-  if arguments then
-    results = table.pack(coroutine.resume(task.thread, table.unpack(arguments, 1, arguments.n)))
-  else
-    results = table.pack(coroutine.resume(task.thread))
-  end
-  self.current = outer
-  if not results[1] then
-    self:fail(results[2], debug.traceback(task.thread))
-    task.error = results[2]
+-- What came out of a task: it waits, has failed, is done, or has yielded what it should not.
+local function settle(self, task, ok, ...)
+  if ok and (...) == WAIT then return end
+  if not ok then
+    task.error = ...
+    self:fail(task.error, debug.traceback(task.thread))
     self:close_task(task, "failed")
   elseif coroutine.status(task.thread) == "dead" then
-    task.results = table.pack(table.unpack(results, 2, results.n))
+    task.results = table.pack(...)
     finish(self, task, "done")
-  elseif results[2] ~= WAIT then
+  else
     self:fail(("%s yielded by itself at %s; a task waits by blocking calls, or net:sleep(0)")
       :format(task, check.user_line(task.thread)), debug.traceback(task.thread))
     self:close_task(task, "failed")
+  end
+end
+
+local function leave(self, outer, ...)
+  self.current = outer
+  return ...
+end
+
+local function resume(self, task)
+  task.status = "running"
+  task.waiter = nil
+  local outer, arguments = self.current, task.arguments
+  self.current = task
+  if arguments then
+    task.arguments = nil
+    settle(self, task, leave(self, outer, coroutine.resume(task.thread,
+      table.unpack(arguments, 1, arguments.n))))
+  else
+    settle(self, task, leave(self, outer, coroutine.resume(task.thread)))
   end
 end
 
@@ -231,7 +241,11 @@ end
 --- Something happened to `object`: whoever waits for one of `bits` goes on.
 function Scheduler:wake(object, bits)
   local waiters = object.waiters
-  if #waiters == 0 then return end
+  if #waiters <= 1 then
+    local only = waiters[1]
+    if only and only.bits & bits ~= 0 then end_wait(self, only, "event") end
+    return
+  end
   local woken = {}
   for _, waiter in ipairs(waiters) do
     if waiter.bits & bits ~= 0 then woken[#woken + 1] = waiter end

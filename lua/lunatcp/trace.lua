@@ -2,7 +2,6 @@
 -- @module lunatcp.trace
 
 local check = require "lunatcp.check"
-local core = require "lunatcp.core"
 local label = require "lunatcp.label"
 local story = require "lunatcp.story"
 
@@ -12,6 +11,11 @@ local Trace = {}
 Trace.__index = Trace
 Trace.__name = "lunatcp.trace"
 
+local PACKET_KINDS <const> = { "sent", "delivered", "dropped" }
+local EVENT_KINDS <const> = {
+  "state", "timeout", "fast_retransmit", "recovered", "probe", "challenge", "urgent", "rtt", "refused",
+  "icmp", "invariant",
+}
 local KNOWN_MOST <const> = 16384 -- flows remembered by handle; more are found by what came just before
 
 --- The trace of a network.
@@ -49,6 +53,7 @@ end
 -- @treturn {table,...}
 function Trace:packets(options)
   options = check.options(options, { "since", "kind" }, "packets: options")
+  if options.kind ~= nil then check.one_of(options.kind, PACKET_KINDS, "packets: kind") end
   local list = {}
   for record in self.net.core:trace_packets(options.since) do
     if not options.kind or record.kind == options.kind then list[#list + 1] = record end
@@ -60,6 +65,7 @@ end
 -- @tparam[opt] table options `since`, `kind`, `connection`
 function Trace:events(options)
   options = check.options(options, { "since", "kind", "connection" }, "events: options")
+  if options.kind ~= nil then check.one_of(options.kind, EVENT_KINDS, "events: kind") end
   local conn = options.connection
   local handle = conn and conn.core:handle()
   local list = {}
@@ -269,7 +275,5 @@ function Trace:svg(options)
   local rows, columns, chosen = rows_and_columns(self, options, "svg: options")
   return require "lunatcp.svg".draw(rows, columns, chosen)
 end
-
-M.flags = core.flags
 
 return M

@@ -347,6 +347,8 @@ describe("a run", function()
     assert.matches("run: options: unknown key 'untill'; known are until_, until_idle",
       message_of(net.run, net, { untill = 1 }))
     assert.matches("run: until_: expected a function, got true", message_of(net.run, net, { until_ = true }))
+    assert.matches("run: until_ and until_idle exclude each other",
+      message_of(net.run, net, { until_ = 1, until_idle = true }))
   end)
 end)
 

@@ -260,6 +260,36 @@ describe("links", function()
       net:link(a, b, { rate_file = "/does/not/exist" })))
   end)
 
+  it("read a trace of opportunities, and name the line that is wrong", function()
+    local path = os.tmpname()
+    local function write(text)
+      local file = assert(io.open(path, "w"))
+      file:write(text)
+      file:close()
+    end
+    local net = tcp.network { seed = 1 }
+    local a, b = net:host "a", net:host "b"
+    write "1\n\n2\nsoon\n"
+    assert.same({ nil, path .. ":4: expected milliseconds, got 'soon'", "EINVAL" },
+      { net:link(a, b, { rate_file = path }) })
+    write "1\n\n2\n"
+    assert.same({ 1, 2 }, net:link(a, b, { rate_file = path }):configuration(a).opportunities)
+    os.remove(path)
+    assert.equal("EISDIR", select(3, net:link(a, b, { rate_file = "/" })))
+  end)
+
+  it("of IPv6 alone are enough to connect, also through a router that has an address", function()
+    local net = tcp.network { seed = 1 }
+    local a, b, r = net:host "a", net:host "b", net:router "r"
+    net:link(a, r, { addresses = { "2001:db8:1::1/64", "2001:db8:1::2/64" } })
+    net:link(r, b, { addresses = { "2001:db8:2::1/64", "2001:db8:2::2/64" } })
+    b:listen(80)
+    local conn = assert(a:connect(b, 80))
+    assert.equal("2001:db8:2::2", conn:info().remote_address)
+    assert.same({ "2001:db8:1::2", "2001:db8:2::1" }, { r:address(a), r:address(b) })
+    assert.is_nil(r:address(a, 4))
+  end)
+
   it("refuse nodes of another network", function()
     local one, two = tcp.network { seed = 1 }, tcp.network { seed = 1 }
     assert.matches("belongs to another network", message_of(one.link, one, one:host(), two:host()))

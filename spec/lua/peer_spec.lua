@@ -128,6 +128,17 @@ describe("a peer", function()
       message_of(peer.send, peer, { flgas = "S", destination_port = 1 }))
   end)
 
+  it("keeps what came in order, and no more than so much of it", function()
+    local net, host, peer = lab.forge()
+    net:run { until_ = 0 }
+    for i = 1, 10000 do
+      host:forge { source = host:address(), destination = peer:address(), seq = i }
+      if i % 1000 == 0 then net:run { until_ = net:now() + 1 } end
+    end
+    for i = 1, 8192 do assert.equal(i, peer:receive().seq) end
+    assert.is_nil((peer:receive { timeout = 0 }))
+  end)
+
   it("sends what is malformed as it is told, and nothing worse than a count comes of it", function()
     local net, host, peer = lab.forge()
     host:listen(80)

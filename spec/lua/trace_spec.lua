@@ -68,6 +68,14 @@ describe("trace", function()
     assert.matches("FIN,ACK", net:ladder { connection = one }, 1, true)
   end)
 
+  it("names the kinds of record there are", function()
+    local net = lab.pair()
+    assert.error_matches(function() net.trace:packets { kind = "droped" } end,
+      "packets: kind: expected one of sent, delivered, dropped, got \"droped\"")
+    assert.error_matches(function() net.trace:events { kind = "states" } end,
+      "events: kind: expected one of state,")
+  end)
+
   it("keeps only a bounded ring of records", function()
     local net = lab.pair { network = { trace = { events = 16, packets = 16 } } }
     for _ = 1, 20 do
@@ -170,6 +178,19 @@ describe("captures", function()
     local first = run()
     assert.equal("\x0a\x0d\x0d\x0a", first:sub(1, 4))
     assert.equal(first, run())
+  end)
+
+  it("are complete when the network is closed, all of them", function()
+    local net = lab.pair()
+    local other = os.tmpname()
+    local captures = { assert(net:capture(path)), assert(net:capture(other)) }
+    lab.handshake(net)
+    net:close()
+    assert.same({ true, true }, { captures[1].closed, captures[2].closed })
+    local _, bytes = size()
+    path, other = other, path
+    assert.equal(bytes, select(2, size()))
+    os.remove(other)
   end)
 
   it("are written also when the script fails", function()
