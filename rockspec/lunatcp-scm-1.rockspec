@@ -33,6 +33,9 @@ build = {
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
   },
+  install = {
+    bin = { lunatcp = "bin/lunatcp" },
+  },
 }
 test = {
   type = "command",

@@ -1,37 +1,15 @@
 -- The rock, as a person with luarocks and no network gets it. It is built in a copy of the tree
 -- and used from another directory, so that neither can help itself from the checkout.
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+local shell = require "support.shell"
 
--- The command's output with its errors, and whether it succeeded.
-local function shell(...)
-  local pipe <close> = assert(io.popen("{ " .. table.concat({ ... }, " ") .. "; } 2>&1 </dev/null"))
-  local output = pipe:read("a")
-  return output, (pipe:close())
-end
-
-local function succeed(...)
-  local output, ok = shell(...)
-  assert(ok, output)
-  return output
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "w"))
-  assert(file:write(text))
-end
-
-local function first_line(...)
-  return (succeed(...):match("^[^\n]*"))
-end
+local quote, run_shell, succeed, write = shell.quote, shell.run, shell.succeed, shell.write
 
 describe("the rock #build", function()
   local scratch, tree
 
   lazy_setup(function()
-    scratch = first_line("mktemp -d")
+    scratch = shell.scratch()
     tree = scratch .. "/tree"
     succeed("mkdir", quote(scratch .. "/source"), quote(scratch .. "/elsewhere"))
     -- What a clone holds and a build needs; bin/ only once there is one.
@@ -44,13 +22,13 @@ describe("the rock #build", function()
   end)
 
   lazy_teardown(function()
-    if scratch then succeed("rm -rf", quote(scratch)) end
+    if scratch then shell.remove(scratch) end
   end)
 
   -- Runs `script` in a fresh process, in a directory of its own, with only the rock's tree.
   local function run(script)
     write(scratch .. "/elsewhere/script.lua", script)
-    return shell("cd", quote(scratch .. "/elsewhere"), "&& env -u LUNATCP_BUILD",
+    return run_shell("cd", quote(scratch .. "/elsewhere"), "&& env -u LUNATCP_BUILD",
       "LUA_PATH_5_4=" .. quote(tree .. "/share/lua/5.4/?.lua;" .. tree .. "/share/lua/5.4/?/init.lua"),
       "LUA_CPATH_5_4=" .. quote(tree .. "/lib/lua/5.4/?.so"),
       "lua5.4 script.lua")
@@ -81,4 +59,46 @@ net:run()
     assert.True(ok, output)
     assert.equal("HELLO\n", output)
   end)
+
+  -- A person's shell, which knows neither this checkout nor where the rock is.
+  local function person(...)
+    return run_shell("cd", quote(scratch .. "/elsewhere"), "&& env -u LUA_PATH_5_4 -u LUA_CPATH_5_4",
+      "-u LUNATCP_BUILD -u LUNATCP_SEED -u LUNATCP_CAPTURES", ...)
+  end
+
+  it("installs the command line", function()
+    local output, ok = person(quote(tree .. "/bin/lunatcp"), "version")
+    assert.True(ok, output)
+    assert.matches("^lunatcp %d+%.%d+%.%d+ %(Lua 5%.4%)\n$", output)
+    local _, _, status = person(quote(tree .. "/bin/lunatcp"), "nothing")
+    assert.equal(2, status)
+  end)
+
+  it("gives a spec written elsewhere its network, and a failed one its message, ladder, seed and capture",
+    function()
+      local output, ok = person(quote(tree .. "/bin/lunatcp"), "new-spec handshake --dir project")
+      assert.True(ok, output)
+      local project = scratch .. "/elsewhere/project"
+      assert.is_truthy(shell.read(project .. "/.busted"):find(tree .. "/share/lua/5.4/?.lua", 1, true))
+      output, ok = person("sh -c 'cd project && busted -o plainTerminal'")
+      assert.True(ok, output)
+      assert.matches("3 successes / 0 failures / 0 errors / 0 pending", output)
+      assert.is_nil(shell.read(project .. "/lunatcp-captures"))
+
+      local path = project .. "/spec/handshake_spec.lua"
+      write(path, (shell.read(path):gsub('assert.state%(accepted, "ESTABLISHED"%)',
+        'assert.state(accepted, "CLOSE-WAIT")')))
+      output, ok = person("sh -c 'cd project && busted -o plainTerminal'")
+      assert.is_nil(ok)
+      assert.matches("2 successes / 1 failure / 0 errors", output)
+      assert.matches("handshake_spec.lua:%d+: connection server:80 > client:%d+ is in the state ESTABLISHED",
+        output)
+      assert.matches("\n  %* state  expected CLOSE%-WAIT, got ESTABLISHED\n", output)
+      assert.matches("\n +time +client +server\n.-SYN seq 0.-SYN,ACK seq 0 ack 1", output)
+      assert.matches("\nseed: %d+ %(LUNATCP_SEED=%d+ replays this test%)\n", output)
+      local capture = output:match "\ncapture: (%S+) %(3 packets%)"
+      assert.is_string(capture, output)
+      output = succeed("cd", quote(project), "&&", quote(tree .. "/bin/lunatcp"), "decode", quote(capture))
+      assert.matches("SYN seq 0.-\n.-SYN,ACK seq 0 ack 1.-\n.-ACK seq 1 ack 1", output)
+    end)
 end)
