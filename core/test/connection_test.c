@@ -63,7 +63,7 @@ static void transfers(uint64_t seed, unsigned percent, const struct ltcp_setting
     for (; rounds < 400000; rounds++) {
         size_t n;
         if (out < TOTAL) {
-            size_t want = 1 + ltcp_random_below(&random, 5000);
+            size_t want = (size_t)(1 + ltcp_random_below(&random, 5000));
             if (want > TOTAL - out) want = TOTAL - out;
             if (ltcp_write(p.host[0], p.now, conn[0], sent + out, want, 0, &n) == LTCP_OK) out += n;
         } else if (!closed) {
