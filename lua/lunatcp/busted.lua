@@ -84,17 +84,14 @@ local function begin_network(options)
   test.capture = net.core:capture { most = CAPTURE_MOST }
 end
 
-local end_test
-
 local function begin_test()
-  end_test() -- of a test whose preparation failed
   prepared = prepared + 1
   local element = element_in_preparation()
   test = { name = element and full_name(element) or ("test %d"):format(prepared), element = element }
   begin_network()
 end
 
-function end_test()
+local function end_test()
   local ended = test
   test = nil
   if not (ended and ended.net) then return end

@@ -94,6 +94,20 @@ describe("a spec with the kit", function()
     assert.is_nil(exists "lunatcp-captures/demo_spec-goes-on.pcapng")
   end)
 
+  it("captures what is still on its way", function()
+    local output = busted [[
+      it("writes", function()
+        local conn = pair()
+        conn:write "hello"
+        net:step()
+        assert.is_true(false)
+      end)
+    ]]
+    local path = output:match "\ncapture: (%S+) %(4 packets%)\n"
+    assert.is_string(path, output)
+    assert.is_truthy(shell.read(scratch .. "/" .. path):find("hello", 1, true))
+  end)
+
   it("keeps busted's own place and trace of an error", function()
     local output = busted([[
       local function deep() error "it broke" end

@@ -183,7 +183,7 @@ local function go_on(net, done, seconds, what)
   local scheduler, deadline = net.scheduler, net.world:now() + seconds
   if not scheduler:caller(what) then
     net:route()
-    scheduler:run_until(done, { limit = deadline, idle = "return" })
+    scheduler:run_until(done, { limit = deadline })
     return
   end
   while not done() do
