@@ -71,7 +71,8 @@ static const char *check_send_side(const struct ltcp_connection *c)
     if (!c->scaling && (c->snd_wscale != 0 || c->rcv_wscale != 0))
         return "no shift without both ends' consent (RFC 7323 section 2.2)";
     if (c->snd_wscale > 14 || c->rcv_wscale > 14) return "a shift is at most 14 (RFC 7323, 2.3)";
-    if (c->state >= LTCP_ESTABLISHED && seq_gt(c->snd_wl2, c->snd_una))
+    /* A SYN without ACK leaves in SND.WL2 whatever its field held. */
+    if (c->state >= LTCP_ESTABLISHED && c->syn_acked && seq_gt(c->snd_wl2, c->snd_una))
         return "SND.WL2 =< SND.UNA (RFC 9293 section 3.10.7.4)";
     if (c->state >= LTCP_ESTABLISHED && c->state != LTCP_TIME_WAIT && c->cc.cwnd == 0)
         return "the congestion window is never zero (RFC 5681 section 3.1)";
