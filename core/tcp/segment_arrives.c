@@ -402,7 +402,7 @@ void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
     handshake_read_options(c, s, a->now);
     c->snd_wnd = c->max_snd_wnd = s->window; /* never scaled in a SYN (RFC 7323 section 2.2) */
     c->snd_wl1 = s->seq;
-    c->snd_wl2 = s->ack;
+    c->snd_wl2 = s->flags & LTCP_ACK ? s->ack : c->iss; /* a bare SYN acknowledges nothing */
     (void)window_advertise(c, true);
 }
 

@@ -37,7 +37,7 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
     if (syn) {
         const uint32_t left = room(c);
         const uint16_t field = (uint16_t)(left < 65535 ? left : 65535);
-        c->rcv_adv = seq_add(c->rcv_nxt, field);
+        c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, field));
         return field;
     }
     c->rcv_adv = seq_max(c->rcv_adv, seq_min(right_edge(c), farthest(c)));
