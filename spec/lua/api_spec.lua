@@ -173,14 +173,14 @@ describe("connections", function()
     assert.is_true(client:flush())
     assert.equal(0, client:info().unacked)
     assert.equal(10000, server:info().unread)
-    net.link:down()
+    net.wire:down()
     client:write "x"
     assert.equal("EAGAIN", select(3, client:flush { timeout = 0.5 }))
   end)
 
   it("flush: nothing that was lost with the connection counts as acknowledged", function()
     local net, client = lab.connected { client = { r2_time = 10 } }
-    net.link:down()
+    net.wire:down()
     client:write "x"
     assert.same({ nil, "connection timed out", "ETIMEDOUT" }, { client:flush() })
     assert.equal("ETIMEDOUT", select(3, client:flush()))

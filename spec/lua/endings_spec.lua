@@ -200,7 +200,7 @@ describe("reading and writing", function()
 
   it("gives ETIMEDOUT for the death of the connection only", function()
     local net, client = lab.connected { client = { r2_time = 10 } }
-    net.link:down()
+    net.wire:down()
     client:write "into the void"
     local bytes, _, code = client:read(1)
     assert.is_nil(bytes)
@@ -210,7 +210,7 @@ describe("reading and writing", function()
 
   it("aborts a connect whose own deadline came first", function()
     local net = lab.pair()
-    net.link:down()
+    net.wire:down()
     local conn, _, code = net.client:connect(net.server, 80, { timeout = 3 })
     assert.is_nil(conn)
     assert.equal("EAGAIN", code)
@@ -359,7 +359,7 @@ describe("hooks", function()
       net = lab.pair()
       states = {}
       net:on("state", function(event) states[#states + 1] = event.node.name .. " " .. event.to end)
-      net.link:rule(function(segment) if segment.flags.rst then return "drop" end end)
+      net.wire:rule(function(segment) if segment.flags.rst then return "drop" end end)
     end)()
     collectgarbage()
     lab.handshake(net)
@@ -393,7 +393,7 @@ describe("hooks", function()
 
   it("cannot block", function()
     local net = lab.pair()
-    net.link:rule(function() net:sleep(1) end)
+    net.wire:rule(function() net:sleep(1) end)
     assert.matches("sleep: a hook cannot block", message_of(net.client.connect, net.client, net.server, 80))
     net = lab.pair()
     net:on("state", function() net:sleep(1) end)
@@ -435,7 +435,7 @@ describe("hooks", function()
   it("get a segment as a view that is over with them", function()
     local net = lab.pair()
     local kept, copy
-    net.link:rule(function(segment)
+    net.wire:rule(function(segment)
       kept = kept or segment
       copy = copy or segment:copy()
     end)
@@ -448,7 +448,7 @@ describe("hooks", function()
   it("know whether a segment's octets were sent before", function()
     local net = lab.pair()
     local seen = {}
-    net.link:rule(function(segment)
+    net.wire:rule(function(segment)
       if segment.length > 0 then
         seen[#seen + 1] = segment.first
         if #seen == 1 then return "drop" end

@@ -18,7 +18,7 @@ end
 describe("rules said as data", function()
   it("drop the first SYN, and the handshake takes one retransmission timeout longer", function()
     local net = lab.pair()
-    net.link:drop { syn = true, ack = false, nth = 1 }
+    net.wire:drop { syn = true, ack = false, nth = 1 }
     assert(net.client:connect(net.server, 80))
     -- RFC 6298 section 2: the first timeout is one second; then a round trip of 20 ms.
     assert.is_true(math.abs(net:now() - 1.02) < 1e-9, net:now())
@@ -27,7 +27,7 @@ describe("rules said as data", function()
 
   it("drop a FIN by its number, from one side only", function()
     local net, client, server = lab.connected()
-    local rule = net.link:drop { fin = true, from = net.client, nth = 1 }
+    local rule = net.wire:drop { fin = true, from = net.client, nth = 1 }
     client:close()
     server:close()
     net:run { until_idle = true }
@@ -40,7 +40,7 @@ describe("rules said as data", function()
 
   it("hold back, so that the order changes", function()
     local net, client, server = lab.connected { client = { nagle = false } }
-    net.link:delay { by = 0.005, data = true, nth = 1 }
+    net.wire:delay { by = 0.005, data = true, nth = 1 }
     client:write "first "
     net:settle()
     client:write "second"
@@ -51,7 +51,7 @@ describe("rules said as data", function()
 
   it("double", function()
     local net, client, server = lab.connected()
-    net.link:duplicate { data = true, nth = 1 }
+    net.wire:duplicate { data = true, nth = 1 }
     client:write "once"
     assert.equal("once", server:read_exactly(4))
     client:close()
@@ -62,7 +62,7 @@ describe("rules said as data", function()
 
   it("corrupt, which the checksum catches", function()
     local net, client, server = lab.connected()
-    net.link:corrupt { data = true, nth = 1, bits = 3 }
+    net.wire:corrupt { data = true, nth = 1, bits = 3 }
     client:write "intact"
     assert.equal("intact", server:read_exactly(6))
     assert.equal(1, client:info().segments_retransmitted)
@@ -71,7 +71,7 @@ describe("rules said as data", function()
 
   it("match segments without payload", function()
     local net = lab.pair()
-    net.link:drop { flags = "A", without = "SFR", length = 0, nth = 1 }
+    net.wire:drop { flags = "A", without = "SFR", length = 0, nth = 1 }
     local client, server = lab.handshake(net)
     assert.is_true(net:now() >= 1, net:now()) -- the final ACK of the handshake was lost
     assert.equal("ESTABLISHED", client:state())
@@ -81,7 +81,7 @@ describe("rules said as data", function()
   it("are gone when their scope is left", function()
     local net, client, server = lab.connected()
     do
-      local rule <close> = net.link:drop { data = true }
+      local rule <close> = net.wire:drop { data = true }
       client:write "x"
       assert.equal("EAGAIN", select(3, server:read(1, { timeout = 0.5 })))
       assert.is_true(rule:counts() >= 1)
@@ -92,10 +92,10 @@ describe("rules said as data", function()
   it("list what they know", function()
     local net = lab.pair()
     assert.matches("drop: unknown key 'sny'; known are ack, acking, .*syn",
-      message_of(net.link.drop, net.link, { sny = true }))
+      message_of(net.wire.drop, net.wire, { sny = true }))
     assert.matches("drop: from: expected host client or host server, got router r",
-      message_of(net.link.drop, net.link, { from = net:router "r" }))
-    assert.matches("delay: by: expected a number", message_of(net.link.delay, net.link, { nth = 1 }))
+      message_of(net.wire.drop, net.wire, { from = net:router "r" }))
+    assert.matches("delay: by: expected a number", message_of(net.wire.delay, net.wire, { nth = 1 }))
   end)
 end)
 
@@ -103,11 +103,11 @@ describe("rules in Lua", function()
   it("answer with a word or a table; the first that answers wins", function()
     local net = lab.pair()
     local seen = 0
-    local first <close> = net.link:rule(function(segment)
+    local first <close> = net.wire:rule(function(segment)
       if segment.flags.syn and not segment.flags.ack and segment.first then return "drop" end
       if segment.flags.fin then return { delay = 0.5 } end
     end)
-    net.link:rule(function() seen = seen + 1 end)
+    net.wire:rule(function() seen = seen + 1 end)
     local client = lab.handshake(net)
     assert.equal(3, seen) -- SYN again, SYN-ACK, ACK: not the one that was dropped
     client:close()
@@ -120,7 +120,7 @@ describe("rules in Lua", function()
   it("are asked only about what matches", function()
     local net = lab.pair()
     local seen = {}
-    net.link:rule(function(segment) seen[#seen + 1] = tostring(segment.flags) end,
+    net.wire:rule(function(segment) seen[#seen + 1] = tostring(segment.flags) end,
       { from = net.server, syn = true })
     lab.handshake(net)
     assert.same({ "SA" }, seen)
@@ -128,14 +128,14 @@ describe("rules in Lua", function()
 
   it("stop the run when they answer nonsense", function()
     local net = lab.pair()
-    net.link:rule(function() return "drpo" end)
+    net.wire:rule(function() return "drpo" end)
     assert.matches("a rule answers nil, 'drop', 'pass' or a table", message_of(net.client.connect, net.client,
       net.server, 80))
   end)
 
   it("stop the run when they fail", function()
     local net = lab.pair()
-    net.link:rule(function(segment) return segment.flags.nonsense.more end)
+    net.wire:rule(function(segment) return segment.flags.nonsense.more end)
     local message = message_of(net.client.connect, net.client, net.server, 80)
     assert.matches("link_spec%.lua:%d+", message)
   end)
@@ -150,30 +150,30 @@ describe("links", function()
 
   it("go down and up", function()
     local net, client, server = lab.connected()
-    net.link:down()
+    net.wire:down()
     client:write "x"
     assert.equal("EAGAIN", select(3, server:read(1, { timeout = 0.1 })))
-    net.link:up()
+    net.wire:up()
     assert.equal("x", server:read(1))
-    assert.is_true(net.link:counters(net.client).dropped.down >= 1)
+    assert.is_true(net.wire:counters(net.client).dropped.down >= 1)
   end)
 
   it("are configured while packets are under way", function()
     local net, client, server = lab.connected()
     client:write "1"
     net:settle()
-    net.link:configure { delay = 0.1 }
+    net.wire:configure { delay = 0.1 }
     local before = net:now()
     server:read(1)
     assert.is_true(math.abs(net:now() - before - 0.01) < 1e-9)
-    net.link:configure { delay = 0.2, from = net.server }
-    assert.equal(0.1, net.link:configuration(net.client).delay)
-    assert.equal(0.2, net.link:configuration(net.server).delay)
+    net.wire:configure { delay = 0.2, from = net.server }
+    assert.equal(0.1, net.wire:configuration(net.client).delay)
+    assert.equal(0.2, net.wire:configuration(net.server).delay)
   end)
 
   it("count", function()
     local net = lab.connected()
-    local counters = net.link:counters()
+    local counters = net.wire:counters()
     assert.equal(2, counters.forward.packets)
     assert.equal(1, counters.back.delivered)
   end)
@@ -229,7 +229,7 @@ describe("links", function()
     local client, server = lab.handshake(net, { timestamps = false })
     assert.equal(960, client:info().snd_mss) -- 1000 less 20 of IPv4 and 20 of TCP
     assert.equal(960, server:info().snd_mss)
-    net.link:configure { mtu = 600 }
+    net.wire:configure { mtu = 600 }
     local later = lab.handshake(net, { timestamps = false })
     assert.equal(560, later:info().snd_mss)
   end)

@@ -286,7 +286,7 @@ describe("DiffServ", function()
 
   it("RFC9293:SHLD-23 stays the same all through when the application does not change it", function()
     local net, client, server = lab.connected { client = { dscp = 18 }, server = { dscp = 34 } }
-    net.link:drop { data = true, nth = 3 }
+    net.wire:drop { data = true, nth = 3 }
     client:write(("x"):rep(30000))
     assert.equal(30000, #server:read_exactly(30000))
     client:shutdown()

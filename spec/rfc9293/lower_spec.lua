@@ -437,7 +437,7 @@ describe("addresses", function()
     host:listen(80)
     for _, address in ipairs { "255.255.255.255", "10.0.1.255", "224.0.0.1", "ff02::1" } do
       local source = address:find ":" and peer:address(nil, 6) or peer:address()
-      net.link:inject(peer, tcp.encode {
+      net.wire:inject(peer, tcp.encode {
         source = source, destination = address, source_port = 1024, destination_port = 80,
         flags = "S", seq = 1,
       })
@@ -450,7 +450,7 @@ describe("addresses", function()
   it("RFC9293:MUST-57 so is any other segment", function()
     local net, host, peer = lab.forge()
     for _, flags in ipairs { "A", "R", "FA", "SA", "" } do
-      net.link:inject(peer, tcp.encode {
+      net.wire:inject(peer, tcp.encode {
         source = peer:address(), destination = "10.0.1.255", source_port = 1024, destination_port = 80,
         flags = flags, seq = 1, ack = 1,
       })
@@ -468,7 +468,7 @@ describe("addresses", function()
     } do
       local to = host:address(peer, address:find ":" and 6 or 4)
       for _, port in ipairs { 80, 81 } do
-        net.link:inject(peer, tcp.encode {
+        net.wire:inject(peer, tcp.encode {
           source = address, destination = to, source_port = 1024, destination_port = port,
           flags = "S", seq = 1,
         })

@@ -51,7 +51,7 @@ describe("simultaneous open", function()
   it("RFC9293:MUST-10 survives the loss of any one of its first six packets", function()
     for nth = 1, 6 do
       local net, a, b = simultaneous {}
-      net.link:drop { tcp = true, nth = nth }
+      net.wire:drop { tcp = true, nth = nth }
       assert.is_true(a:wait_connected { timeout = 20 }, "packet " .. nth)
       assert.is_true(b:wait_connected { timeout = 20 }, "packet " .. nth)
       a:write "ab"
@@ -163,10 +163,10 @@ describe("old duplicates and half-open connections", function()
   it("RFC9293:3.5.2 a host that has forgotten answers data with <SEQ=SEG.ACK><CTL=RST>", function()
     local net, client, server = lab.connected()
     local info = client:info()
-    net.link:down()
+    net.wire:down()
     server:abort()
     net:run { until_ = 1 }
-    net.link:up()
+    net.wire:up()
     local mark = net.trace:mark() + 1
     client:write "hello"
     local bytes, _, code = client:read(1)

@@ -230,7 +230,7 @@ describe("ECN, RFC 3168", function()
 
   it("RFC9293:SHLD-8 data is ECN-capable; pure ACKs, SYNs and retransmissions are not", function()
     local net, client, server = lab.connected { client = { ecn = 1 } }
-    net.link:drop { data = true, nth = 2 }
+    net.wire:drop { data = true, nth = 2 }
     client:write(("x"):rep(20000))
     assert.equal(20000, #server:read_exactly(20000))
     local fresh, again = 0, 0

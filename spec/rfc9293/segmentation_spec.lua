@@ -167,9 +167,9 @@ describe("MSS option", function()
       return peer:expect({ flags = "S", destination_port = port }).options.mss
     end
     assert.equal(1460, advertised(80))
-    net.link:configure { mtu = 1400 }
+    net.wire:configure { mtu = 1400 }
     assert.equal(1360, advertised(81))
-    net.link:configure { mtu = 1500 } -- it varies: the larger one cannot be relied on
+    net.wire:configure { mtu = 1500 } -- it varies: the larger one cannot be relied on
     assert.equal(1360, advertised(82))
   end)
 end)

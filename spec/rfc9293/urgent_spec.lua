@@ -189,7 +189,7 @@ describe("urgent data", function()
     local net, client, server = lab.connected {
       client = { keepalive = true, keepalive_idle = 5 }, server = { receive_buffer = 20000 },
     }
-    net.link:drop { data = true, every = 7, times = 5 }
+    net.wire:drop { data = true, every = 7, times = 5 }
     client:write(("x"):rep(50000))
     net:run { until_ = 20 }
     assert.equal(50000, #server:read_exactly(50000))

@@ -176,7 +176,7 @@ describe("zero-window probes", function()
     client:write(("x"):rep(20000))
     net:run { until_ = 2 }
     assert.equal(0, server:info().rcv_wnd)
-    local rule = net.link:drop { from = net.server, data = false }
+    local rule = net.wire:drop { from = net.server, data = false }
     server:read(4000)
     net:run { until_ = net:now() + 0.1 }
     rule:close()

@@ -20,7 +20,8 @@ if busted.subscribe then
   end)
 end
 
---- A network with `client`, `server` and `link` in it. The server listens on port 80 (`listener`).
+--- A network with `client`, `server` and the link between them (`wire`) in it. The server listens on port
+-- 80 (`listener`).
 -- @tparam[opt] table options `client`, `server`: settings of the hosts; `link`: options of the link;
 --   `listen`: another port, or false; `seed`; `network`: more options of the network
 function M.pair(options)
@@ -31,7 +32,7 @@ function M.pair(options)
   newest = net
   net.client = net:host("client", options.client)
   net.server = net:host("server", options.server)
-  net.link = net:link(net.client, net.server, options.link or { delay = 0.01 })
+  net.wire = net:link(net.client, net.server, options.link or { delay = 0.01 })
   if options.listen ~= false then net.listener = net.server:listen(options.listen or 80) end
   return net
 end
@@ -48,14 +49,14 @@ function M.connected(options)
   return net, M.handshake(net)
 end
 
---- A host and a peer on one link: net, host, peer.
+--- A host and a peer on one link (`wire`): net, host, peer.
 function M.forge(options)
   options = options or {}
   local net = tcp.network { seed = options.seed or 1 }
   newest = net
   net.host_under_test = net:host("host", options.host)
   net.peer_of_script = net:peer("peer", options.peer)
-  net.link = net:link(net.peer_of_script, net.host_under_test, options.link or { delay = 0.01 })
+  net.wire = net:link(net.peer_of_script, net.host_under_test, options.link or { delay = 0.01 })
   return net, net.host_under_test, net.peer_of_script
 end
 

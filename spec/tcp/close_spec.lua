@@ -218,7 +218,7 @@ describe("simultaneous close", function()
       for nth = 1, 2 do
         local net, client, server = lab.connected()
         net:run { until_ = 1 }
-        net.link:drop { from = from == 1 and net.client or net.server, nth = nth }
+        net.wire:drop { from = from == 1 and net.client or net.server, nth = nth }
         client:close()
         server:close()
         net:run { until_ = 100 }

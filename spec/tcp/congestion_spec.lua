@@ -55,11 +55,11 @@ describe("the initial window", function()
 
   it("RFC5681:3.1 is one segment after a SYN or SYN-ACK was lost", function()
     local net = lab.pair()
-    net.link:drop { flags = "SA", nth = 1 }
+    net.wire:drop { flags = "SA", nth = 1 }
     local _, server = lab.handshake(net)
     assert.equal(server:info().snd_mss, server:info().cwnd)
     local other = lab.pair()
-    other.link:drop { syn = true, from = other.client, nth = 1 }
+    other.wire:drop { syn = true, from = other.client, nth = 1 }
     local client = lab.handshake(other)
     assert.equal(client:info().snd_mss, client:info().cwnd)
   end)
@@ -184,7 +184,7 @@ describe("the congestion window", function()
   it("can be left to a control that never moves: fixed", function()
     local net, client, server = lab.connected { client = { congestion = "fixed", initial_window = 20 } }
     local data = wire.pattern(200000)
-    net.link:configure { loss = 0.05 }
+    net.wire:configure { loss = 0.05 }
     net:spawn(function() client:write(data) client:close() end)
     local parts = {}
     for chunk in server:chunks() do parts[#parts + 1] = chunk end

@@ -6,7 +6,7 @@ local wire = require "support.wire"
 local function cut(host)
   local net, client, server = lab.connected { client = host }
   net:run { until_ = 10 }
-  net.link:down()
+  net.wire:down()
   client:write "into the void"
   return net, client, server
 end
@@ -61,7 +61,7 @@ describe("R2", function()
     local net, client, server = lab.connected()
     assert(client:set { r2_time = 20 })
     net:run { until_ = 10 }
-    net.link:down()
+    net.wire:down()
     client:write "x"
     client:read(1)
     assert.is_true(net:now() >= 30 and net:now() <= 60, net:now())
@@ -71,10 +71,10 @@ describe("R2", function()
   it("counts from the first retransmission again once something was acknowledged", function()
     local net, client, server = cut { r2_time = 100 }
     net:run { until_ = 50 } -- the next retransmission is at 73 s
-    net.link:up()
+    net.wire:up()
     assert.equal("into the void", server:read(100))
     net:run { until_ = 200 }
-    net.link:down()
+    net.wire:down()
     client:write "again"
     net:run { until_ = 290 }
     assert.equal("ESTABLISHED", client:state())
@@ -85,7 +85,7 @@ describe("R2", function()
   it("ends a FIN that nobody answers", function()
     local net, client = lab.connected { client = { r2_time = 100 } }
     net:run { until_ = 10 }
-    net.link:down()
+    net.wire:down()
     client:close()
     net:run { until_idle = true }
     assert.equal("CLOSED", client:state())
@@ -120,7 +120,7 @@ describe("the user timeout", function()
 
   it("limits the opening too", function()
     local net = lab.pair { client = { user_timeout = 5 } }
-    net.link:down()
+    net.wire:down()
     local _, _, code = net.client:connect(net.server, 80)
     assert.equal("ETIMEDOUT", code)
     assert.near(5, net:now(), 0.01)
@@ -142,9 +142,9 @@ describe("a cut that heals", function()
     net:spawn(function() client:write(data) client:close() end)
     net:spawn(function()
       net:sleep(0.05)
-      net.link:down()
+      net.wire:down()
       net:sleep(60)
-      net.link:up()
+      net.wire:up()
     end)
     local parts = {}
     for chunk in server:chunks() do parts[#parts + 1] = chunk end

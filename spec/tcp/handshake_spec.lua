@@ -165,7 +165,7 @@ end)
 describe("a lost segment of the handshake", function()
   it("RFC6298:2.1 a SYN is sent again after 1 s, then with doubled timeouts", function()
     local net = lab.pair()
-    net.link:drop { syn = true, from = net.client }
+    net.wire:drop { syn = true, from = net.client }
     net.client:connect_start(net.server, 80)
     net:run { until_ = 100 }
     assert.same({ 0, 1, 3, 7, 15, 31, 63 }, wire.times(net, "flags", " S$"))
@@ -173,7 +173,7 @@ describe("a lost segment of the handshake", function()
 
   it("the SYN: the second one opens", function()
     local net = lab.pair { client = { isn = 1000 }, server = { isn = 5000 } }
-    net.link:drop { syn = true, from = net.client, nth = 1 }
+    net.wire:drop { syn = true, from = net.client, nth = 1 }
     local client, server = lab.handshake(net)
     net:run { until_ = 5 }
     assert.same({
@@ -188,7 +188,7 @@ describe("a lost segment of the handshake", function()
 
   it("the SYN-ACK: both ends repeat themselves, and no number changes", function()
     local net = lab.pair { client = { isn = 1000 }, server = { isn = 5000 } }
-    net.link:drop { flags = "SA", nth = 1 }
+    net.wire:drop { flags = "SA", nth = 1 }
     local client, server = lab.handshake(net)
     net:run { until_ = 5 }
     for _, line in ipairs(wire.lines(net, "flags seq ack", { only = "S" })) do
@@ -209,7 +209,7 @@ describe("a lost segment of the handshake", function()
 
   it("the ACK: the SYN-ACK returns and is acknowledged again", function()
     local net = lab.pair { client = { isn = 1000 }, server = { isn = 5000 } }
-    net.link:drop { flags = "A", without = "S", from = net.client, nth = 1 }
+    net.wire:drop { flags = "A", without = "S", from = net.client, nth = 1 }
     local client, server = lab.handshake(net)
     net:run { until_ = 5 }
     assert.same({
@@ -225,7 +225,7 @@ describe("a lost segment of the handshake", function()
 
   it("the ACK: data that follows opens as well", function()
     local net = lab.pair { client = { isn = 1000 }, server = { isn = 5000 } }
-    net.link:drop { flags = "A", from = net.client, nth = 1 }
+    net.wire:drop { flags = "A", from = net.client, nth = 1 }
     local client = assert(net.client:connect(net.server, 80))
     client:write "hello"
     local server = assert(net.listener:accept())
@@ -235,7 +235,7 @@ describe("a lost segment of the handshake", function()
 
   it("RFC9293:MUST-23 a SYN is tried for at least 3 minutes, then the open fails with ETIMEDOUT", function()
     local net = lab.pair()
-    net.link:down()
+    net.wire:down()
     local conn, _, code = net.client:connect(net.server, 80)
     assert.is_nil(conn)
     assert.equal("ETIMEDOUT", code)
@@ -253,7 +253,7 @@ describe("a lost segment of the handshake", function()
 
   it("RFC6298:5.7 an RTO of 3 s holds for data after a retransmitted SYN", function()
     local net = lab.pair()
-    net.link:drop { syn = true, from = net.client, nth = 1 }
+    net.wire:drop { syn = true, from = net.client, nth = 1 }
     local client = lab.handshake(net, { timestamps = false })
     assert.equal(3, client:info().rto)
   end)

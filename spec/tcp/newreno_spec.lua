@@ -133,7 +133,7 @@ describe("fast retransmit", function()
       local net, client, server = lab.connected {
         client = { initial_window = 20, sack = false }, link = { delay = 0.01, rate = 100e6 },
       }
-      net.link:drop { data = true, nth = lost }
+      net.wire:drop { data = true, nth = lost }
       local data = wire.pattern(20 * 1448)
       client:write(data)
       assert.equal(data, server:read_exactly(#data))
@@ -171,7 +171,7 @@ describe("limited transmit", function()
   it("saves a small window from its timeout", function()
     -- Three segments in flight, the first lost: only two duplicates without it.
     local net, client, server = lab.connected { client = { initial_window = 3 } }
-    net.link:drop { data = true, nth = 1 }
+    net.wire:drop { data = true, nth = 1 }
     local data = wire.pattern(10 * 1448)
     client:write(data)
     assert.equal(data, server:read_exactly(#data))

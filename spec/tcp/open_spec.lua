@@ -66,7 +66,7 @@ describe("simultaneous open", function()
     } do
       local net, a, b
       net = lab.pair { listen = false }
-      net.link:drop(match)
+      net.wire:drop(match)
       a = net.client:connect_start(net.server, 2000, { local_port = 1000 })
       b = net.server:connect_start(net.client, 1000, { local_port = 2000 })
       net:run { until_ = 20 }
@@ -326,10 +326,10 @@ describe("a half-open connection", function()
   it("RFC9293:3.5.1 is discovered by data of the end that remembers, as figure 10 shows", function()
     local net, client, server = lab.connected()
     -- The server's host restarts: the end of its connection reaches nobody.
-    net.link:down()
+    net.wire:down()
     server:abort()
     net:run { until_ = 1 }
-    net.link:up()
+    net.wire:up()
     client:write "are you there?"
     assert.equal("ECONNRESET", select(3, client:read(1)))
     assert.equal("CLOSED", client:state())

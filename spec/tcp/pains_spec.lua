@@ -44,9 +44,9 @@ describe("both windows closed", function()
     net:spawn(function() server:write(wire.pattern(10000)) end)
     net:run()
     net:run { until_ = 10 }
-    local before = net.link:counters(net.client).packets + net.link:counters(net.server).packets
+    local before = net.wire:counters(net.client).packets + net.wire:counters(net.server).packets
     net:run { until_ = 3610 }
-    local count = net.link:counters(net.client).packets + net.link:counters(net.server).packets - before
+    local count = net.wire:counters(net.client).packets + net.wire:counters(net.server).packets - before
     -- Two persist timers at no less than 1 s, soon at 60 s: a probe and its answer each.
     assert.is_true(count < 2 * 2 * 70, count)
     assert.equal("ESTABLISHED", client:state())
@@ -152,7 +152,7 @@ describe("reordering without loss", function()
       local net, client, server = lab.connected {
         client = { sack = sack }, link = { delay = 0.01, rate = 10e6 },
       }
-      net.link:delay { data = true, every = 10, by = 0.003 }
+      net.wire:delay { data = true, every = 10, by = 0.003 }
       transfer(net, client, server, 1000000)
       assert.equal(0, client:info().segments_retransmitted)
       assert.equal(0, client:info().fast_recoveries)
@@ -162,7 +162,7 @@ describe("reordering without loss", function()
 
   it("of ACKs costs nothing either", function()
     local net, client, server = lab.connected { link = { delay = 0.01, rate = 10e6 } }
-    net.link:delay { from = net.server, every = 5, by = 0.004 }
+    net.wire:delay { from = net.server, every = 5, by = 0.004 }
     transfer(net, client, server, 1000000)
     assert.equal(0, client:info().segments_retransmitted)
   end)

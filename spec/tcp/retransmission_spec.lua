@@ -134,7 +134,7 @@ describe("the RTO", function()
 
   it("RFC7323:4.3 samples by timestamps also after a retransmission", function()
     local net, client, server = lab.connected { link = { delay = 0.1 } }
-    net.link:drop { data = true, nth = 1 }
+    net.wire:drop { data = true, nth = 1 }
     client:write "x"
     assert.equal("x", server:read(1))
     client:flush()
@@ -176,7 +176,7 @@ describe("retransmitted data", function()
   it("survives the loss of its acknowledgment", function()
     local net, client, server = lab.connected()
     net:run { until_ = 1 }
-    net.link:drop { from = net.server, times = 2 }
+    net.wire:drop { from = net.server, times = 2 }
     client:write "once"
     assert.equal("once", server:read(10))
     client:flush()

@@ -184,7 +184,7 @@ describe("recovery with SACK", function()
   it("repairs any loss in a window between two engines without a timeout, but for the tail", function()
     for lost = 1, 27 do
       local net, client, server = lab.connected { client = { initial_window = 30 } }
-      net.link:drop { data = true, nth = lost }
+      net.wire:drop { data = true, nth = lost }
       local data = wire.pattern(30 * 1448)
       client:write(data)
       assert.equal(data, server:read_exactly(#data))
@@ -195,7 +195,7 @@ describe("recovery with SACK", function()
 
   it("repairs the loss of every other segment in one recovery", function()
     local net, client, server = lab.connected { client = { initial_window = 40 } }
-    net.link:drop { data = true, first = true, every = 2, times = 30 }
+    net.wire:drop { data = true, first = true, every = 2, times = 30 }
     local data = wire.pattern(40 * 1448)
     client:write(data)
     assert.equal(data, server:read_exactly(#data))

@@ -50,7 +50,7 @@ describe("TIME-WAIT", function()
     client:shutdown()
     assert.is_nil(server:read(1))
     net:run { until_ = 1 }
-    net.link:drop { from = net.client, times = 1 }
+    net.wire:drop { from = net.client, times = 1 }
     server:close()
     net:run { until_ = 1.5 }
     assert.equal("TIME-WAIT", client:state())

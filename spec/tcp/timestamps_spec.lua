@@ -110,7 +110,7 @@ describe("timestamps", function()
 
   it("RFC7323:4.1 measure the round trip of each ACK", function()
     local net, client, server = lab.connected { link = { delay = 0.05 } }
-    net.link:configure { delay = 0.1 }
+    net.wire:configure { delay = 0.1 }
     for _ = 1, 60 do
       client:write "x"
       assert.equal("x", server:read(1))

@@ -180,7 +180,7 @@ describe("a window update", function()
     local data = wire.pattern(30000)
     net:spawn(function() client:write(data) client:close() end)
     net:run { until_ = 3 }
-    net.link:drop { from = net.server, data = false, times = 1 } -- the update that the read brings
+    net.wire:drop { from = net.server, data = false, times = 1 } -- the update that the read brings
     local parts = {}
     for chunk in server:chunks() do parts[#parts + 1] = chunk end
     assert.equal(data, table.concat(parts))
