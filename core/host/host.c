@@ -190,6 +190,7 @@ static enum ltcp_status receive(struct ltcp_host *host, ltcp_time now, struct lt
     if (!address_is_local(host, &ip.destination)) return LTCP_ERR_ADDRESS;
     if (ip.protocol == LTCP_PROTOCOL_ICMP || ip.protocol == LTCP_PROTOCOL_ICMPV6)
         return icmp_arrives(host, now, packet, &ip);
+    icmp_refuse(host, packet, &ip);
     return LTCP_ERR_PROTOCOL;
 }
 

@@ -129,6 +129,8 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
 void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a);
 
 /* icmp.c */
+/* Tells the sender that nobody here takes its protocol, or its port. */
+void icmp_refuse(struct ltcp_host *host, const struct ltcp_packet *packet, const struct ltcp_ip *ip);
 enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
                               const struct ltcp_packet *packet, const struct ltcp_ip *ip);
 

@@ -49,6 +49,36 @@ static void act_on_error(struct ltcp_connection *c, ltcp_time now, enum ltcp_icm
         soft_error(c, status_of(kind));
 }
 
+/* RFC 1122 section 3.2.2.1: no datagram service is here, so UDP finds no port and anything else no
+ * protocol; IPv6 says the latter by a parameter problem at the next-header field (RFC 4443, 3.4).
+ */
+void icmp_refuse(struct ltcp_host *host, const struct ltcp_packet *packet, const struct ltcp_ip *ip)
+{
+    uint8_t quote[1280];
+    if (host->engine.out_count >= 1024 || !address_is_peer(host, &ip->source)) return;
+    struct ltcp_ip back;
+    memset(&back, 0, sizeof back);
+    back.source = ip->destination;
+    back.destination = ip->source;
+    back.ttl = (uint8_t)host->share->settings.ttl;
+    back.identification = host->engine.next_identification++;
+    struct ltcp_icmp icmp;
+    memset(&icmp, 0, sizeof icmp);
+    icmp.kind = ip->protocol == LTCP_PROTOCOL_UDP ? LTCP_ICMP_PORT_UNREACHABLE
+                                                  : LTCP_ICMP_PROTOCOL_UNREACHABLE;
+    if (ip->version == 6 && ip->protocol != LTCP_PROTOCOL_UDP) {
+        icmp.kind = LTCP_ICMP_PARAMETER_PROBLEM;
+        icmp.code = 1; /* unrecognized next header */
+        icmp.pointer = 6;
+    }
+    icmp.quote = quote;
+    icmp.quote_length = ltcp_packet_bytes(packet, quote, sizeof quote);
+    struct ltcp_packet *out = ltcp_icmp_encode(host->engine.pool, &back, &icmp);
+    if (out == NULL) return;
+    out->interface = packet->interface;
+    engine_enqueue(&host->engine, out);
+}
+
 static void echo_reply(struct ltcp_host *host, const struct ltcp_packet *packet,
                        const struct ltcp_ip *ip, const struct ltcp_icmp *icmp)
 {

@@ -113,8 +113,42 @@ static void transfers(uint64_t seed, unsigned percent, const struct ltcp_setting
     CHECK(p.held == 0);
 }
 
+/* RFC 1122 section 3.2.2.1: what a host that has only TCP says to anything else. */
+static void refuses_other_protocols(void)
+{
+    static const struct {
+        uint8_t protocol;
+        enum ltcp_icmp_kind answer;
+    } cases[] = {{LTCP_PROTOCOL_UDP, LTCP_ICMP_PORT_UNREACHABLE},
+                 {132, LTCP_ICMP_PROTOCOL_UNREACHABLE}};
+    pair_open(&p);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[28] = {0};
+        const struct ltcp_ip ip = {.source = p.address[0],
+                                   .destination = p.address[1],
+                                   .protocol = cases[i].protocol,
+                                   .ttl = 64};
+        ltcp_ip_encode(&ip, 8, bytes);
+        struct ltcp_packet *packet = ltcp_packet_from_bytes(p.pool, bytes, sizeof bytes);
+        CHECK_STATUS(ltcp_host_receive(p.host[1], p.now, packet), LTCP_ERR_PROTOCOL);
+        ltcp_packet_unref(packet);
+        struct ltcp_packet *answer = NULL;
+        CHECK(ltcp_host_transmit(p.host[1], p.now, &answer, 1) == 1);
+        struct ltcp_ip back;
+        struct ltcp_icmp icmp;
+        CHECK_STATUS(ltcp_ip_decode(answer, &back), LTCP_OK);
+        CHECK_STATUS(ltcp_icmp_decode(answer, &back, &icmp), LTCP_OK);
+        CHECK(icmp.kind == cases[i].answer);
+        CHECK(icmp.quote_length == sizeof bytes && memcmp(icmp.quote, bytes, sizeof bytes) == 0);
+        ltcp_packet_unref(answer);
+    }
+    pair_close(&p);
+    CHECK(p.held == 0);
+}
+
 int main(void)
 {
+    refuses_other_protocols();
     opens_and_closes();
     struct ltcp_settings plain = ltcp_profile_rfc;
     plain.sack = plain.timestamps = plain.window_scaling = false;
