@@ -13,16 +13,12 @@
 -- @module lunatcp.scheduler
 
 local check = require "lunatcp.check"
+local tasks = require "lunatcp.task"
 
 local M = {}
 
 local Scheduler = {}
 Scheduler.__index = Scheduler
-
-local Task = {}
-Task.__index = Task
-Task.__name = "lunatcp.task"
-M.Task = Task
 
 -- What a task yields; nothing else may come out of it.
 local WAIT <const> = setmetatable({}, { __name = "lunatcp.wait" })
@@ -51,11 +47,6 @@ end
 
 -- ---- tasks ------------------------------------------------------------------------------------
 
-function Task:__tostring()
-  local name = self.name and (" '%s'"):format(self.name) or ""
-  return ("task %d%s (%s)"):format(self.id, name, self.status)
-end
-
 local function push_ready(self, task)
   self.tail = self.tail + 1
   self.ready[self.tail] = task
@@ -68,15 +59,7 @@ end
 function Scheduler:spawn(body, ...)
   check.callable(body, "spawn: argument 1")
   self.created = self.created + 1
-  local task = setmetatable({
-    id = self.created,
-    scheduler = self,
-    thread = coroutine.create(body),
-    arguments = table.pack(...),
-    status = "ready",
-    born = check.user_line(),
-    waiters = {},
-  }, Task)
+  local task = tasks.new(self, body, ...)
   self.tasks[#self.tasks + 1] = task
   push_ready(self, task)
   return task
@@ -137,27 +120,6 @@ local function resume(self, task)
   else
     settle(self, task, leave(self, outer, coroutine.resume(task.thread)))
   end
-end
-
---- Waits until the task has ended and gives what it returned.
--- @tparam[opt] table options `timeout` or `deadline`
-function Task:join(options)
-  local deadline = self.scheduler:deadline(options, "join")
-  while self.status ~= "done" and self.status ~= "failed" and self.status ~= "closed" do
-    if not self.scheduler:wait(self, ~0, deadline, "join") then
-      return nil, "the task has not ended before the deadline", "EAGAIN"
-    end
-  end
-  if self.status ~= "done" then return nil, ("%s"):format(self), "ECANCELED" end
-  return table.unpack(self.results, 1, self.results.n)
-end
-
---- Ends the task: its `<close>` variables run now. A task cannot close itself.
-function Task:close()
-  if self.status == "done" or self.status == "failed" or self.status == "closed" then return end
-  local scheduler = self.scheduler
-  if scheduler.current == self then check.raise("a task cannot close itself: return from it") end
-  scheduler:close_task(self)
 end
 
 -- ---- waiting ----------------------------------------------------------------------------------
