@@ -310,16 +310,16 @@ end
 -- * `choices`: words (`"deliver"`, `"drop"`, `"duplicate"`, `"delay"`, `"corrupt"`), or tables with a `name`
 --   and what a rule may answer: `{ name = "late", delay = 0.3 }`. `"deliver"` is always among them.
 -- * `depth`: how many packets meet a choice, at most 250; all later ones are delivered.
--- * `check(net, ...)`: once all tasks have ended and nothing can happen any more; nil or true is well,
---   anything else is what is wrong. Errors, tasks that wait for ever, broken invariants (in checked
+-- * `check(net, ...)`: is asked once the `time` of the run is over; nil or true is well, anything else is
+--   what is wrong. Errors, tasks that wait for ever, broken invariants (in checked
 --   builds) and octets that are read other than they were written are found without it. Counters are not
 --   part of the digest: a check should not look at them.
 -- * `network`: options of `tcp.network`; the seed is 1 and there is no trace where they do not say.
--- * `delay`: seconds of `"delay"`, 0.05. `time`: seconds of virtual time until a run is broken off, 1000.
+-- * `delay`: seconds of `"delay"`, 0.05. `time`: how long a run lasts, 1000 seconds of virtual time.
 -- * `limit`: runs at most. `failures`: how many are looked for, 1. `prune = false`: every combination is run.
 -- * `progress(counts)`: is called now and then.
 -- @treturn Report `runs`, `pruned`, `states`, `combinations`, `complete`, `coverage` (`states`,
---   `transitions`, `missing`), `failures`, each with `script`, `message` and `save(path)`; `failure`, the first
+--   `transitions`, `missing`), `failures`, each with `script`, `message`, `save(path)`; `failure`: the first
 function M.explore(options)
   local spec = read(options, KEYS, "explore")
   check.integer(spec.depth, "explore: depth", 0, 250)
@@ -363,8 +363,8 @@ local function read_script(spec)
 end
 
 --- Runs a scenario once, under a script of choices.
--- @tparam table options `scenario`, `check`, `network`, `delay`, `time` as for `explore`; `script`: a failure,
---   the path of one that was saved, or an array of choices' names, with `choices` where they are not words
+-- @tparam table options `scenario`, `check`, `network`, `delay`, `time` as for `explore`; `script`: a
+--   failure, the path of one that was saved, or an array of names (with `choices` where not all are words)
 -- @treturn Network its time is over, its trace can be looked at: `net:ladder()`
 -- @treturn[opt] string what is wrong
 function M.replay(options)

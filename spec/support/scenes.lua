@@ -9,8 +9,9 @@ local function hosts(net, link, client, server)
   return a, b
 end
 
-local FIXED <const> = { isn = 1000, timestamps = false }
-local STAMPED <const> = { isn = 1000, timestamp_offset = 5000 }
+local PATIENT <const> = 3600 -- however many packets are lost, nobody gives up
+local FIXED <const> = { isn = 1000, timestamps = false, r2_time = PATIENT, syn_r2_time = PATIENT }
+local STAMPED <const> = { isn = 1000, timestamp_offset = 5000, r2_time = PATIENT, syn_r2_time = PATIENT }
 
 local function read_all(conn)
   local parts = {}
@@ -201,7 +202,9 @@ local function again(settings)
           result.read[i] = conn:read()
           conn:shutdown()
           local rest, code = read_all(conn)
-          if rest ~= "" or code then result.read[i] = ("%s, then %q %s"):format(result.read[i], rest, code) end
+          if rest ~= "" or code then
+            result.read[i] = ("%s, then %q %s"):format(result.read[i], rest, code)
+          end
           conn:close()
         end
       end)
@@ -211,13 +214,16 @@ local function again(settings)
   }
 end
 
-M["TIME-WAIT"] = again { isn = -1, timestamps = false, msl = 2 }
-M["TIME-WAIT, with timestamps"] = again { isn = -1, msl = 2 }
+M["TIME-WAIT"] = again { timestamps = false, msl = 2, r2_time = PATIENT, syn_r2_time = PATIENT }
+M["TIME-WAIT, with timestamps"] = again { msl = 2, r2_time = PATIENT, syn_r2_time = PATIENT }
 
 -- ---- windows and timers -------------------------------------------------------------------------
 
 M["zero window"] = {
-  settings = { isn = 1000, timestamps = false, receive_buffer = 60, mss = 40, window_scaling = false },
+  settings = {
+    isn = 1000, timestamps = false, receive_buffer = 60, mss = 40, window_scaling = false, r2_time = PATIENT,
+    syn_r2_time = PATIENT,
+  },
   scenario = function(net)
     local a, b = hosts(net)
     local listener = b:listen(80)
@@ -272,7 +278,9 @@ M["giving up"] = {
   end,
   check = function(_, result)
     for i = 1, 2 do
-      if result[i] and result[i]:state() ~= "CLOSED" then return ("end %d is %s"):format(i, result[i]:state()) end
+      if result[i] and result[i]:state() ~= "CLOSED" then
+        return ("end %d is %s"):format(i, result[i]:state())
+      end
     end
     local code = result.codes[1]
     if code and code ~= "ETIMEDOUT" and code ~= "ECONNRESET" then return "the client was told " .. code end
