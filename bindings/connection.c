@@ -80,6 +80,7 @@ static void adopt(lua_State *L, int host, struct bind_connection *c, ltcp_handle
     own(c);
     ltcp_network_touch(c->net->network, c->node);
     bind_explore_saw(c->net, (uint64_t)c->node << 8 | BIND_SAW_COUNT, &handle, sizeof handle);
+    if (!c->listener) bind_explore_wrote(c->net, c->node, handle, NULL, 0, false);
     remember(L, host);
 }
 

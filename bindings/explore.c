@@ -299,7 +299,7 @@ void bind_explore_wrote(struct bind_network *net, uint32_t node, ltcp_handle han
     struct bind_explorer *e = net->explorer;
     if (e == NULL) return;
     struct stream *s = stream_of(e, net->nodes[node].host, node, handle);
-    if (s == NULL) return;
+    if (s == NULL || length == 0) return;
     void *all = s->bytes;
     const bool good = make_room(&all, &s->room, s->length + length, 1);
     s->bytes = all;
