@@ -403,6 +403,16 @@ describe("SEND", function()
     peer:expect { seq = 5002, payload = ("b"):rep(600) .. ("c"):rep(400) }
   end)
 
+  it("RFC9293:SHLD-28 small pieces that were queued one by one are sent together", function()
+    local _, conn, peer = wire.passive { host = { nagle = false }, window = 0 }
+    for _ = 1, 20 do
+      conn:write(("d"):rep(150))
+      conn.net:settle()
+    end
+    peer:send { flags = "A", seq = 1001, ack = 5001, window = 60000 }
+    for i = 0, 2 do peer:expect { seq = 5001 + i * 1000, length = 1000, timeout = 0.1 } end
+  end)
+
   it("RFC9293:MAY-15 PUSH is the default, and can be left out", function()
     local _, conn, peer = wire.passive()
     conn:write "pushed"

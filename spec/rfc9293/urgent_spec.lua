@@ -1,4 +1,6 @@
 -- RFC 9293 section 3.8.5: urgent information.
+local core = require "lunatcp.core"
+local core_pair = require "support.core_pair"
 local lab = require "support.lab"
 local wire = require "support.wire"
 
@@ -139,6 +141,19 @@ describe("urgent data", function()
     assert.equal(0, conn:info().urgent_remaining)
   end)
 
+  it("RFC9293:MUST-30 RFC9293:MUST-32 the core's owner gets an event, before any data can be read", function()
+    local pair = core_pair.new { server = { receive_buffer = 20000 } }
+    local client, server = core_pair.connect(pair)
+    client:write(("n"):rep(100000)) -- more than the window takes: the pointer runs ahead of the data
+    client:write("u", 1, core.WRITE.urgent)
+    local urgent = 0
+    core_pair.run(pair, pair.net:now() + 1, function(object, bits)
+      if object == server and bits & core.EVENT.urgent ~= 0 then urgent = urgent + 1 end
+    end)
+    assert.is_true(urgent >= 1)
+    assert.is_true(server:info().urgent_remaining > 0)
+  end)
+
   it("RFC9293:MUST-32 a task that waits for the out-of-band octet is woken", function()
     local net, conn, peer = wire.passive { host = { urgent_inline = false } }
     local woken
@@ -193,6 +208,8 @@ describe("urgent data", function()
     client:write(("x"):rep(50000))
     net:run { until_ = 20 }
     assert.equal(50000, #server:read_exactly(50000))
+    net:run { until_ = 40 } -- keep-alives
+    assert.is_true(client:info().probes_sent > 0)
     server:write "answer"
     client:shutdown()
     server:shutdown()

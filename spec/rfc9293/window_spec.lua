@@ -289,11 +289,11 @@ describe("silly windows", function()
   it("RFC9293:MUST-38 half of the greatest window may be filled, where that is small", function()
     local _, conn, peer = wire.passive { syn = { window = 600, options = { mss = 1000 } } }
     conn:write(("a"):rep(3000))
-    peer:expect { seq = 5001, length = 600 }
+    peer:expect { seq = 5001, length = 600, timeout = 0.05 }
     peer:send { flags = "A", seq = 1001, ack = 5601, window = 299 }
     peer:expect_nothing(0.5)
     peer:send { flags = "A", seq = 1001, ack = 5601, window = 300 }
-    peer:expect { seq = 5601, length = 300 }
+    peer:expect { seq = 5601, length = 300, timeout = 0.05 }
   end)
 
   it("RFC9293:MUST-38 all that is pushed goes where it fits", function()
