@@ -286,6 +286,20 @@ static int connection_info(lua_State *L)
     return 1;
 }
 
+/* Without the rest of what info gives: every connection is asked this once. */
+static int connection_sockets(lua_State *L)
+{
+    struct call call = begin(L, BIND_CONNECTION);
+    struct ltcp_info info;
+    if (call.c->released || ltcp_info(call.host, call.c->handle, &info) != LTCP_OK)
+        return bind_failure(L, LTCP_ERR_STALE);
+    bind_push_address(L, &info.local);
+    lua_pushinteger(L, info.local_port);
+    bind_push_address(L, &info.remote);
+    lua_pushinteger(L, info.remote_port);
+    return 4;
+}
+
 static int connection_error(lua_State *L)
 {
     struct call call = begin(L, BIND_CONNECTION);
@@ -511,6 +525,7 @@ void bind_open_connection(lua_State *L)
                                           {"handle", object_handle},
                                           {"state", connection_state},
                                           {"info", connection_info},
+                                          {"sockets", connection_sockets},
                                           {"error", connection_error},
                                           {"write", connection_write},
                                           {"read", connection_read},

@@ -34,10 +34,9 @@ function M.wrap(host, made)
   conn = setmetatable({ net = net, host = host, core = made, waiters = {}, buffer = "" }, Connection)
   net.wrappers[made] = conn
   net.open = net.open + 1
-  local info = made:info()
-  if info then
-    conn.local_address, conn.local_port = info.local_address, info.local_port
-    conn.remote_address, conn.remote_port = info.remote_address, info.remote_port
+  local here, own_port, there, port = made:sockets()
+  if here then
+    conn.local_address, conn.local_port, conn.remote_address, conn.remote_port = here, own_port, there, port
     net.trace:know(host.id, made:handle(), conn)
   end
   return conn

@@ -295,6 +295,9 @@ function Connection:state() end
 ---Every variable: see lunatcp.core.Info.
 ---@return lunatcp.core.Info?, string? message, string? code
 function Connection:info() end
+---Its two sockets; nil, message, code once it is released.
+---@return string? local_address, integer|string local_port_or_message, string remote_address_or_code, integer? remote_port
+function Connection:sockets() end
 ---Queues octets from `offset` (from 1) on. `flags` are of core.WRITE. EAGAIN: the buffer is full; EPIPE
 ---after a shutdown; else why the connection died.
 ---@param bytes string
