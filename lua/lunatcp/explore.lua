@@ -25,7 +25,8 @@ local KEYS <const> = {
 }
 local LONGEST <const> = 1000 -- seconds of virtual time
 local LATE <const> = 0.05    -- seconds by which "delay" holds a packet back
-local COLLECT <const> = 256  -- runs between two words with the garbage collector
+local PAUSE <const> = 400    -- of the garbage collector: each run leaves all it made behind at once
+local ROUND <const> = 256    -- runs between two calls of `progress`
 
 -- ---- choices ----------------------------------------------------------------------------------
 
@@ -293,10 +294,7 @@ local function explore_all(spec, explorer, choices)
       failures[#failures + 1] = new_failure(spec, choices, explorer:script(), problem)
       if #failures >= spec.failures then return failures, false end
     end
-    if runs % COLLECT == 0 then
-      collectgarbage "step"
-      if spec.progress then spec.progress(explorer:counts()) end
-    end
+    if spec.progress and runs % ROUND == 0 then spec.progress(explorer:counts()) end
   end
   return failures, explorer:counts().waiting == 0
 end
@@ -328,9 +326,9 @@ function M.explore(options)
   if spec.progress ~= nil then check.callable(spec.progress, "explore: progress") end
   local choices = read_choices(spec.choices, spec.delay)
   local explorer = new_explorer(choices, spec.depth, spec.prune ~= false)
-  local mode = collectgarbage "generational"
+  local pause = collectgarbage("setpause", PAUSE)
   local ok, failures, complete = pcall(explore_all, spec, explorer, choices)
-  collectgarbage(mode)
+  collectgarbage("setpause", pause)
   if not ok then error(failures, 0) end
   return report_of(spec, explorer, choices, failures, complete)
 end
