@@ -101,6 +101,19 @@ describe("fast retransmit", function()
     assert.equal(1, conn:info().fast_recoveries)
   end)
 
+  it("RFC6582:3.2 does not begin again while the ACK covers no more than the recovery point", function()
+    local net, conn, peer = in_flight { total = 30000 }
+    ack(peer, 1, 3)
+    sent(net, peer)
+    ack(peer, 11) -- all that was out when recovery began
+    local new = sent(net, peer)
+    assert.is_true(#new >= 4, #new)
+    ack(peer, 11, 5) -- duplicates of segments that came twice
+    for _, n in ipairs(sent(net, peer)) do assert.is_true(n > new[#new], n) end
+    assert.equal(1, conn:info().fast_recoveries)
+    assert.equal(1, conn:info().segments_retransmitted)
+  end)
+
   it("RFC6582:4 does not begin after a timeout by the duplicates of what is sent again", function()
     local net, conn, peer = in_flight()
     net:run { until_ = 1.5 } -- the timeout: 1 goes again

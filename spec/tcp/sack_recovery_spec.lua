@@ -168,7 +168,8 @@ describe("recovery with SACK", function()
   it("believes no block that is beyond what was sent, before SND.UNA, or upside down", function()
     for _, sack in ipairs {
       { left = 20001, right = 21001 }, { left = 15001, right = 16001 }, { left = 3001, right = 4001 },
-      { left = 8001, right = 7001 }, { left = 7001, right = 7001 }, { left = 0x80000000, right = 0x90000000 },
+      { left = 14001, right = 16001 }, { left = 8001, right = 7001 }, { left = 7001, right = 7001 },
+      { left = 0x80000000, right = 0x90000000 },
     } do
       local net, conn, peer = in_flight()
       for _ = 1, 2 do peer:send { flags = "A", seq = 1001, ack = 5001, options = { sack = { sack } } } end
