@@ -168,5 +168,6 @@ void listener_close(struct ltcp_listener *l, ltcp_time now)
     handle_destroy(host, l->handle);
     share_unref(&host->engine, l->share);
     host->counters.listeners--;
+    host->engine.changes[LTCP_LISTEN] |= 1u << LTCP_CLOSED;
     engine_resize(&host->engine, l, sizeof *l, 0);
 }

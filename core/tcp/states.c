@@ -29,9 +29,9 @@ const uint8_t ltcp_after_fin_acked[LTCP_STATE_COUNT] = {
 /* Every change that the text of section 3.10 names; its figure 5 leaves some out. CLOSED can follow
  * anything: ABORT, RST, the timeouts. */
 static const uint16_t changes[LTCP_STATE_COUNT] = {
-    [LTCP_CLOSED] = TO(LISTEN) | TO(SYN_SENT) | TO(SYN_RECEIVED), /* a listener's child is new */
-    [LTCP_LISTEN] = TO(SYN_RECEIVED) | TO(SYN_SENT),              /* 3.10.7.2; 3.10.1, 3.10.2 */
-    [LTCP_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED),         /* 3.10.7.3 */
+    [LTCP_CLOSED] = TO(LISTEN) | TO(SYN_SENT),            /* 3.10.1 */
+    [LTCP_LISTEN] = TO(SYN_RECEIVED) | TO(SYN_SENT),      /* 3.10.7.2; 3.10.1, 3.10.2 */
+    [LTCP_SYN_SENT] = TO(SYN_RECEIVED) | TO(ESTABLISHED), /* 3.10.7.3 */
     /* 3.10.7.4: fifth step; 3.10.4; eighth step; RST after a passive OPEN */
     [LTCP_SYN_RECEIVED] = TO(ESTABLISHED) | TO(FIN_WAIT_1) | TO(CLOSE_WAIT) | TO(LISTEN),
     [LTCP_ESTABLISHED] = TO(FIN_WAIT_1) | TO(CLOSE_WAIT), /* 3.10.4; eighth step */
