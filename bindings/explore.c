@@ -88,7 +88,7 @@ static void push(struct bind_explorer *e, const uint8_t *script, uint32_t length
         e->out_of_memory = true;
         return;
     }
-    memcpy(b->bytes + b->end, script, length);
+    if (length > 0) memcpy(b->bytes + b->end, script, length);
     b->end += length;
     b->count++;
     e->waiting++;
@@ -105,7 +105,7 @@ static bool pop(struct bind_explorer *e)
             continue;
         }
         e->length = e->shortest;
-        memcpy(e->script, b->bytes + b->first, e->length);
+        if (e->length > 0) memcpy(e->script, b->bytes + b->first, e->length);
         b->first += e->length;
         b->count--;
         e->waiting--;
