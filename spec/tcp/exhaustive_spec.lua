@@ -201,6 +201,19 @@ describe("a short exchange", function()
       assert.is_true(runs >= 300, runs)
     end)
 
+    it(scene .. ": stays whole wherever in it the sequence numbers wrap", function()
+      for _, edge in ipairs { 0x100000000, 0x80000000 } do
+        for before = 0, 200 do
+          local options = {
+            isn = edge - before & 0xffffffff, sack = before % 2 == 0, timestamps = before % 3 ~= 0,
+          }
+          local fault = { from = 1 + before % 2, nth = 1 + before % 7, fate = FATES[1 + before % 4] }
+          try(scene, options, {})
+          try(scene, options, { fault })
+        end
+      end
+    end)
+
     for _, isn in ipairs(EDGES) do
       it(("%s: stays whole whatever any two packets meet, from %d on"):format(scene, isn), function()
         local options = { isn = isn, sack = true, timestamps = true }
