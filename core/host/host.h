@@ -130,7 +130,8 @@ void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a);
 
 /* icmp.c */
 /* Tells the sender that nobody here takes its protocol, or its port. */
-void icmp_refuse(struct ltcp_host *host, const struct ltcp_packet *packet, const struct ltcp_ip *ip);
+void icmp_refuse(struct ltcp_host *host, const struct ltcp_packet *packet,
+                 const struct ltcp_ip *ip);
 enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
                               const struct ltcp_packet *packet, const struct ltcp_ip *ip);
 
