@@ -9,6 +9,7 @@
 enum step { NEXT, DONE };
 typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
 
+/* Marked, and sent once when all that has arrived was processed (RFC9293:MUST-58, MUST-59). */
 static void acknowledge_now(struct ltcp_connection *c)
 {
     c->ack_now = true;

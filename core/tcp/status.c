@@ -55,7 +55,7 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
     out->fin_received = c->fin_processed;
     out->pushed = c->pushed && c->unread > 0;
     if (c->urgent_mark && seq_gt(c->rcv_up, c->rcv_read))
-        out->urgent_remaining = seq_diff(c->rcv_up, c->rcv_read);
+        out->urgent_remaining = seq_diff(c->rcv_up, c->rcv_read); /* RFC9293:MUST-33 */
 }
 
 /* RFC9293:3.10.6-1 */
