@@ -88,11 +88,36 @@ static void set_variables(lua_State *L, const struct ltcp_info *info)
 }
 /* clang-format on */
 
+/* Seconds, octets, bits a second, plain numbers and words. */
+static void set_value(lua_State *L, const struct ltcp_congestion_value *value)
+{
+    switch (value->kind) {
+    case LTCP_CC_TIME: bind_push_time(L, value->value); break;
+    case LTCP_CC_RATE: lua_pushnumber(L, (lua_Number)value->value * 8); break;
+    case LTCP_CC_RATIO: lua_pushnumber(L, (lua_Number)value->value / (1 << 20)); break;
+    case LTCP_CC_TEXT: lua_pushstring(L, value->text); break;
+    default: lua_pushinteger(L, value->value); break;
+    }
+    lua_setfield(L, -2, value->name);
+}
+
+static void set_congestion(lua_State *L, const struct ltcp_info *info)
+{
+    lua_createtable(L, 0, (int)info->congestion_values_count);
+    for (size_t i = 0; i < info->congestion_values_count; i++)
+        set_value(L, &info->congestion_values[i]);
+    lua_setfield(L, -2, "congestion_state");
+    if (info->pacing_rate == 0) return;
+    lua_pushnumber(L, (lua_Number)info->pacing_rate * 8);
+    lua_setfield(L, -2, "pacing_rate");
+}
+
 void bind_push_info(lua_State *L, const struct ltcp_info *info)
 {
     lua_createtable(L, 0, 96);
     set_names(L, info);
     set_variables(L, info);
+    set_congestion(L, info);
     if (info->srtt <= 0) return;
     /* A steady path brings the variance down to 0: known all the same. */
     bind_push_time(L, info->rttvar);

@@ -29,8 +29,17 @@ static void on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t fligh
     (void)first;
 }
 
+static void on_undo(struct ltcp_congestion *cc, ltcp_time now, uint32_t cwnd, uint32_t ssthresh)
+{
+    (void)cc;
+    (void)now;
+    (void)cwnd;
+    (void)ssthresh;
+}
+
 const struct ltcp_congestion_ops ltcp_fixed = {
     .name = "fixed",
+    .own_recovery = true,
     .init = nothing,
     .on_ack = on_ack,
     .on_loss = on_loss,
@@ -38,4 +47,5 @@ const struct ltcp_congestion_ops ltcp_fixed = {
     .on_recovered = nothing,
     .on_timeout = on_timeout,
     .on_idle = nothing,
+    .on_undo = on_undo,
 };

@@ -10,10 +10,15 @@ uint32_t ltcp_initial_window_rfc5681(uint32_t mss)
     return 4 * mss;
 }
 
+static uint32_t at_least_two(const struct ltcp_congestion *cc, uint32_t octets)
+{
+    return octets > 2 * cc->mss ? octets : 2 * cc->mss;
+}
+
 /* Equation (4): half of FlightSize, and never less than two segments. */
 static uint32_t half(const struct ltcp_congestion *cc, uint32_t flight)
 {
-    return flight / 2 > 2 * cc->mss ? flight / 2 : 2 * cc->mss;
+    return at_least_two(cc, flight / 2);
 }
 
 static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
@@ -55,6 +60,15 @@ static void newreno_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t 
     cc->acked = 0;
 }
 
+/* "the same as ... a single dropped packet", or RFC 8511 section 3.1's beta_{ecn} of 0.8. */
+static void newreno_on_ecn(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
+{
+    newreno_on_loss(cc, now, flight);
+    if (!(cc->switches & LTCP_CC_ABE)) return;
+    cc->ssthresh = at_least_two(cc, (uint32_t)((uint64_t)flight * 4 / 5));
+    cc->cwnd = cc->ssthresh;
+}
+
 static void newreno_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
 {
     (void)now;
@@ -76,13 +90,24 @@ static void newreno_on_idle(struct ltcp_congestion *cc, ltcp_time now)
     if (cc->cwnd > cc->initial_window) cc->cwnd = cc->initial_window;
 }
 
+/* RFC 4015 section 3.2, step (SPTO): never below where it stands. */
+static void newreno_on_undo(struct ltcp_congestion *cc, ltcp_time now, uint32_t cwnd,
+                            uint32_t ssthresh)
+{
+    (void)now;
+    if (cwnd > cc->cwnd) cc->cwnd = cwnd;
+    if (ssthresh > cc->ssthresh) cc->ssthresh = ssthresh;
+    cc->acked = 0;
+}
+
 const struct ltcp_congestion_ops ltcp_newreno = {
     .name = "newreno",
     .init = newreno_init,
     .on_ack = newreno_on_ack,
     .on_loss = newreno_on_loss,
-    .on_ecn = newreno_on_loss, /* "the same as ... a single dropped packet" */
+    .on_ecn = newreno_on_ecn,
     .on_recovered = newreno_on_recovered,
     .on_timeout = newreno_on_timeout,
     .on_idle = newreno_on_idle,
+    .on_undo = newreno_on_undo,
 };

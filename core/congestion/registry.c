@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lunatcp/congestion.h"
+#include "lunatcp/settings.h"
 
 static const struct ltcp_congestion_ops *const algorithms[] = {&ltcp_newreno, &ltcp_fixed};
 
@@ -15,4 +16,15 @@ const struct ltcp_congestion_ops *ltcp_congestion_find(const char *name)
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
         if (strcmp(algorithms[i]->name, name) == 0) return algorithms[i];
     return NULL;
+}
+
+uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings)
+{
+    unsigned switches = 0;
+    if (settings->hystart) switches |= LTCP_CC_HYSTART;
+    if (settings->abe) switches |= LTCP_CC_ABE;
+    if (settings->fast_convergence) switches |= LTCP_CC_FAST_CONVERGENCE;
+    if (settings->window_validation) switches |= LTCP_CC_VALIDATION;
+    if (settings->rtt_independence) switches |= LTCP_CC_RTT_INDEPENDENCE;
+    return (uint8_t)switches;
 }

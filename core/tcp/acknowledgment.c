@@ -103,11 +103,14 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     sample->rtt = rtt;
     sample->srtt = c->srtt;
     sample->min_rtt = c->min_rtt;
+    sample->una = c->snd_una;
+    sample->nxt = c->snd_nxt;
     sample->bytes_acked = (uint32_t)(has - had);
     sample->in_flight = pipe_size(c);
     sample->delivered = has;
     sample->cwnd_limited = c->cwnd_limited;
     sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
+    sample->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
     c->cc.ops->on_ack(&c->cc, sample);
 }
 

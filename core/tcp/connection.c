@@ -25,6 +25,7 @@ void connection_flush(struct ltcp_connection *c)
     c->unread = 0;
     reassembly_free(c);
     if (c->cc.state != NULL) {
+        if (c->cc.ops->release != NULL) c->cc.ops->release(&c->cc);
         engine_resize(c->engine, c->cc.state, c->cc.ops->state_size, 0);
         c->cc.state = NULL;
     }
@@ -149,6 +150,8 @@ void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
         c->cc.state = engine_zeroed(c->engine, c->cc.ops->state_size);
         if (c->cc.state == NULL) c->cc.ops = &ltcp_newreno; /* which needs no state */
     }
+    c->cc.seed = (uint16_t)(c->iss.n ^ c->iss.n >> 16);
+    c->cc.switches = ltcp_congestion_switches(s);
     c->cc.ops->init(&c->cc, now);
 }
 

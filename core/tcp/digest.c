@@ -116,7 +116,7 @@ static void digest_congestion(struct digest *d, const struct ltcp_connection *c,
     const struct ltcp_congestion *cc = &c->cc;
     digest_word(d, (uint64_t)cc->cwnd << 32 | cc->ssthresh);
     digest_word(d, (uint64_t)cc->mss << 32 | cc->initial_window);
-    digest_word(d, (uint64_t)cc->acked);
+    digest_word(d, (uint64_t)cc->acked << 8 | cc->switches);
     digest_word(d, cc->pacing_rate);
     digest_bytes(d, cc->ops->name, strlen(cc->ops->name));
     if (cc->state == NULL) return;

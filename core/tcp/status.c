@@ -59,6 +59,17 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
 }
 
 /* RFC9293:3.10.6-1 */
+/* What the algorithm says of itself, as long as it has its state. */
+static void fill_congestion(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    const struct ltcp_congestion_ops *ops = c->cc.ops;
+    size_t *count = &out->congestion_values_count;
+    if (ops->info == NULL || (ops->state_size != 0 && c->cc.state == NULL)) return;
+    while (*count < LTCP_CONGESTION_VALUES &&
+           ops->info(&c->cc, *count, &out->congestion_values[*count]))
+        ++*count;
+}
+
 void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
 {
     memset(out, 0, sizeof *out);
@@ -93,12 +104,14 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->received_dscp = c->received_dscp;
     out->cwnd = c->cc.cwnd;
     out->ssthresh = c->cc.ssthresh;
+    out->pacing_rate = c->cc.pacing_rate;
     out->pipe = pipe_size(c);
     out->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
     out->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
     out->recovery_point = c->recovery_point;
     out->duplicate_acks = c->duplicate_acks;
     out->congestion = c->cc.ops->name;
+    fill_congestion(c, out);
     fill_timers(c, out);
     fill_queues(c, out);
     fill_counters(c, out);

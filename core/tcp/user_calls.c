@@ -240,14 +240,18 @@ static bool change_congestion(struct ltcp_connection *c, ltcp_time now,
 {
     if (ops == c->cc.ops) return true;
     void *state = NULL;
-    if (ops->state_size != 0) {
+    if (ops->state_size != 0 && c->cc.cwnd != 0) {
         state = engine_zeroed(c->engine, ops->state_size);
         if (state == NULL) return false;
     }
-    if (c->cc.state != NULL) engine_resize(c->engine, c->cc.state, c->cc.ops->state_size, 0);
+    if (c->cc.state != NULL) {
+        if (c->cc.ops->release != NULL) c->cc.ops->release(&c->cc);
+        engine_resize(c->engine, c->cc.state, c->cc.ops->state_size, 0);
+    }
     c->cc.state = state;
     c->cc.ops = ops;
     c->cc.acked = 0;
+    c->cc.pacing_rate = 0;
     if (c->cc.cwnd != 0) ops->init(&c->cc, now);
     return true;
 }
@@ -257,6 +261,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
                                    const struct ltcp_settings *settings)
 {
     if (opening_differs(&c->share->settings, settings)) return LTCP_ERR_CONNECTED;
+    c->cc.switches = ltcp_congestion_switches(settings);
     if (!change_congestion(c, now, settings->congestion)) return LTCP_ERR_NO_MEMORY;
     struct ltcp_share *share = share_create(c->engine, settings);
     if (share == NULL) return LTCP_ERR_NO_MEMORY;

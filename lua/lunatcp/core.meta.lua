@@ -414,6 +414,8 @@ function Listener:close() end
 ---@field received_dscp integer of the newest segment
 ---@field source_route_count integer hops of the source route in use; 0: none
 ---@field congestion string
+---@field congestion_state table<string, number|string> what the algorithm says of itself
+---@field pacing_rate? number bits a second; nil: the algorithm says none
 ---@field segments_sent integer
 ---@field segments_received integer
 ---@field bytes_sent integer

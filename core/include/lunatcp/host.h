@@ -211,6 +211,9 @@ struct ltcp_info {
     uint8_t received_dscp;      /* of the newest segment (RFC9293:MAY-9) */
     uint8_t source_route_count; /* hops of the source route in use */
     const char *congestion;
+    struct ltcp_congestion_value congestion_values[LTCP_CONGESTION_VALUES];
+    size_t congestion_values_count; /* what the algorithm says of itself */
+    uint64_t pacing_rate;           /* octets a second; 0: none */
     /* counters */
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
     uint64_t segments_retransmitted, bytes_retransmitted, timeouts, fast_recoveries;

@@ -55,6 +55,11 @@ extern "C" {
     X(BYTES, initial_ssthresh, 2147483647, 2147483647, 0, 2147483647,                              \
       "first slow start threshold")                                                                \
     X(FLAG, slow_start_after_idle, 1, 1, 0, 1, "restart window after an idle RTO (RFC 5681, 4.1)") \
+    X(FLAG, hystart, 1, 1, 0, 1, "HyStart++ in CUBIC's slow start (RFC 9406)")                     \
+    X(FLAG, fast_convergence, 1, 1, 0, 1, "CUBIC's fast convergence (RFC 9438, 4.7)")              \
+    X(FLAG, abe, 0, 0, 0, 1, "back off less for a mark than for a loss (RFC 8511)")                \
+    X(FLAG, window_validation, 0, 0, 0, 1, "congestion window validation (RFC 7661)")              \
+    X(FLAG, rtt_independence, 1, 1, 0, 1, "Prague's reduced dependence on the RTT")                \
     X(COUNT, ecn, 2, 2, 0, 2, "ECN (RFC 3168): 0 off, 1 ask for it, 2 agree when asked")           \
     /* acknowledgments */                                                                          \
     X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
