@@ -4,7 +4,8 @@
 #include "lunatcp/congestion.h"
 #include "lunatcp/settings.h"
 
-static const struct ltcp_congestion_ops *const algorithms[] = {&ltcp_newreno, &ltcp_fixed};
+static const struct ltcp_congestion_ops *const algorithms[] = {&ltcp_newreno, &ltcp_cubic,
+                                                               &ltcp_fixed};
 
 const struct ltcp_congestion_ops *ltcp_congestion_at(size_t i)
 {

@@ -131,6 +131,9 @@ struct ltcp_congestion {
     uint32_t acked;       /* octets acknowledged towards the next increase */
     uint16_t seed;        /* differs between connections: for what an algorithm randomizes */
     uint8_t switches;     /* enum ltcp_congestion_switch, of the settings */
+    bool hold_back;       /* set by the algorithm in on_ack: it sends less than it could, so rate
+                             samples of what is in flight are application-limited. The sender
+                             takes note and clears it */
     uint64_t pacing_rate; /* octets a second; 0: the algorithm says none */
 };
 
@@ -143,7 +146,8 @@ uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings);
 uint32_t ltcp_initial_window_rfc5681(uint32_t mss);
 
 extern const struct ltcp_congestion_ops ltcp_newreno; /* needs no state */
-extern const struct ltcp_congestion_ops ltcp_fixed;   /* the initial window, always: for teaching */
+extern const struct ltcp_congestion_ops ltcp_cubic;
+extern const struct ltcp_congestion_ops ltcp_fixed; /* the initial window, always: for teaching */
 /* By name, or NULL; the i-th, or NULL past the last. */
 const struct ltcp_congestion_ops *ltcp_congestion_find(const char *name);
 const struct ltcp_congestion_ops *ltcp_congestion_at(size_t i);

@@ -1,0 +1,25 @@
+/* core/congestion/hystart.h
+ *
+ * HyStart++ (RFC 9406): leaves slow start when the RTT of a round has grown, first for a slower
+ * growth (CSS) that finds out whether the growth of the RTT was only jitter. */
+#ifndef LUNATCP_CONGESTION_HYSTART_H
+#define LUNATCP_CONGESTION_HYSTART_H
+
+#include "lunatcp/congestion.h"
+
+/* Section 4.2's variables. A minimum of 0 stands for "infinity". */
+struct hystart {
+    ltcp_time last_round_min_rtt, current_round_min_rtt, css_baseline_min_rtt;
+    ltcp_seq window_end;
+    uint16_t rtt_sample_count;
+    uint8_t css_rounds; /* that CSS has lasted, the present one included; 0: not in CSS */
+    bool started;       /* window_end is set */
+    bool done;          /* slow start was left once: from then on plain slow start */
+};
+
+/* An ACK in slow start: by how many octets cwnd grows. Sets ssthresh to cwnd, what it has grown by
+ * included, when congestion avoidance is to begin. */
+uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
+                        const struct ltcp_ack_sample *ack);
+
+#endif
