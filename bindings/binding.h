@@ -224,6 +224,10 @@ int bind_add_link(lua_State *L); /* network:link */
 void bind_read_path(lua_State *L, int index, int arg, const char *where,
                     struct ltcp_path_config *path);
 void bind_push_path(lua_State *L, const struct ltcp_path_config *path);
+/* bindings/queue.c: the option `queue` of a path's table, nil: as it was; and what is told of it. */
+void bind_read_queue(const struct bind_options *o, struct ltcp_path_config *path);
+void bind_push_queue(lua_State *L, const struct ltcp_path_config *path);
+void bind_push_queue_counters(lua_State *L, const struct ltcp_path *path, ltcp_time now);
 int bind_link_rule(lua_State *L); /* rule.c */
 int bind_link_remove_rule(lua_State *L);
 int bind_link_rule_counts(lua_State *L);

@@ -5,23 +5,10 @@
 
 /* ---- a path's table ------------------------------------------------------------------------- */
 
-static const char *const path_keys[] = {"delay",
-                                        "jitter",
-                                        "jitter_reorders",
-                                        "rate",
-                                        "opportunities",
-                                        "queue",
-                                        "mtu",
-                                        "loss",
-                                        "loss_after_queue",
-                                        "duplicate",
-                                        "corrupt",
-                                        "corrupt_bits",
-                                        "reorder",
-                                        "reorder_delay",
-                                        "seed",
-                                        "stream",
-                                        NULL};
+static const char *const path_keys[] = {
+    "delay",        "jitter",  "jitter_reorders",  "rate", "opportunities", "queue",
+    "mtu",          "loss",    "loss_after_queue", "mark", "duplicate",     "corrupt",
+    "corrupt_bits", "reorder", "reorder_delay",    "seed", "stream",        NULL};
 
 #define LONGEST (24 * 3600 * LTCP_SECOND) /* delay on a link: a day */
 
@@ -50,23 +37,6 @@ static void *read_array(const struct bind_options *o, const char *key, size_t si
     }
     *count = (size_t)n;
     return array;
-}
-
-static void read_queue(const struct bind_options *o, struct ltcp_path_config *path)
-{
-    static const char *const known[] = {"packets", "bytes", NULL};
-    lua_State *L = o->L;
-    int type = bind_option_push(o, "queue");
-    if (type == LUA_TTABLE) {
-        struct bind_options q;
-        bind_options_open(&q, L, -1, o->arg, "queue", known, 0);
-        path->queue_packets = (uint32_t)bind_option_integer(&q, "packets", 0, 0, UINT32_MAX);
-        path->queue_bytes = (uint32_t)bind_option_integer(&q, "bytes", 0, 0, UINT32_MAX);
-    } else if (type != LUA_TNIL) {
-        path->queue_packets = (uint32_t)bind_value_integer(o, "queue", 0, UINT32_MAX);
-        path->queue_bytes = 0;
-    }
-    lua_pop(L, 1);
 }
 
 static void read_gilbert(const struct bind_options *l, struct ltcp_path_config *path)
@@ -171,13 +141,14 @@ void bind_read_path(lua_State *L, int index, int arg, const char *where,
                                                INT64_C(1000000000000000));
     path->mtu = (uint32_t)bind_option_integer(&o, "mtu", path->mtu, 0, 65535);
     path->loss_after_queue = bind_option_flag(&o, "loss_after_queue", path->loss_after_queue);
+    path->mark = bind_option_chance(&o, "mark", path->mark);
     path->duplicate = bind_option_chance(&o, "duplicate", path->duplicate);
     path->corrupt = bind_option_chance(&o, "corrupt", path->corrupt);
     path->corrupt_bits =
         (uint32_t)bind_option_integer(&o, "corrupt_bits", path->corrupt_bits, 0, 1 << 19);
     path->reorder = bind_option_chance(&o, "reorder", path->reorder);
     path->reorder_delay = bind_option_time(&o, "reorder_delay", path->reorder_delay, 0, LONGEST);
-    read_queue(&o, path);
+    bind_read_queue(&o, path);
     read_streams(&o, path);
     read_loss(&o, path);
     read_opportunities(&o, path);
@@ -256,14 +227,13 @@ void bind_push_path(lua_State *L, const struct ltcp_path_config *path)
     } else {
         set_flag(L, "opportunities", false);
     }
-    lua_createtable(L, 0, 2);
-    set_integer(L, "packets", path->queue_packets);
-    set_integer(L, "bytes", path->queue_bytes);
+    bind_push_queue(L, path);
     lua_setfield(L, -2, "queue");
     set_integer(L, "mtu", path->mtu);
     push_loss(L, path);
     lua_setfield(L, -2, "loss");
     set_flag(L, "loss_after_queue", path->loss_after_queue);
+    set_chance(L, "mark", path->mark);
     set_chance(L, "duplicate", path->duplicate);
     set_chance(L, "corrupt", path->corrupt);
     set_integer(L, "corrupt_bits", path->corrupt_bits);
@@ -459,9 +429,9 @@ static int link_counters(lua_State *L)
 {
     const struct bind_link *link = bind_check_link(L, 1);
     unsigned direction = bind_check_direction(L, 2);
-    const struct ltcp_path_counters *c =
-        ltcp_path_counters(ltcp_network_path(link->net->network, link->id, direction));
-    lua_createtable(L, 0, 12);
+    const struct ltcp_path *path = ltcp_network_path(link->net->network, link->id, direction);
+    const struct ltcp_path_counters *c = ltcp_path_counters(path);
+    lua_createtable(L, 0, 14);
     set_integer(L, "packets", c->packets);
     set_integer(L, "bytes", c->bytes);
     set_integer(L, "delivered", c->delivered);
@@ -469,6 +439,7 @@ static int link_counters(lua_State *L)
     set_integer(L, "duplicated", c->duplicated);
     set_integer(L, "corrupted", c->corrupted);
     set_integer(L, "delayed", c->delayed);
+    set_integer(L, "marked", c->marked);
     set_integer(L, "queued_packets", c->queued_packets);
     set_integer(L, "queued_bytes", c->queued_bytes);
     set_integer(L, "greatest_queue_packets", c->greatest_queue_packets);
@@ -477,6 +448,8 @@ static int link_counters(lua_State *L)
     for (int i = LTCP_DROP_NONE + 1; i < LTCP_DROP_COUNT; i++)
         set_integer(L, ltcp_drop_name((enum ltcp_drop)i), c->dropped[i]);
     lua_setfield(L, -2, "dropped");
+    bind_push_queue_counters(L, path, ltcp_network_now(link->net->network));
+    lua_setfield(L, -2, "queue");
     return 1;
 }
 

@@ -29,18 +29,23 @@ static void read_fate(const struct bind_options *o, struct ltcp_fate *fate)
     fate->duplicates = read_count(o, "duplicate", MOST_COPIES);
     fate->duplicate_delay = bind_option_time(o, "duplicate_delay", 0, 0, LONGEST);
     fate->corrupt_bits = read_count(o, "corrupt", MOST_BITS);
+    fate->mark = bind_option_flag(o, "mark", false);
 }
 
 bool bind_read_verdict(lua_State *L, int index, struct ltcp_fate *fate)
 {
     static const char *const known[] = {"drop",    "delay", "duplicate", "duplicate_delay",
-                                        "corrupt", NULL};
+                                        "corrupt", "mark",  NULL};
     *fate = (struct ltcp_fate){0};
     if (lua_isnil(L, index)) return false;
     if (lua_type(L, index) == LUA_TSTRING) {
         const char *word = lua_tostring(L, index);
         if (strcmp(word, "drop") == 0) {
             fate->drop = true;
+            return true;
+        }
+        if (strcmp(word, "mark") == 0) {
+            fate->mark = true;
             return true;
         }
         if (strcmp(word, "pass") == 0) return true;
@@ -52,10 +57,11 @@ bool bind_read_verdict(lua_State *L, int index, struct ltcp_fate *fate)
         return true;
     }
     const char *got = luaL_tolstring(L, index, NULL);
-    luaL_error(L,
-               "a rule answers nil, 'drop', 'pass' or a table {delay=, duplicate=, corrupt=}, "
-               "not %s",
-               got);
+    luaL_error(
+        L,
+        "a rule answers nil, 'drop', 'mark', 'pass' or a table {delay=, duplicate=, corrupt=}, "
+        "not %s",
+        got);
     return false;
 }
 
@@ -155,6 +161,7 @@ int bind_link_rule(lua_State *L)
                                         "duplicate",
                                         "duplicate_delay",
                                         "corrupt",
+                                        "mark",
                                         "ask",
                                         NULL};
     const struct bind_link *link = bind_check_link(L, 1);
@@ -168,8 +175,8 @@ int bind_link_rule(lua_State *L)
     read_fate(&o, &rule.fate);
     int type = bind_option_push(&o, "ask");
     if (type == LUA_TFUNCTION) {
-        static const char *const others[] = {"drop", "delay", "duplicate", "duplicate_delay",
-                                             "corrupt"};
+        static const char *const others[] = {"drop",    "delay", "duplicate", "duplicate_delay",
+                                             "corrupt", "mark"};
         for (size_t i = 0; i < sizeof others / sizeof *others; i++)
             if (bind_option_present(&o, others[i]))
                 return bind_option_error(&o, others[i], "a rule with 'ask' has no other action");

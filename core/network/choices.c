@@ -39,7 +39,8 @@ uint32_t ltcp_network_choices_made(const struct ltcp_network *network)
 
 static bool does_nothing(const struct ltcp_fate *fate)
 {
-    return !fate->drop && fate->duplicates == 0 && fate->delay == 0 && fate->corrupt_bits == 0;
+    return !fate->drop && fate->duplicates == 0 && fate->delay == 0 && fate->corrupt_bits == 0 &&
+           !fate->mark;
 }
 
 bool choices_next(struct ltcp_network *network, const struct ltcp_fate **fate)

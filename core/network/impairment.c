@@ -5,7 +5,7 @@
 static const char *const purpose_names[PURPOSE_COUNT] = {
     [PURPOSE_LOSS] = "loss",       [PURPOSE_GILBERT] = "gilbert", [PURPOSE_DUPLICATE] = "duplicate",
     [PURPOSE_CORRUPT] = "corrupt", [PURPOSE_BURST] = "burst",     [PURPOSE_JITTER] = "jitter",
-    [PURPOSE_REORDER] = "reorder",
+    [PURPOSE_REORDER] = "reorder", [PURPOSE_MARK] = "mark",
 };
 
 void impairment_seed(struct impairment *chances, uint64_t seed, uint64_t stream)

@@ -17,6 +17,7 @@ enum impairment_purpose {
     PURPOSE_BURST,
     PURPOSE_JITTER,
     PURPOSE_REORDER,
+    PURPOSE_MARK,
     PURPOSE_COUNT
 };
 

@@ -4,6 +4,8 @@
 #include "impairment.h"
 #include "queue.h"
 #include "share.h"
+#include "queue/aqm.h"
+#include "lunatcp/wire.h"
 
 /* 18 years: sums of a few such times stay within the type. */
 #define GREATEST_TIME   (LTCP_NEVER / 16)
@@ -14,7 +16,9 @@ struct ltcp_path {
     const struct ltcp_allocator *allocator;
     struct ltcp_path_config config; /* its arrays are the path's own */
     struct impairment chances;
-    struct queue queue;
+    struct queue queue; /* drop-tail, and the rate of any other kind */
+    struct aqm aqm;
+    uint64_t served; /* serial of the packet that the managed queue let go last */
     struct delay_line line;
     ltcp_time last_release; /* of packets that keep their order, under this configuration */
     bool up;
@@ -67,6 +71,7 @@ static bool config_is_valid(const struct ltcp_path_config *config)
     return is_time(config->delay) && is_time(config->jitter) && is_time(config->reorder_delay) &&
            config->rate <= (uint64_t)INT64_MAX && config->duplicate <= LTCP_CERTAIN &&
            config->corrupt <= LTCP_CERTAIN && config->reorder <= LTCP_CERTAIN &&
+           config->mark <= LTCP_CERTAIN && queue_config_is_valid(&config->queue) &&
            opportunities_are_valid(config) && losses_are_valid(config);
 }
 
@@ -125,7 +130,14 @@ enum ltcp_status ltcp_path_create(struct ltcp_pool *pool, const struct ltcp_path
     path->queue.origin = LTCP_NEVER;
     path->queue.busy_until = INT64_MIN;
     path->last_release = INT64_MIN;
+    path->aqm.counters = &path->counters.queue;
+    aqm_seed(&path->aqm, config->seed, config->stream);
     if (!copy_config(allocator, config, &path->config)) {
+        memory_give(allocator, path, sizeof *path);
+        return LTCP_ERR_NO_MEMORY;
+    }
+    if (!aqm_configure(&path->aqm, allocator, &config->queue)) {
+        free_arrays(allocator, &path->config);
         memory_give(allocator, path, sizeof *path);
         return LTCP_ERR_NO_MEMORY;
     }
@@ -140,8 +152,22 @@ void ltcp_path_destroy(struct ltcp_path *path)
     const struct ltcp_allocator *allocator = path->allocator;
     delay_line_free(&path->line, allocator);
     queue_free(&path->queue, allocator);
+    aqm_free(&path->aqm);
     free_arrays(allocator, &path->config);
     memory_give(allocator, path, sizeof *path);
+}
+
+static void let_go(struct ltcp_path *path, struct waiting *waiting, ltcp_time now);
+
+/* A queue of another kind begins anew: what waits gets its place on the wire now. */
+static bool configure_queue(struct ltcp_path *path, const struct ltcp_path_config *config)
+{
+    struct aqm *aqm = &path->aqm;
+    struct waiting waiting;
+    if (aqm->ops != NULL && aqm_is_other(aqm, &config->queue))
+        while (aqm->ops->take(aqm, &waiting))
+            let_go(path, &waiting, aqm->newest);
+    return aqm_configure(aqm, path->allocator, &config->queue);
 }
 
 static bool same_rate(const struct ltcp_path_config *a, const struct ltcp_path_config *b)
@@ -161,11 +187,16 @@ enum ltcp_status ltcp_path_configure(struct ltcp_path *path, const struct ltcp_p
         copy.seed = old.seed;
         copy.stream = old.stream;
     }
+    if (!configure_queue(path, &copy)) {
+        free_arrays(path->allocator, &copy);
+        return LTCP_ERR_NO_MEMORY;
+    }
     if (!same_rate(&old, &copy)) queue_restart(&path->queue);
     if (old.loss_model != copy.loss_model) path->chances.bad = false;
     path->last_release = INT64_MIN;
     path->config = copy;
     impairment_seed(&path->chances, copy.seed, copy.stream);
+    aqm_seed(&path->aqm, copy.seed, copy.stream);
     free_arrays(path->allocator, &old);
     return LTCP_OK;
 }
@@ -196,8 +227,8 @@ const struct ltcp_path_counters *ltcp_path_counters(const struct ltcp_path *path
 static void count_queue(struct ltcp_path *path)
 {
     struct ltcp_path_counters *c = &path->counters;
-    c->queued_packets = path->queue.departures.count;
-    c->queued_bytes = path->queue.bytes;
+    c->queued_packets = path->queue.departures.count + path->aqm.backlog.packets;
+    c->queued_bytes = path->queue.bytes + path->aqm.backlog.bytes;
     if (c->queued_packets > c->greatest_queue_packets)
         c->greatest_queue_packets = c->queued_packets;
     if (c->queued_bytes > c->greatest_queue_bytes) c->greatest_queue_bytes = c->queued_bytes;
@@ -209,40 +240,122 @@ struct passage {
     uint64_t serial, index;
     uint32_t order;
     bool lost; /* once it is past the queue */
+    bool mark;
 };
 
-static ltcp_time release_time(struct ltcp_path *path, const struct passage *passage,
+static ltcp_time release_time(struct ltcp_path *path, ltcp_time extra, uint64_t index,
                               ltcp_time departure, bool *held)
 {
     const struct ltcp_path_config *config = &path->config;
-    ltcp_time release = departure + config->delay +
-                        impairment_jitter(&path->chances, config->jitter, passage->index);
-    *held = passage->extra > 0 || (config->jitter > 0 && config->jitter_reorders);
-    if (*held) return release + passage->extra;
+    ltcp_time release =
+        departure + config->delay + impairment_jitter(&path->chances, config->jitter, index);
+    *held = extra > 0 || (config->jitter > 0 && config->jitter_reorders);
+    if (*held) return release + extra;
     if (release < path->last_release) release = path->last_release;
     path->last_release = release;
     return release;
 }
 
-/* Takes over the reference if it returns LTCP_DROP_NONE. */
-static enum ltcp_drop admit(struct ltcp_path *path, struct ltcp_packet *packet,
-                            const struct passage *passage)
+/* Past the queue, with its last bit leaving at `departure`. Takes over the reference unless there
+ * is no memory. */
+static bool propagate(struct ltcp_path *path, const struct waiting *waiting, ltcp_time departure)
 {
-    ltcp_time departure;
-    enum ltcp_drop drop = queue_enter(&path->queue, path->allocator, &path->config, passage->now,
-                                      (uint32_t)ltcp_packet_length(packet), &departure);
-    if (drop != LTCP_DROP_NONE) return drop;
-    count_queue(path);
     bool held;
     struct delayed delayed = {
-        .release = release_time(path, passage, departure, &held),
-        .serial = passage->serial,
-        .packet = packet,
-        .order = passage->order,
-        .reason = passage->lost ? LTCP_DROP_LOSS : LTCP_DROP_NONE,
+        .release = release_time(path, waiting->extra, waiting->index, departure, &held),
+        .serial = waiting->serial,
+        .packet = waiting->packet,
+        .order = waiting->order,
+        .reason = waiting->lost ? LTCP_DROP_LOSS : LTCP_DROP_NONE,
     };
-    return delay_line_add(&path->line, path->allocator, &delayed, held) ? LTCP_DROP_NONE
-                                                                        : LTCP_DROP_MEMORY;
+    return delay_line_add(&path->line, path->allocator, &delayed, held);
+}
+
+/* A packet leaves the managed queue at `now`, or as soon as the link is free. */
+static void let_go(struct ltcp_path *path, struct waiting *waiting, ltcp_time now)
+{
+    const ltcp_time departure = queue_depart(&path->queue, &path->config, now, waiting->length);
+    path->served = waiting->serial;
+    if (propagate(path, waiting, departure)) return;
+    path->counters.dropped[LTCP_DROP_MEMORY]++;
+    ltcp_packet_unref(waiting->packet);
+}
+
+static struct aqm_moment moment(const struct ltcp_path *path, ltcp_time now)
+{
+    return (struct aqm_moment){now, path->queue.busy_until, &path->config};
+}
+
+/* Lets the managed queue's packets go whose turn has come by `now`. */
+static void serve(struct ltcp_path *path, ltcp_time now)
+{
+    struct aqm *aqm = &path->aqm;
+    struct waiting waiting;
+    while (aqm->backlog.packets > 0 && path->queue.busy_until <= now) {
+        /* While packets wait the link is busy, unless one has only just come. */
+        ltcp_time free = path->queue.busy_until;
+        if (free < aqm->newest) free = aqm->newest;
+        const struct aqm_moment at = moment(path, free);
+        const uint64_t marked = path->counters.queue.marked;
+        const bool leaves = aqm_dequeue(aqm, &at, &waiting);
+        path->counters.marked += path->counters.queue.marked - marked;
+        if (!leaves) break;
+        const bool is_l4s = path->config.queue.kind == LTCP_QUEUE_DUALPI2 && waiting.ecn % 2 == 1;
+        sojourn_count(&path->counters.queue.sojourn[is_l4s], free - waiting.arrived);
+        let_go(path, &waiting, free);
+    }
+    count_queue(path);
+}
+
+/* Both take over the reference if they return LTCP_DROP_NONE. */
+static enum ltcp_drop admit_managed(struct ltcp_path *path, struct waiting *waiting, ltcp_time now)
+{
+    queue_advance(&path->queue, now);
+    serve(path, now);
+    const struct aqm_moment at = moment(path, now);
+    const uint64_t marked = path->counters.queue.marked;
+    const enum ltcp_drop drop = aqm_enqueue(&path->aqm, &at, waiting);
+    path->counters.marked += path->counters.queue.marked - marked;
+    if (drop != LTCP_DROP_NONE) return drop;
+    count_queue(path);
+    serve(path, now);
+    return LTCP_DROP_NONE;
+}
+
+static enum ltcp_drop admit_drop_tail(struct ltcp_path *path, const struct waiting *waiting,
+                                      ltcp_time now)
+{
+    const ltcp_time free = path->queue.busy_until;
+    ltcp_time departure;
+    enum ltcp_drop drop =
+        queue_enter(&path->queue, path->allocator, &path->config, now, waiting->length, &departure);
+    if (drop == LTCP_DROP_QUEUE) path->counters.queue.overflow++;
+    if (drop != LTCP_DROP_NONE) return drop;
+    if (queue_has_rate(&path->config))
+        sojourn_count(&path->counters.queue.sojourn[0], free > now ? free - now : 0);
+    count_queue(path);
+    return propagate(path, waiting, departure) ? LTCP_DROP_NONE : LTCP_DROP_MEMORY;
+}
+
+/* `packet` is the caller's reference: it is another one when CE was set in it. */
+static enum ltcp_drop admit(struct ltcp_path *path, struct ltcp_packet **packet,
+                            const struct passage *passage)
+{
+    struct waiting waiting = {
+        .packet = *packet,
+        .extra = passage->extra,
+        .serial = passage->serial,
+        .index = passage->index,
+        .order = passage->order,
+        .length = (uint32_t)ltcp_packet_length(*packet),
+        .lost = passage->lost,
+    };
+    const bool is_managed =
+        path->aqm.ops != NULL && (queue_has_rate(&path->config) || path->aqm.backlog.packets > 0);
+    const enum ltcp_drop drop = is_managed ? admit_managed(path, &waiting, passage->now)
+                                           : admit_drop_tail(path, &waiting, passage->now);
+    *packet = waiting.packet;
+    return drop;
 }
 
 static ltcp_time bounded(ltcp_time time)
@@ -271,7 +384,9 @@ static enum ltcp_drop send_one(struct ltcp_path *path, struct ltcp_packet *packe
     if (passage->extra > 0) notes |= LTCP_NOTE_DELAYED;
     struct ltcp_packet *sent = impaired(path, packet, bits, notes, passage->index);
     if (sent == NULL) return LTCP_DROP_MEMORY;
-    enum ltcp_drop drop = admit(path, sent, passage);
+    if (passage->mark && packet_ecn(sent) != LTCP_ECN_NOT_ECT && packet_set_ce(&sent))
+        path->counters.marked++;
+    enum ltcp_drop drop = admit(path, &sent, passage);
     if (drop != LTCP_DROP_NONE) ltcp_packet_unref(sent);
     return drop;
 }
@@ -288,6 +403,7 @@ static enum ltcp_drop send_all(struct ltcp_path *path, struct ltcp_packet *packe
         bits = config->corrupt_bits > 0 ? config->corrupt_bits : 1;
     if (copies > MOST_DUPLICATES) copies = MOST_DUPLICATES;
     if (impairment_draw(chances, PURPOSE_DUPLICATE, index, config->duplicate)) copies++;
+    passage->mark = fate->mark || impairment_draw(chances, PURPOSE_MARK, index, config->mark);
     passage->extra = bounded(fate->delay);
     if (impairment_draw(chances, PURPOSE_REORDER, index, config->reorder))
         passage->extra += config->reorder_delay;
@@ -333,20 +449,39 @@ enum ltcp_drop ltcp_path_push(struct ltcp_path *path, ltcp_time now, struct ltcp
 /* ---- out --------------------------------------------------------------------------------------
  */
 
+/* Whether the next thing that happens is in the managed queue: a packet that it has dropped is to
+ * be told of, or the link is free for the next one. */
+static bool next_is_in_queue(const struct ltcp_path *path, const struct delayed *first)
+{
+    if (path->aqm.dropped.packets > 0) return true;
+    if (path->aqm.backlog.packets == 0) return false;
+    return first == NULL || path->queue.busy_until <= first->release;
+}
+
 ltcp_time ltcp_path_deadline(const struct ltcp_path *path)
 {
     const struct delayed *first = delay_line_first(&path->line);
+    if (next_is_in_queue(path, first))
+        return path->aqm.dropped.packets > 0 ? path->aqm.clock : path->queue.busy_until;
     return first == NULL ? LTCP_NEVER : first->release;
 }
 
 uint64_t ltcp_path_serial(const struct ltcp_path *path)
 {
     const struct delayed *first = delay_line_first(&path->line);
+    if (next_is_in_queue(path, first)) return path->served;
     return first == NULL ? 0 : first->serial;
 }
 
 struct ltcp_packet *ltcp_path_pop(struct ltcp_path *path, ltcp_time now, enum ltcp_drop *reason)
 {
+    if (path->aqm.backlog.packets > 0) serve(path, now);
+    struct waiting dropped;
+    if (path->aqm.dropped.packets > 0 && aqm_next_dropped(&path->aqm, &dropped)) {
+        *reason = (enum ltcp_drop)dropped.reason;
+        path->counters.dropped[*reason]++;
+        return dropped.packet;
+    }
     const struct delayed *first = delay_line_first(&path->line);
     if (first == NULL || first->release > now) return NULL;
     struct ltcp_packet *packet = first->packet;
@@ -354,8 +489,7 @@ struct ltcp_packet *ltcp_path_pop(struct ltcp_path *path, ltcp_time now, enum lt
     delay_line_remove_first(&path->line);
 
     queue_advance(&path->queue, now);
-    path->counters.queued_packets = path->queue.departures.count;
-    path->counters.queued_bytes = path->queue.bytes;
+    count_queue(path);
     if (*reason == LTCP_DROP_NONE) {
         path->counters.delivered++;
         path->counters.delivered_bytes += ltcp_packet_length(packet);
@@ -365,13 +499,22 @@ struct ltcp_packet *ltcp_path_pop(struct ltcp_path *path, ltcp_time now, enum lt
     return packet;
 }
 
+void ltcp_path_queue_state(const struct ltcp_path *path, ltcp_time now,
+                           struct ltcp_queue_state *out)
+{
+    *out = (struct ltcp_queue_state){.kind = path->config.queue.kind,
+                                     .packets = path->counters.queued_packets,
+                                     .bytes = path->counters.queued_bytes};
+    if (path->aqm.ops != NULL) path->aqm.ops->state(&path->aqm, now, out);
+}
+
 /* ---- digest -----------------------------------------------------------------------------------
  */
 
 static bool takes_chances(const struct ltcp_path_config *config)
 {
     return config->loss_model != LTCP_LOSS_NONE || config->jitter > 0 || config->duplicate > 0 ||
-           config->corrupt > 0 || config->reorder > 0;
+           config->corrupt > 0 || config->reorder > 0 || config->mark > 0;
 }
 
 static void digest_config(struct digest *d, const struct ltcp_path_config *config)
@@ -392,6 +535,7 @@ static void digest_config(struct digest *d, const struct ltcp_path_config *confi
                                 config->gilbert_loss_bad,
                                 config->loss_count,
                                 config->duplicate,
+                                config->mark,
                                 config->corrupt,
                                 config->corrupt_bits,
                                 config->reorder,
@@ -406,10 +550,14 @@ void path_digest(struct digest *d, const struct ltcp_path *path, ltcp_time now)
 {
     digest_config(d, &path->config);
     digest_word(d, path->up);
-    if (takes_chances(&path->config)) {
+    const bool draws = path->aqm.ops != NULL && path->aqm.ops->by_lot;
+    if (takes_chances(&path->config) || draws) {
         digest_word(d, path->counters.packets);
         digest_word(d, path->chances.bad);
     }
+    aqm_digest(&path->aqm, d, now);
+    /* RED's average falls with the time that the link has been idle. */
+    if (path->config.queue.kind == LTCP_QUEUE_RED) digest_time(d, now, path->queue.busy_until);
     digest_time(d, now, path->last_release > now ? path->last_release : now);
     queue_digest(&path->queue, d, now);
     delay_line_digest(&path->line, d, now);

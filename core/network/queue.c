@@ -104,11 +104,19 @@ static ltcp_time use_opportunities(struct queue *queue, const struct ltcp_path_c
     return queue->busy_until;
 }
 
+ltcp_time queue_depart(struct queue *queue, const struct ltcp_path_config *config, ltcp_time now,
+                       uint32_t length)
+{
+    if (!queue_has_rate(config)) return now > queue->busy_until ? now : queue->busy_until;
+    return config->opportunity_count > 0 ? use_opportunities(queue, config, now, length)
+                                         : serialise(queue, config->rate, now, length);
+}
+
 enum ltcp_drop queue_enter(struct queue *queue, const struct ltcp_allocator *allocator,
                            const struct ltcp_path_config *config, ltcp_time now, uint32_t length,
                            ltcp_time *departure)
 {
-    if (config->opportunity_count == 0 && config->rate == 0) {
+    if (!queue_has_rate(config)) {
         *departure = now > queue->busy_until ? now : queue->busy_until;
         return LTCP_DROP_NONE;
     }
@@ -121,8 +129,7 @@ enum ltcp_drop queue_enter(struct queue *queue, const struct ltcp_allocator *all
 
     struct departure *last = ring_push(&queue->departures, allocator, sizeof *last);
     if (last == NULL) return LTCP_DROP_MEMORY;
-    *departure = config->opportunity_count > 0 ? use_opportunities(queue, config, now, length)
-                                               : serialise(queue, config->rate, now, length);
+    *departure = queue_depart(queue, config, now, length);
     *last = (struct departure){*departure, length};
     queue->bytes += length;
     return LTCP_DROP_NONE;

@@ -1,8 +1,8 @@
 /* core/network/queue.h
  *
- * The queue before a path's rate: drop-tail, first in, first out. When a packet's last bit leaves
- * is known as soon as it enters, in whole nanoseconds, with the remainder carried from packet to
- * packet, so that nothing drifts. */
+ * The queue before a path's rate: drop-tail, first in, first out, and the rate itself. When a
+ * packet's last bit leaves is known as soon as it enters, in whole nanoseconds, with the remainder
+ * carried from packet to packet, so that nothing drifts. */
 #ifndef LUNATCP_NETWORK_QUEUE_H
 #define LUNATCP_NETWORK_QUEUE_H
 
@@ -33,6 +33,15 @@ struct queue {
 enum ltcp_drop queue_enter(struct queue *queue, const struct ltcp_allocator *allocator,
                            const struct ltcp_path_config *config, ltcp_time now, uint32_t length,
                            ltcp_time *departure);
+/* The same without limits, for a packet whose first bit may leave as soon as the one before has
+ * left: when its last bit does. */
+ltcp_time queue_depart(struct queue *queue, const struct ltcp_path_config *config, ltcp_time now,
+                       uint32_t length);
+/* Whether packets have to wait at all. */
+static inline bool queue_has_rate(const struct ltcp_path_config *config)
+{
+    return config->opportunity_count > 0 || config->rate > 0;
+}
 /* Forgets what has left by `now`. */
 void queue_advance(struct queue *queue, ltcp_time now);
 /* The rate is another one from now on. */

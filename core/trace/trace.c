@@ -29,6 +29,7 @@ static const char *const drop_names[LTCP_DROP_COUNT] = {
     [LTCP_DROP_NONE] = "none",   [LTCP_DROP_LOSS] = "loss",   [LTCP_DROP_RULE] = "rule",
     [LTCP_DROP_QUEUE] = "queue", [LTCP_DROP_MTU] = "mtu",     [LTCP_DROP_DOWN] = "down",
     [LTCP_DROP_TTL] = "ttl",     [LTCP_DROP_ROUTE] = "route", [LTCP_DROP_MEMORY] = "memory",
+    [LTCP_DROP_AQM] = "aqm",
 };
 
 const char *ltcp_drop_name(enum ltcp_drop reason)

@@ -21,7 +21,7 @@
 ---@field READ table<string, integer> bits for read: peek urgent
 ---@field STATES string[] names of the eleven states, "CLOSED" first
 ---@field TRACE_KINDS string[] names of the kinds of trace record
----@field DROP_REASONS string[] "loss" "rule" "queue" "mtu" "down" "ttl" "route" "memory"
+---@field DROP_REASONS string[] "loss" "rule" "queue" "mtu" "down" "ttl" "route" "memory" "aqm"
 ---@field VERSION string
 local core = {}
 
@@ -75,10 +75,11 @@ function Network:link_of(id) end
 ---@field jitter_reorders? boolean default false: order is kept
 ---@field rate? number bits a second; 0: unlimited
 ---@field opportunities? integer[] a Mahimahi trace: milliseconds, ascending; false: none (rate counts)
----@field queue? integer|{packets: integer?, bytes: integer?} drop-tail limit; an integer means packets; 0: none
+---@field queue? integer|string|lunatcp.core.Queue an integer: drop-tail of so many packets; a string: its kind
 ---@field mtu? integer longer packets are dropped; 0: no limit
 ---@field loss? number|lunatcp.core.Gilbert|{list: integer[]}|{pattern: string}|false
 ---@field loss_after_queue? boolean
+---@field mark? number probability that CE is set in a packet of an ECN-capable transport
 ---@field duplicate? number probability
 ---@field corrupt? number probability
 ---@field corrupt_bits? integer length of the burst, default 1
@@ -86,6 +87,41 @@ function Network:link_of(id) end
 ---@field reorder_delay? number seconds
 ---@field seed? integer of this path's random streams; default: the network's own
 ---@field stream? integer|string names this path among those under one seed
+
+---A queue, and what its kind takes: docs/queues.md has the defaults. Times in seconds.
+---@class lunatcp.core.Queue
+---@field kind? "drop_tail"|"red"|"codel"|"fq_codel"|"pie"|"step"|"dualpi2" default: drop_tail
+---@field packets? integer limit; 0: none. Drop-tail counts the packet that is leaving, the others do not
+---@field bytes? integer limit; 0: none
+---@field ecn? boolean mark what is ECN-capable instead of dropping it; not for dualpi2, which always does
+---@field packet_size? integer octets: the greatest (codel, fq_codel, dualpi2) or the mean packet (red, pie)
+---@field target? number codel, fq_codel, pie, dualpi2: the delay that is aimed at
+---@field interval? number codel, fq_codel
+---@field ce_threshold? number|false codel, fq_codel: a longer wait than this marks
+---@field flows? integer fq_codel: buckets
+---@field quantum? integer fq_codel: octets a turn
+---@field min? integer red: thresholds of the average, in packets or (in_bytes) octets
+---@field max? integer red
+---@field in_bytes? boolean red
+---@field weight? number red: of a new sample in the average
+---@field max_probability? number red: at max
+---@field gentle? boolean red: on to 1 at twice max
+---@field update? number pie, dualpi2: between two updates of the probability
+---@field alpha? number pie, dualpi2: Hz
+---@field beta? number pie, dualpi2: Hz
+---@field burst? number pie: allowance
+---@field ecn_threshold? number pie: a higher probability drops everything
+---@field derandomize? boolean pie
+---@field threshold? integer|false step: packets that a packet finds
+---@field threshold_bytes? integer|false step: octets that it finds
+---@field threshold_time? number|false step: seconds that it has waited when it leaves
+---@field drop_not_ect? boolean step: drop what cannot be marked
+---@field rtt_max? number dualpi2
+---@field k? integer dualpi2: coupling factor
+---@field min_threshold? number dualpi2: where the L queue's ramp begins
+---@field range? number dualpi2: its length; 0: a step
+---@field threshold_packets? integer dualpi2: so many in the L queue are not marked by the ramp
+---@field classic_weight? integer dualpi2: of so many octets the C queue gets one
 
 ---Gilbert-Elliott: chances each packet.
 ---@class lunatcp.core.Gilbert
@@ -466,7 +502,12 @@ function Link:set_up(up, direction) end
 ---@return true?, string? message, string? code
 function Link:set_mtu(mtu) end
 ---packets bytes delivered delivered_bytes duplicated corrupted delayed queued_packets queued_bytes
----greatest_queue_packets greatest_queue_bytes, and dropped: {loss = n, ...} with every reason.
+---greatest_queue_packets greatest_queue_bytes marked, and dropped: {loss = n, ...} with every reason.
+---queue: {kind, marked, early, overflow, sojourn = {packets, mean, median, p99, greatest}} and how the
+---algorithm stands: red: average probability; codel, fq_codel: dropping count; fq_codel: flows_new
+---flows_old new_flows; pie: probability delay burst_allowance; dualpi2: probability base coupled delay
+---classic_packets l4s_packets, and l4s = {marked, early, sojourn} (the rest of its sojourn is the Classic
+---queue's).
 ---@param direction 1|2
 ---@return table
 function Link:counters(direction) end
@@ -509,16 +550,18 @@ function Link:rule_counts(id) end
 ---@field duplicate? integer further copies; true: 1
 ---@field duplicate_delay? number seconds, of the copies, on top of delay
 ---@field corrupt? integer burst of so many bits; true: 1
+---@field mark? boolean set CE, if the packet is ECN-capable
 ---@field ask? fun(segment: lunatcp.core.Segment): lunatcp.core.Verdict
 
----nil: no answer, later rules are asked. "pass": goes on untouched. "drop".
----@alias lunatcp.core.Verdict nil|"pass"|"drop"|lunatcp.core.Fate
+---nil: no answer, later rules are asked. "pass": goes on untouched. "drop". "mark": CE is set.
+---@alias lunatcp.core.Verdict nil|"pass"|"drop"|"mark"|lunatcp.core.Fate
 ---@class lunatcp.core.Fate
 ---@field drop? boolean
 ---@field delay? number
 ---@field duplicate? integer|boolean
 ---@field duplicate_delay? number
 ---@field corrupt? integer|boolean
+---@field mark? boolean
 
 -- ---- segments ----------------------------------------------------------------------------------
 

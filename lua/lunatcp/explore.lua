@@ -36,15 +36,16 @@ local WORDS <const> = {
   duplicate = function() return { duplicate = 1 } end,
   delay = function(late) return { delay = late } end,
   corrupt = function() return { corrupt = 1 } end,
+  mark = function() return { mark = true } end,
 }
-local VERDICT <const> = { "drop", "delay", "duplicate", "duplicate_delay", "corrupt" }
+local VERDICT <const> = { "drop", "delay", "duplicate", "duplicate_delay", "corrupt", "mark" }
 
 local function choice_of(entry, late, i)
   local where = ("explore: choices[%d]"):format(i)
   if type(entry) == "string" then
     if not WORDS[entry] then
-      check.raise("%s: unknown '%s'; known are corrupt, delay, deliver, drop, duplicate, and tables", where,
-        entry)
+      check.raise("%s: unknown '%s'; known are corrupt, delay, deliver, drop, duplicate, mark, and tables",
+        where, entry)
     end
     return { name = entry, verdict = WORDS[entry](late) }
   end
@@ -305,8 +306,8 @@ end
 -- * `scenario(net)`: is called as a task, on a fresh network each time; makes hosts and links, spawns
 --   further tasks. What it returns is given to `check`. Must do the same whenever it is told the same: no
 --   clock, no random numbers but the network's.
--- * `choices`: words (`"deliver"`, `"drop"`, `"duplicate"`, `"delay"`, `"corrupt"`), or tables with a `name`
---   and what a rule may answer: `{ name = "late", delay = 0.3 }`. `"deliver"` is always among them.
+-- * `choices`: words (`"deliver"`, `"drop"`, `"duplicate"`, `"delay"`, `"corrupt"`, `"mark"`), or tables
+--   with a `name` and what a rule may answer: `{ name = "late", delay = 0.3 }`. `"deliver"` is always among them.
 -- * `depth`: how many packets meet a choice, at most 250; all later ones are delivered.
 -- * `check(net, ...)`: is asked once the `time` of the run is over; nil or true is well, anything else is
 --   what is wrong. Errors, tasks that wait for ever, broken invariants (in checked

@@ -16,7 +16,7 @@ M.Link = Link
 -- Of one direction; `mtu` is the link's.
 local PATH_KEYS <const> = {
   "delay", "jitter", "jitter_reorders", "rate", "opportunities", "queue", "loss", "loss_after_queue",
-  "duplicate", "corrupt", "corrupt_bits", "reorder", "reorder_delay", "seed", "stream",
+  "mark", "duplicate", "corrupt", "corrupt_bits", "reorder", "reorder_delay", "seed", "stream",
 }
 local OWN_KEYS <const> = { "mtu", "rate_file", "forward", "back", "addresses", "via" }
 
@@ -99,7 +99,10 @@ end
 -- @tparam[opt] table options
 --
 -- * of both directions: `delay`, `jitter`, `jitter_reorders`, `rate` (or `rate_file`, a Mahimahi trace),
---   `queue`, `loss`, `loss_after_queue`, `duplicate`, `corrupt`, `corrupt_bits`, `reorder`, `reorder_delay`;
+--   `queue`, `loss`, `loss_after_queue`, `mark` (the probability that CE is set), `duplicate`, `corrupt`,
+--   `corrupt_bits`, `reorder`, `reorder_delay`;
+-- * `queue`: a number of packets (drop-tail), a kind by name (`"codel"`), or a table: `kind`, `packets`,
+--   `bytes`, and what the kind takes (docs/queues.md);
 -- * `forward`, `back`: tables of the same for one direction;
 -- * `mtu` of both nodes' interfaces (1500); `addresses = { of_a, of_b }`, each "10.0.0.1/24" or a list;
 -- * `via = "udp"`: the packets travel through two real UDP sockets (with `clock = "real"`).
@@ -220,7 +223,8 @@ function Link:down(from) self.core:set_up(false, direction_of(self, from, "down:
 function Link:up(from) self.core:set_up(true, direction_of(self, from, "up: from")) end
 
 --- What went through, by direction: `counters(node)` of what that node sent; without one, both:
--- `forward` and `back`.
+-- `forward` and `back`. `queue` in it is what the queue counts, and how its algorithm stands
+-- (docs/queues.md).
 function Link:counters(from)
   local direction = direction_of(self, from, "counters: from")
   if direction then return self.core:counters(direction) end

@@ -79,8 +79,8 @@ end
 
 --- Adds the methods to the class of links.
 function M.install(Link)
-  --- A rule in Lua: `rule(segment)` gives nil (no answer), "pass", "drop", or a table with `drop`,
-  -- `delay`, `duplicate`, `duplicate_delay`, `corrupt`. With `match` only such packets wake it.
+  --- A rule in Lua: `rule(segment)` gives nil (no answer), "pass", "drop", "mark", or a table with `drop`,
+  -- `delay`, `duplicate`, `duplicate_delay`, `corrupt`, `mark`. With `match` only such packets wake it.
   -- @tparam function rule
   -- @tparam[opt] table match as for `drop`
   -- @treturn Handle `close`, `counts`
@@ -120,6 +120,14 @@ function M.install(Link)
     local data = translate(self, match, DUPLICATE_KEYS, "duplicate")
     data.duplicate = match and match.copies or 1
     data.duplicate_delay = match and match.after
+    return install(self, data)
+  end
+
+  --- Sets CE in packets of an ECN-capable transport; others go on as they are:
+  -- `link:mark { data = true, nth = 1 }`.
+  function Link:mark(match)
+    local data = translate(self, match, MATCH_KEYS, "mark")
+    data.mark = true
     return install(self, data)
   end
 

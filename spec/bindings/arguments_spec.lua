@@ -99,7 +99,7 @@ describe("a path's configuration", function()
     assert(p.link:configure(1, { rate = 1e6, queue = 10, loss = { list = { 2, 5 } } }))
     assert(p.link:configure(1, { delay = 0.5 }))
     local now = p.link:configuration(1)
-    assert.same({ 0.5, 1000000, { packets = 10, bytes = 0 }, { list = { 2, 5 } } },
+    assert.same({ 0.5, 1000000, { kind = "drop_tail", packets = 10, bytes = 0 }, { list = { 2, 5 } } },
       { now.delay, now.rate, now.queue, now.loss })
     assert.equal(0.01, p.link:configuration(2).delay)
   end)

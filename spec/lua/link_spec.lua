@@ -129,8 +129,8 @@ describe("rules in Lua", function()
   it("stop the run when they answer nonsense", function()
     local net = lab.pair()
     net.wire:rule(function() return "drpo" end)
-    assert.matches("a rule answers nil, 'drop', 'pass' or a table", message_of(net.client.connect, net.client,
-      net.server, 80))
+    assert.matches("a rule answers nil, 'drop', 'mark', 'pass' or a table",
+      message_of(net.client.connect, net.client, net.server, 80))
   end)
 
   it("stop the run when they fail", function()

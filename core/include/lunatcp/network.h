@@ -8,6 +8,7 @@
 #define LUNATCP_NETWORK_H
 
 #include "lunatcp/host.h"
+#include "lunatcp/queue.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,10 +40,13 @@ struct ltcp_path_config {
      * after its last entry. Copied. NULL: `rate` counts. */
     const uint32_t *opportunities;
     size_t opportunity_count;
-    /* Drop-tail limits of the queue before the rate, counted with the packet whose bits are just
-     * leaving; 0: no limit. */
+    /* Limits of the queue before the rate; 0: none. Drop-tail counts the packet whose bits are just
+     * leaving too, the managed queues do not. */
     uint32_t queue_packets;
     uint32_t queue_bytes;
+    /* What kind of queue it is; all zero: drop-tail. Of another kind it begins empty: what waited
+     * leaves before it, in order, as a drop-tail queue would have let it. */
+    struct ltcp_queue_config queue;
     /* 0: no limit. Longer packets vanish: a black hole. (A router answers too-big by the mtu of the
      * link that a packet would leave by.) */
     uint32_t mtu;
@@ -56,6 +60,7 @@ struct ltcp_path_config {
     const uint8_t *loss_pattern; /* octets 0 or 1; copied */
     size_t loss_count;           /* of list or pattern */
     uint64_t duplicate;          /* probability; the copy follows at once */
+    uint64_t mark;               /* probability that CE is set, if the packet is ECN-capable */
     uint64_t corrupt;            /* probability */
     uint32_t corrupt_bits;       /* length of the burst, 1 to 15: any such burst changes a checksum;
                                   * more is allowed and may slip through. 0: 1 */
@@ -72,6 +77,7 @@ struct ltcp_fate {
     ltcp_time delay;           /* on top of the link's; may reorder */
     ltcp_time duplicate_delay; /* of the copies, on top of `delay` */
     uint32_t corrupt_bits;     /* a burst of so many bits somewhere in the packet; 0: none */
+    bool mark;                 /* CE is set, if the packet is ECN-capable (not ECT: it is let be) */
 };
 
 struct ltcp_path;
@@ -91,17 +97,21 @@ ltcp_time ltcp_path_deadline(const struct ltcp_path *path); /* LTCP_NEVER: empty
 /* Serial of the packet that the deadline is about: with the deadline it orders paths. */
 uint64_t ltcp_path_serial(const struct ltcp_path *path);
 /* The next packet that leaves at or before `now`, its reference passed on; NULL: none. *reason is
- * not LTCP_DROP_NONE for one that was dropped inside (loss_after_queue) and must not be delivered.
- */
+ * not LTCP_DROP_NONE for one that was dropped inside (loss_after_queue, a managed queue) and must
+ * not be delivered. */
 struct ltcp_packet *ltcp_path_pop(struct ltcp_path *path, ltcp_time now, enum ltcp_drop *reason);
 struct ltcp_path_counters {
     uint64_t packets, bytes; /* that entered */
     uint64_t delivered, delivered_bytes;
     uint64_t dropped[LTCP_DROP_COUNT];
     uint64_t duplicated, corrupted, delayed;
+    uint64_t marked; /* CE set by chance, by a rule, or by the queue */
     uint32_t queued_packets, queued_bytes, greatest_queue_packets, greatest_queue_bytes;
+    struct ltcp_queue_counters queue; /* of the path's queue, whatever kind it was */
 };
 const struct ltcp_path_counters *ltcp_path_counters(const struct ltcp_path *path);
+void ltcp_path_queue_state(const struct ltcp_path *path, ltcp_time now,
+                           struct ltcp_queue_state *out);
 
 /* ---- rules: said as data, evaluated in C
  * --------------------------------------------------------- The first rule of a link that matches a

@@ -45,6 +45,7 @@ enum ltcp_drop {
     LTCP_DROP_TTL,    /* TTL ran out at a router */
     LTCP_DROP_ROUTE,  /* no route */
     LTCP_DROP_MEMORY, /* the machine had no memory left */
+    LTCP_DROP_AQM,    /* the queue's management chose it, before the queue was full */
     LTCP_DROP_COUNT
 };
 const char *ltcp_drop_name(enum ltcp_drop reason); /* "loss", "rule", ... */
