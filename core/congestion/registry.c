@@ -5,7 +5,7 @@
 #include "lunatcp/settings.h"
 
 static const struct ltcp_congestion_ops *const algorithms[] = {&ltcp_newreno, &ltcp_cubic,
-                                                               &ltcp_fixed};
+                                                               &ltcp_bbr1, &ltcp_fixed};
 
 const struct ltcp_congestion_ops *ltcp_congestion_at(size_t i)
 {
