@@ -89,6 +89,7 @@ static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
     if (times->rtt < 0) return;
     const bool smooth = seq_ge(a->segment->ack, c->rtt_mark);
     c->backoff = 0; /* RFC 6298 section 5: collapsed by a new measurement (Karn) */
+    c->probe_unsampled = false;
     rtt_sample(c, a->now, times->rtt, smooth);
     if (smooth) c->rtt_mark = c->snd_nxt;
 }
@@ -114,17 +115,32 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     c->cc.ops->on_ack(&c->cc, sample);
 }
 
+static struct ltcp_times times_of(const struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    struct ltcp_times times = {.arrived = a->packet->time, .rtt = -1, .sent_again = -1, .sent = -1};
+    if (c->stamping && (a->segment->options.present & LTCP_HAS_TIMESTAMPS)) {
+        times.stamped = true;
+        times.echo = a->segment->options.ts_echo;
+    }
+    return times;
+}
+
 void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
-    struct ltcp_times times = {-1, -1};
+    struct ltcp_times times = times_of(c, a);
     const uint64_t had = delivered(c);
-    send_queue_acknowledge(c, a->segment->ack, a->packet->time, &times, &sample);
+    send_queue_acknowledge(c, a->segment->ack, &times, &sample);
     c->snd_una = a->segment->ack;
     if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
     if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
     sample_rtt(c, a, &times);
     restart_timer(c, a->now);
+    if (c->rare != NULL) loss_probe_acknowledged(c, a->now, a->segment->ack, true, false, &times);
+    if (uses_rack(c)) {
+        loss_probe_schedule(c, a->now);
+        timers_choose_loss(c);
+    }
     inform_congestion(c, a, &sample, had, times.rtt);
     tell_user(c);
     connection_want_output(c);
@@ -138,14 +154,14 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
     const uint64_t had = delivered(c);
     const uint32_t lost = c->out != NULL ? c->out->lost : 0;
-    struct ltcp_times times = {-1, -1};
+    struct ltcp_times times = times_of(c, a);
 
     const bool window_changed = update_window(c, s);
     const bool duplicate = acked == 0 && is_duplicate(c, a, window_changed);
     if (duplicate) rare_of(c)->duplicate_acks_received++;
-    scoreboard_sack(c, s, a->packet->time, &times);
+    scoreboard_sack(c, s, &times);
     if (acked > 0) {
-        send_queue_acknowledge(c, s->ack, a->packet->time, &times, &sample);
+        send_queue_acknowledge(c, s->ack, &times, &sample);
         c->snd_una = s->ack;
         c->syn_acked = true;
         if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
@@ -157,7 +173,11 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     else if (c->loss_timer == LTCP_TIMER_PERSIST)
         keep_waiting(c, a->now);
     window_opened(c, a->now);
-    recovery_on_ack(c, a->now, acked, duplicate);
+    loss_probe_acknowledged(c, a->now, s->ack, acked > 0, (s->options.present & LTCP_HAS_SACK) != 0,
+                            &times);
+    recovery_on_ack(c, a->now, acked, duplicate, &times, (uint32_t)(delivered(c) - had));
+    if (acked > 0) loss_probe_schedule(c, a->now);
+    if (uses_rack(c)) timers_choose_loss(c);
     const uint32_t lost_now = c->out != NULL ? c->out->lost : 0;
     sample.bytes_lost = lost_now > lost ? lost_now - lost : 0;
     inform_congestion(c, a, &sample, had, times.rtt);

@@ -33,7 +33,7 @@ static const char *check_record(const struct ltcp_connection *c, const struct lt
 static const char *check_send_queue(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;
-    uint32_t octets = 0, unsent = 0, sacked = 0, lost = 0, again = 0;
+    uint32_t octets = 0, unsent = 0, sacked = 0, sacked_segments = 0, lost = 0, again = 0;
     ltcp_seq seq = c->snd_una;
     if (q->head == q->tail) return "send queue: an empty one is given back";
     for (uint32_t i = q->head; i != q->tail; i++) {
@@ -47,7 +47,10 @@ static const char *check_send_queue(const struct ltcp_connection *c)
         seq = record_end(r);
         octets += r->length;
         if (!sent) unsent += r->length;
-        if (r->marks & LTCP_MARK_SACKED) sacked += record_span(r);
+        if (r->marks & LTCP_MARK_SACKED) {
+            sacked += record_span(r);
+            sacked_segments++;
+        }
         if (r->marks & LTCP_MARK_LOST) lost += record_span(r);
         if (r->marks & LTCP_MARK_RETRANSMITTED) again += record_span(r);
     }
@@ -55,6 +58,7 @@ static const char *check_send_queue(const struct ltcp_connection *c)
     if (octets != q->octets) return "send queue: octets are counted";
     if (unsent != q->unsent_octets) return "send queue: unsent octets are counted";
     if (sacked != q->sacked) return "scoreboard: SACKed octets are counted (RFC 6675)";
+    if (sacked_segments != q->sacked_segments) return "scoreboard: SACKed segments are counted";
     if (lost != q->lost) return "scoreboard: lost octets are counted (RFC 6675)";
     if (again != q->retransmitted) return "scoreboard: retransmitted octets are counted";
     return NULL;
@@ -182,6 +186,8 @@ static const char *check_timers(const struct ltcp_connection *c)
     } else if (!c->pending && (c->out != NULL) != (c->loss_timer != LTCP_TIMER_NONE)) {
         return "exactly one of RTO and persist runs where something waits, none where nothing does "
                "(RFC 6298 section 5, RFC9293:MUST-36)";
+    } else if (!c->pending && c->loss_timer > LTCP_TIMER_PERSIST && !uses_rack(c)) {
+        return "the reordering and probe timers are RACK's (RFC 8985 section 8)";
     }
     if (!c->pending && c->loss_timer == LTCP_TIMER_PERSIST && c->snd_wnd >= c->snd_mss &&
         flight_size(c) > 0)

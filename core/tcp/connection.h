@@ -49,6 +49,22 @@ static inline ltcp_seq record_end(const struct ltcp_record *r)
     return seq_add(r->seq, record_span(r));
 }
 
+/* RFC 8985 section 6.1: of the segment that was sent last among those known to be delivered. What
+ * outlives an empty queue is in struct ltcp_rare. */
+struct ltcp_resent {
+    ltcp_seq seq;
+    ltcp_time sent;
+};
+struct ltcp_rack {
+    ltcp_time xmit_ts, rtt; /* xmit_ts is -1 while nothing was delivered */
+    ltcp_seq end_seq, fack;
+    ltcp_time deadline; /* when the next segment is held to be lost, LTCP_NEVER: none waits */
+    uint32_t position;  /* before it all that was sent once has been judged */
+    /* What was sent again, in order of sending: a ring of those not yet judged. */
+    struct ltcp_resent *resent;
+    uint32_t resent_room, resent_first, resent_last;
+};
+
 /* Records in sequence order, in a ring: [head, unsent) were sent, [unsent, tail) were not.
  * Positions count up for ever and are masked. The scoreboard of RFC 6675 is kept in sums, never by
  * walking. */
@@ -59,6 +75,7 @@ struct ltcp_send_queue {
     uint32_t octets;                      /* of data, sent and unsent */
     uint32_t unsent_octets;               /* of data */
     uint32_t sacked, lost, retransmitted; /* sequence numbers with that mark, among those sent */
+    uint32_t sacked_segments;
     uint32_t loss_position; /* before it every hole has been judged (RFC 6675 IsLost) ... */
     uint32_t sacked_above, segments_above; /* ... and so much was SACKed from it on */
     uint32_t retransmit_position;          /* before it no record is lost and not sent again */
@@ -66,6 +83,9 @@ struct ltcp_send_queue {
     uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
     ltcp_time waiting_since;   /* since when the peer owes an answer: R2, the user timeout */
     ltcp_time delivered_time;  /* when delivered() last grew */
+    ltcp_time timer_started;   /* since when the RTO counts */
+    ltcp_time probe_deadline;  /* of a tail loss probe; LTCP_NEVER: none is scheduled */
+    struct ltcp_rack rack;
     uint8_t cached_count;
     struct ltcp_sack_block cached[4]; /* the last acknowledgment's blocks, already marked */
     struct ltcp_record first_ring[4];
@@ -105,7 +125,14 @@ struct ltcp_reassembly {
 
 /* ---- the connection ---------------------------------------------------------------------- */
 enum ltcp_recovery { LTCP_RECOVERY_NONE, LTCP_RECOVERY_FAST, LTCP_RECOVERY_TIMEOUT };
-enum ltcp_loss_timer { LTCP_TIMER_NONE, LTCP_TIMER_RTO, LTCP_TIMER_PERSIST };
+/* RFC 8985 section 8: one timer; what it is armed for. */
+enum ltcp_loss_timer {
+    LTCP_TIMER_NONE,
+    LTCP_TIMER_RTO,
+    LTCP_TIMER_PERSIST,
+    LTCP_TIMER_REORDERING,
+    LTCP_TIMER_PROBE
+};
 
 /* What most connections never need; made when something first happens (rare_of). */
 struct ltcp_rare {
@@ -122,6 +149,18 @@ struct ltcp_rare {
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
     bool route_is_users;  /* given with OPEN, so what the peer sends does not replace it */
+    /* The duplicate that the next acknowledgment reports (RFC 2883). */
+    struct ltcp_sack_block duplicate;
+    /* RFC 8985 section 6.1, beyond a flight: */
+    bool reordering_seen, dsack_round_valid;
+    uint8_t reo_wnd_mult, reo_wnd_persist; /* mult 0 stands for 1 */
+    ltcp_seq dsack_round;
+    /* section 7.1: the tail loss probe that is not judged yet */
+    bool probed, probe_retransmitted;
+    ltcp_seq probe_seq, probe_end;
+    /* RFC 9937 section 6 */
+    uint64_t prr_delivered, prr_out, recover_fs;
+    uint32_t dsacks_received, loss_probes;
 };
 
 /* What a connection was when it was checked last (check.c). */
@@ -169,7 +208,10 @@ struct ltcp_connection {
     bool ecn_echo : 1;         /* ECE on every ACK until the peer says CWR */
     bool ecn_reduced : 1;      /* CWR is owed on the next new data */
     bool pushed : 1;
-    bool changed : 1; /* stands in the engine's list for the host to look at */
+    bool dsack_due : 1;       /* rare->duplicate waits to be reported */
+    bool loss_probe_due : 1;  /* the probe timeout fired */
+    bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
+    bool changed : 1;         /* stands in the engine's list for the host to look at */
 
     /* send sequence variables */
     ltcp_seq iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
@@ -251,8 +293,14 @@ static inline uint32_t pipe_size(const struct ltcp_connection *c)
 
 /* What an acknowledgment says of time; -1: nothing. */
 struct ltcp_times {
+    ltcp_time arrived;
     ltcp_time rtt;        /* of the newest octets that were sent once (Karn) */
     ltcp_time sent_again; /* when the newest of those that were sent more often left last */
+    ltcp_time sent;       /* when the newest of all left last */
+    uint32_t echo;        /* the timestamp that came back, if stamped */
+    bool stamped;
+    bool duplicate_told; /* the first SACK block is a DSACK: this one */
+    struct ltcp_sack_block duplicate;
 };
 
 /* What one arriving segment is and what was decided about it; lives for one call. */
@@ -333,7 +381,9 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
 
 /* scoreboard.c */
-void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now,
+/* First sent record whose end lies behind `seq`, by binary search. */
+uint32_t scoreboard_find(const struct ltcp_send_queue *q, ltcp_seq seq);
+void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s,
                      struct ltcp_times *times);
 /* Marks holes that RFC 6675's IsLost names; true when one was found. */
 bool scoreboard_detect(struct ltcp_connection *c);
@@ -344,8 +394,43 @@ void scoreboard_forget_sacks(struct ltcp_connection *c);
 struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position);
 
 /* recovery.c */
-void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate);
+void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
+                     const struct ltcp_times *times, uint32_t newly_delivered);
 void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now);
+/* The reordering timer fired (RFC 8985 section 6.3). */
+void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now);
+
+/* rack.c, RFC 8985 section 6 */
+static inline bool uses_rack(const struct ltcp_connection *c)
+{
+    return c->sacking && settings_of(c)->rack;
+}
+void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
+                    struct ltcp_times *times);
+/* Step 4, the part that an acknowledgment's DSACK and the end of a recovery make. */
+void rack_adapt(struct ltcp_connection *c, bool duplicate_told, bool recovered);
+/* Step 5: marks what is lost at `now`, and sets the deadline for what may soon be. */
+struct ltcp_rack_losses {
+    bool original, retransmission;
+};
+struct ltcp_rack_losses rack_detect(struct ltcp_connection *c, ltcp_time now);
+void rack_lose_at_timeout(struct ltcp_connection *c, ltcp_time now);
+void rack_resent(struct ltcp_connection *c, const struct ltcp_record *r);
+ltcp_time rack_reordering_window(const struct ltcp_connection *c);
+
+/* loss_probe.c, RFC 8985 section 7 */
+/* Section 7.2: new data was sent, or acknowledged. */
+void loss_probe_schedule(struct ltcp_connection *c, ltcp_time now);
+bool loss_probe_may(const struct ltcp_connection *c);
+void loss_probe_sent(struct ltcp_connection *c, ltcp_time now, const struct ltcp_record *r,
+                     bool retransmission);
+/* Section 7.4. */
+void loss_probe_acknowledged(struct ltcp_connection *c, ltcp_time now, ltcp_seq ack, bool advanced,
+                             bool has_sack, const struct ltcp_times *times);
+
+/* prr.c, RFC 9937 */
+void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_sacked);
+void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe);
 
 /* rtt.c */
 void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth);
@@ -365,8 +450,8 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
 /* Makes the first unsent record as long as the MSS if what follows allows. */
 void send_queue_fill(struct ltcp_connection *c);
 /* Drops what lies before `ack`. The newest record's delivery goes to `sample`. */
-void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now,
-                            struct ltcp_times *times, struct ltcp_ack_sample *sample);
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times,
+                            struct ltcp_ack_sample *sample);
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
 ltcp_seq send_queue_end(const struct ltcp_connection *c);
 
@@ -379,6 +464,7 @@ size_t receive_queue_read(struct ltcp_connection *c, uint8_t *out, size_t room, 
 /* reassembly.c */
 bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, ltcp_seq seq,
                        const uint8_t *text, uint32_t length);
+void reassembly_duplicate(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right);
 /* Moves what now begins at rcv_nxt to the receive queue; returns how many octets. */
 uint32_t reassembly_drain(struct ltcp_connection *c);
 void reassembly_free(struct ltcp_connection *c);
@@ -398,6 +484,8 @@ void output_reset(struct ltcp_connection *c, ltcp_time now);
 /* timers.c */
 void timers_fire(struct ltcp_connection *c, ltcp_time now);
 void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind);
+/* What the loss timer waits for first: the reordering window, a tail loss probe or the RTO. */
+void timers_choose_loss(struct ltcp_connection *c);
 /* Puts the right loss timer on what is outstanding now: RTO, persist or none. */
 void timers_after_output(struct ltcp_connection *c, ltcp_time now);
 void timers_set_ack(struct ltcp_connection *c, ltcp_time when);

@@ -46,6 +46,25 @@ static void digest_record(struct digest *d, const struct ltcp_connection *c,
     }
 }
 
+static void digest_rack(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_rack *k = &c->out->rack;
+    if (!uses_rack(c)) return;
+    digest_time(d, now, c->out->timer_started);
+    digest_time(d, now, c->out->probe_deadline);
+    digest_time(d, now, k->xmit_ts);
+    digest_word(d, (uint64_t)k->rtt);
+    digest_word(d, (uint64_t)k->end_seq.n << 32 | k->fack.n);
+    digest_time(d, now, k->deadline);
+    digest_word(d, k->position - c->out->head);
+    digest_word(d, (uint64_t)c->min_rtt);
+    for (uint32_t i = k->resent_first; i != k->resent_last; i++) {
+        const struct ltcp_resent e = k->resent[i & (k->resent_room - 1)];
+        digest_seq(d, e.seq);
+        digest_time(d, now, e.sent);
+    }
+}
+
 static void digest_send_queue(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_send_queue *q = c->out;
@@ -59,6 +78,7 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
     digest_word(d, (uint64_t)q->sacked_above << 32 | q->segments_above);
     digest_word(d, (uint64_t)q->duplicate_point.n << 32 | q->duplicate_octets);
     digest_time(d, now, q->waiting_since);
+    digest_rack(d, c, now);
     if (c->cc.state != NULL) digest_time(d, now, q->delivered_time);
     digest_word(d, q->cached_count);
     for (uint8_t i = 0; i < q->cached_count; i++)
@@ -109,6 +129,23 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
     digest_word(d, (uint32_t)rare->replaced);
     digest_bytes(d, rare->route, rare->route_length);
     digest_word(d, rare->route_is_users);
+    if (c->dsack_due) {
+        digest_seq(d, rare->duplicate.left);
+        digest_seq(d, rare->duplicate.right);
+    }
+    if (uses_rack(c)) {
+        digest_word(d, (uint64_t)rare->reordering_seen << 16 | rare->reo_wnd_mult);
+        digest_word(d, (uint64_t)rare->dsack_round_valid << 16 | rare->reo_wnd_persist);
+        digest_seq(d, rare->dsack_round);
+        digest_word(d, rare->probed ? 1u + rare->probe_retransmitted : 0);
+        digest_seq(d, rare->probe_seq);
+        digest_seq(d, rare->probe_end);
+    }
+    if (c->recovery == LTCP_RECOVERY_FAST && settings_of(c)->prr) {
+        digest_word(d, rare->prr_delivered);
+        digest_word(d, rare->prr_out);
+        digest_word(d, rare->recover_fs);
+    }
 }
 
 static void digest_congestion(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
@@ -133,14 +170,15 @@ static void digest_congestion(struct digest *d, const struct ltcp_connection *c,
 static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
 {
     const bool flags[] = {
-        c->passive,       c->scaling,          c->stamping,        c->sacking,
-        c->pending,       c->queued_event,     c->in_accept_queue, c->released,
-        c->user_closed,   c->fin_wanted,       c->fin_queued,      c->fin_received,
-        c->fin_processed, c->ack_now,          c->syn_acked,       c->cwnd_limited,
-        c->probe_due,     c->urgent_mark,      c->oob_taken,       c->advised,
-        c->keepalive_due, c->force_retransmit, c->write_blocked,   c->ecn,
-        c->ecn_echo,      c->ts_recent_valid,  c->ecn_reduced,     c->pushed,
-        c->changed,       c->listener != NULL,
+        c->passive,         c->scaling,          c->stamping,        c->sacking,
+        c->pending,         c->queued_event,     c->in_accept_queue, c->released,
+        c->user_closed,     c->fin_wanted,       c->fin_queued,      c->fin_received,
+        c->fin_processed,   c->ack_now,          c->syn_acked,       c->cwnd_limited,
+        c->probe_due,       c->urgent_mark,      c->oob_taken,       c->advised,
+        c->keepalive_due,   c->force_retransmit, c->write_blocked,   c->ecn,
+        c->ecn_echo,        c->ts_recent_valid,  c->ecn_reduced,     c->pushed,
+        c->changed,         c->listener != NULL, c->dsack_due,       c->loss_probe_due,
+        c->probe_unsampled,
     };
     digest_flags(d, flags, sizeof flags / sizeof *flags);
 }

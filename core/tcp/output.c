@@ -37,7 +37,7 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
                              uint32_t payload, uint8_t out[40])
 {
     const struct ltcp_settings *s = settings_of(c);
-    if (!(flags & LTCP_SYN) && c->ahead == NULL)
+    if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due)
         return c->stamping && !(flags & LTCP_RST) ? timestamps_alone(c, now, out) : 0;
     if (flags & LTCP_RST) return 0;
     struct ltcp_options o;
@@ -52,7 +52,11 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
         o.ts_echo = c->ts_recent;
     }
     if (c->sacking) {
-        o.sack_count = reassembly_sack_blocks(c, o.sack, sack_blocks_that_fit(c, payload));
+        const uint8_t room = sack_blocks_that_fit(c, payload);
+        uint8_t first = 0;
+        if (c->dsack_due && room > 0) o.sack[first++] = c->rare->duplicate; /* RFC2883:4-1 */
+        o.sack_count = first;
+        o.sack_count += reassembly_sack_blocks(c, o.sack + first, (uint8_t)(room - first));
         if (o.sack_count > 0) o.present |= LTCP_HAS_SACK;
     }
     return (uint8_t)ltcp_options_encode(&o, s->other_options, s->other_options_count, out);
@@ -137,6 +141,7 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     if (!(flags & LTCP_ACK)) return true;
     c->last_ack_sent = c->rcv_nxt;
     c->ack_now = false;
+    c->dsack_due = false; /* reported once (RFC 2883 section 4) */
     c->unacked_octets = 0;
     c->ack_deadline = LTCP_NEVER;
     return true;
@@ -282,21 +287,52 @@ static void send_probe(struct ltcp_connection *c, ltcp_time now)
     }
 }
 
+/* RFC 8985 section 7.3: new data as far as the window has room, or else the last segment again;
+ * whatever the congestion window says. RFC8985:7.3-2 */
+static void send_loss_probe(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_send_queue *q = c->out;
+    c->loss_probe_due = false;
+    if (!loss_probe_may(c)) return;
+    uint32_t position = q->unsent - 1;
+    if (has_unsent(c)) {
+        const struct ltcp_record *r = record_at(q, q->unsent);
+        const ltcp_seq edge = peer_edge(c);
+        const uint32_t usable = seq_gt(edge, c->snd_nxt) ? seq_diff(edge, c->snd_nxt) : 0;
+        const uint32_t n = r->length < c->snd_mss ? r->length : c->snd_mss;
+        if (record_span(r) <= usable || (n > 0 && n <= usable)) {
+            if (r->length > n && !send_queue_split(c, q->unsent, n)) return;
+            position = q->unsent;
+        }
+    }
+    const bool again = position != q->unsent;
+    if (again && record_at(q, position)->length > c->snd_mss) {
+        if (!send_queue_split(c, position, record_at(q, position)->length - c->snd_mss)) return;
+        position++;
+    }
+    if (!send_record(c, now, position)) return;
+    c->engine->out_last->notes |= LTCP_NOTE_PROBE;
+    loss_probe_sent(c, now, record_at(q, position), again);
+}
+
 static void send_new(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
+    bool fresh = false;
     while (q != NULL && q->unsent != q->tail) {
         const struct ltcp_record *r = record_at(q, q->unsent);
         if (r->length < c->snd_mss) send_queue_fill(c);
         const uint32_t n = sendable(c, r);
-        if (n == 0) return;
+        if (n == 0) break;
         if (!congestion_allows(c, n)) {
             c->cwnd_limited = true;
-            return;
+            break;
         }
-        if (r->length > n && !send_queue_split(c, q->unsent, n)) return;
-        if (!send_record(c, now, q->unsent)) return;
+        if (r->length > n && !send_queue_split(c, q->unsent, n)) break;
+        if (!send_record(c, now, q->unsent)) break;
+        fresh = true;
     }
+    if (fresh) loss_probe_schedule(c, now);
 }
 
 /* RFC 5681 section 4.1. */
@@ -332,6 +368,7 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         c->cwnd_limited = false;
         send_lost(c, now);
         if (c->probe_due) send_probe(c, now);
+        if (c->loss_probe_due) send_loss_probe(c, now);
         if (!c->cwnd_limited && state_may_send(c->state)) send_new(c, now);
         if (pipe_size(c) + c->snd_mss > c->cc.cwnd) c->cwnd_limited = true;
         after_fin_sent(c, now);

@@ -113,6 +113,14 @@ static bool insert_piece(struct ltcp_connection *c, uint16_t *at, struct ltcp_pa
     return true;
 }
 
+/* RFC 2883 section 4: the first piece of a segment that was held already is told to the sender. */
+void reassembly_duplicate(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right)
+{
+    if (!c->sacking || !settings_of(c)->dsack || c->dsack_due || seq_ge(left, right)) return;
+    rare_of(c)->duplicate = (struct ltcp_sack_block){left, right};
+    c->dsack_due = c->rare != NULL;
+}
+
 /* Keeps the parts of [seq, seq + length) that are new; false when something had to be dropped. */
 bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, ltcp_seq seq,
                        const uint8_t *text, uint32_t length)
@@ -125,6 +133,7 @@ bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, lt
     while (kept && seq_lt(seq, end)) {
         if (i < a->count && seq_le(a->ranges[i].left, seq) && seq_gt(a->ranges[i].right, seq)) {
             const uint32_t n = seq_diff(seq_min(a->ranges[i].right, end), seq);
+            reassembly_duplicate(c, seq, seq_add(seq, n));
             seq = seq_add(seq, n);
             text += n;
             continue;

@@ -5,10 +5,31 @@
  * may then be sent is the congestion control's to say and output's to do. */
 #include "tcp/connection.h"
 
+/* RFC 5681 equation (4) is a bound from above. While a hole stays open, FlightSize holds all that
+ * was SACKed behind it, and may be many windows: half of that would be an increase. */
+static uint32_t flight_within_window(const struct ltcp_connection *c, uint32_t flight)
+{
+    return flight < c->cc.cwnd ? flight : c->cc.cwnd;
+}
+
 /* RFC 5681 section 3.2: what limited transmit sent on the first duplicate ACKs does not count. */
 static uint32_t flight_before_duplicates(const struct ltcp_connection *c)
 {
-    return c->duplicate_acks > 0 ? seq_diff(c->out->duplicate_point, c->snd_una) : flight_size(c);
+    const uint32_t flight =
+        c->duplicate_acks > 0 ? seq_diff(c->out->duplicate_point, c->snd_una) : flight_size(c);
+    return flight_within_window(c, flight);
+}
+
+static bool uses_prr(const struct ltcp_connection *c)
+{
+    return settings_of(c)->prr && c->sacking && !c->cc.ops->own_recovery;
+}
+
+/* RFC 8985 section 7.1: a probe that is not judged yet is forgotten when a recovery begins. */
+static void forget_probe(struct ltcp_connection *c)
+{
+    if (c->rare != NULL) c->rare->probed = false;
+    if (c->out != NULL) c->out->probe_deadline = LTCP_NEVER;
 }
 
 static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
@@ -16,6 +37,7 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     c->recovery = LTCP_RECOVERY_FAST;
     c->recovery_point = c->snd_nxt;
     c->force_retransmit = true; /* RFC 6675 section 5, (4.3) */
+    forget_probe(c);
     rare_of(c)->fast_recoveries++;
     connection_trace(c, now, LTCP_TRACE_FAST_RETRANSMIT, c->recovery_point.n);
     c->cc.ops->on_loss(&c->cc, now, flight_before_duplicates(c));
@@ -25,6 +47,7 @@ static void leave(struct ltcp_connection *c, ltcp_time now)
 {
     const bool fast = c->recovery == LTCP_RECOVERY_FAST;
     c->recovery = LTCP_RECOVERY_NONE;
+    if (uses_rack(c)) rack_adapt(c, false, true);
     c->duplicate_acks = 0;
     if (c->out != NULL) c->out->duplicate_octets = 0;
     c->force_retransmit = false;
@@ -59,6 +82,7 @@ static bool should_enter(struct ltcp_connection *c, bool found)
 {
     if (c->out == NULL || flight_size(c) == 0 || c->state < LTCP_ESTABLISHED) return false;
     if (found) return true;
+    if (uses_rack(c)) return false;
     if (c->duplicate_acks < settings_of(c)->duplicate_ack_threshold) return false;
     /* RFC 6582 section 3.2, step 2: not for duplicates that a timeout's own retransmissions made.
      */
@@ -73,13 +97,43 @@ static void look_for_reneging(struct ltcp_connection *c)
     if (record_at(q, q->head)->marks & LTCP_MARK_SACKED) scoreboard_forget_sacks(c);
 }
 
-void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate)
+/* True when something new is held to be lost. A retransmission that was lost is a new sign of
+ * congestion (RFC 5681 section 4.3), which proportional rate reduction hears of by itself (RFC 8985
+ * section 9.3). */
+static bool detect_losses(struct ltcp_connection *c, ltcp_time now)
+{
+    if (!c->sacking) return false;
+    if (!uses_rack(c)) return scoreboard_detect(c);
+    const struct ltcp_rack_losses losses = rack_detect(c, now);
+    if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !uses_prr(c))
+        c->cc.ops->on_loss(&c->cc, now, flight_size(c));
+    return losses.original || losses.retransmission;
+}
+
+void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now)
+{
+    const bool found = detect_losses(c, now);
+    if (found && c->recovery == LTCP_RECOVERY_NONE) {
+        enter_fast_recovery(c, now);
+        if (uses_prr(c)) prr_start(c, 0, 0);
+    }
+    if (found && c->recovery == LTCP_RECOVERY_FAST && uses_prr(c)) prr_on_ack(c, 0, false);
+    connection_want_output(c);
+}
+
+void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
+                     const struct ltcp_times *times, uint32_t newly_delivered)
 {
     const bool advanced = acked > 0;
+    if (uses_rack(c) && times->duplicate_told) rack_adapt(c, true, false);
     if (c->recovery != LTCP_RECOVERY_NONE && seq_ge(c->snd_una, c->recovery_point)) leave(c, now);
     if (advanced) look_for_reneging(c);
-    const bool found = c->sacking && scoreboard_detect(c);
+    const bool found = detect_losses(c, now);
 
+    if (c->recovery == LTCP_RECOVERY_FAST && uses_prr(c)) {
+        prr_on_ack(c, newly_delivered, advanced && !found);
+        return;
+    }
     if (c->recovery == LTCP_RECOVERY_FAST && !c->sacking) {
         if (duplicate) count_duplicate(c);
         if (!advanced) return;
@@ -97,16 +151,23 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     }
     if (duplicate) count_duplicate(c);
     if (!should_enter(c, found)) return;
-    scoreboard_lose(c, c->out->head);
+    if (!uses_rack(c)) scoreboard_lose(c, c->out->head);
     enter_fast_recovery(c, now);
+    if (!uses_prr(c)) return;
+    prr_start(c, acked, newly_delivered > acked ? newly_delivered - acked : 0);
+    prr_on_ack(c, newly_delivered, false);
 }
 
 /* RFC 5681 section 3.1, equation 4; RFC 6582 section 4. */
 void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
 {
-    const uint32_t flight = flight_size(c);
+    const uint32_t flight = flight_within_window(c, flight_size(c));
     struct ltcp_send_queue *q = c->out;
-    scoreboard_lose_all(c);
+    forget_probe(c);
+    if (uses_rack(c))
+        rack_lose_at_timeout(c, now);
+    else
+        scoreboard_lose_all(c);
     q->loss_position = q->unsent;
     q->sacked_above = q->segments_above = 0;
     c->recovery = LTCP_RECOVERY_TIMEOUT;

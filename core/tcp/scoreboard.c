@@ -5,8 +5,7 @@
  * acknowledgment does not grow with the window. */
 #include "tcp/connection.h"
 
-/* First sent record whose end lies behind `seq`, by binary search. */
-static uint32_t find(const struct ltcp_send_queue *q, ltcp_seq seq)
+uint32_t scoreboard_find(const struct ltcp_send_queue *q, ltcp_seq seq)
 {
     uint32_t low = 0, high = q->unsent - q->head;
     while (low < high) {
@@ -19,8 +18,7 @@ static uint32_t find(const struct ltcp_send_queue *q, ltcp_seq seq)
     return q->head + low;
 }
 
-static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time now,
-                        struct ltcp_times *times)
+static void mark_sacked(struct ltcp_connection *c, uint32_t position, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, position);
@@ -28,9 +26,11 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time 
     if (r->marks & LTCP_MARK_SACKED) return;
     if (r->marks & LTCP_MARK_LOST) q->lost -= span;
     if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= span;
-    if (!(r->marks & LTCP_MARK_EVER)) times->rtt = now - r->last_sent;
+    if (!(r->marks & LTCP_MARK_EVER)) times->rtt = times->arrived - r->last_sent;
+    if (uses_rack(c)) rack_delivered(c, r, times);
     r->marks = (uint8_t)((r->marks & LTCP_MARK_EVER) | LTCP_MARK_SACKED);
     q->sacked += span;
+    q->sacked_segments++;
     if (position - q->head >= q->loss_position - q->head) {
         q->sacked_above += span;
         q->segments_above++;
@@ -39,19 +39,19 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, ltcp_time 
 
 /* Every record that lies whole in the block and reaches into [from, to). */
 static void mark_range(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp_seq from,
-                       ltcp_seq to, ltcp_time now, struct ltcp_times *times)
+                       ltcp_seq to, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
-    for (uint32_t i = find(q, from); i != q->unsent; i++) {
+    for (uint32_t i = scoreboard_find(q, from); i != q->unsent; i++) {
         const struct ltcp_record *r = record_at(q, i);
         if (seq_ge(r->seq, to) || seq_gt(record_end(r), b.right)) break;
-        if (seq_ge(r->seq, b.left)) mark_sacked(c, i, now, times);
+        if (seq_ge(r->seq, b.left)) mark_sacked(c, i, times);
     }
 }
 
 /* A block mostly repeats one that was seen in an earlier acknowledgment: only what reaches beyond
  * that one can be new. */
-static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp_time now,
+static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b,
                        struct ltcp_times *times)
 {
     const struct ltcp_send_queue *q = c->out;
@@ -59,28 +59,48 @@ static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b, ltcp
         const struct ltcp_sack_block old = q->cached[i];
         if (seq_lt(old.right, b.left) || seq_gt(old.left, b.right)) continue;
         /* The record across an edge of the old block may be whole in the new one. */
-        if (seq_lt(b.left, old.left)) mark_range(c, b, b.left, seq_add(old.left, 1), now, times);
-        if (seq_gt(b.right, old.right)) mark_range(c, b, old.right, b.right, now, times);
+        if (seq_lt(b.left, old.left)) mark_range(c, b, b.left, seq_add(old.left, 1), times);
+        if (seq_gt(b.right, old.right)) mark_range(c, b, old.right, b.right, times);
         return;
     }
-    mark_range(c, b, b.left, b.right, now, times);
+    mark_range(c, b, b.left, b.right, times);
+}
+
+/* RFC 2883 section 4: the first block reports a duplicate when it lies below the acknowledgment, or
+ * within the second block. */
+static void look_for_duplicate(struct ltcp_connection *c, const struct ltcp_segment *s,
+                               struct ltcp_times *times)
+{
+    const struct ltcp_options *o = &s->options;
+    const struct ltcp_sack_block b = o->sack[0];
+    if (o->sack_count == 0 || seq_ge(b.left, b.right)) return;
+    const bool below =
+        seq_le(b.right, s->ack) && seq_gt(b.right, seq_sub(c->snd_una, c->max_snd_wnd));
+    const bool within =
+        o->sack_count > 1 && seq_ge(b.left, o->sack[1].left) && seq_le(b.right, o->sack[1].right);
+    if (!below && !within) return;
+    times->duplicate_told = true;
+    times->duplicate = b;
+    rare_of(c)->dsacks_received++;
 }
 
 /* A block that says something impossible is left out: backwards, before SND.UNA (a DSACK, RFC 2883)
  * or past SND.NXT. */
-void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now,
+void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s,
                      struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_sack_block seen[4];
     uint8_t count = 0;
-    if (q == NULL || !c->sacking || !(s->options.present & LTCP_HAS_SACK)) return;
+    if (!c->sacking || !(s->options.present & LTCP_HAS_SACK)) return;
+    look_for_duplicate(c, s, times);
+    if (q == NULL) return;
     for (uint8_t i = 0; i < s->options.sack_count && i < 4; i++) {
         const struct ltcp_sack_block b = s->options.sack[i];
         if (seq_ge(b.left, b.right) || seq_le(b.right, c->snd_una) || seq_gt(b.right, c->snd_nxt) ||
             seq_lt(b.left, c->snd_una))
             continue;
-        mark_block(c, b, now, times);
+        mark_block(c, b, times);
         seen[count++] = b;
     }
     for (uint8_t i = 0; i < count; i++)
@@ -137,8 +157,8 @@ void scoreboard_lose_all(struct ltcp_connection *c)
 void scoreboard_forget_sacks(struct ltcp_connection *c)
 {
     struct ltcp_send_queue *q = c->out;
-    q->sacked = q->sacked_above = q->segments_above = 0;
-    q->loss_position = q->head;
+    q->sacked = q->sacked_segments = q->sacked_above = q->segments_above = 0;
+    q->loss_position = q->rack.position = q->head;
     q->cached_count = 0;
     for (uint32_t i = q->head; i != q->unsent; i++) {
         if (!(record_at(q, i)->marks & LTCP_MARK_SACKED)) continue;

@@ -61,6 +61,7 @@ static void trim(struct ltcp_connection *c, struct ltcp_arrival *a)
             old--;
         }
         if (old > a->length) old = a->length;
+        if (a->length > 0) reassembly_duplicate(c, seq_sub(c->rcv_nxt, old), c->rcv_nxt);
         a->text += old;
         a->length -= old;
         a->seq = c->rcv_nxt;
@@ -102,7 +103,12 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2 */
     const uint32_t length = ltcp_segment_length(a->segment);
-    if (a->segment->length > 0) rare_of(c)->duplicate_segments++;
+    if (a->segment->length > 0) {
+        const ltcp_seq end = seq_add(a->segment->seq, a->segment->length);
+        rare_of(c)->duplicate_segments++;
+        if (seq_lt(a->segment->seq, c->rcv_nxt))
+            reassembly_duplicate(c, a->segment->seq, seq_min(end, c->rcv_nxt));
+    }
     /* The peer's FIN comes again: our last ACK was lost (fifth step, TIME-WAIT; RFC9293:MUST-13,
      * RFC9293:3.10.7.4-16). */
     if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN) &&

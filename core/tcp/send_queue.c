@@ -24,6 +24,9 @@ bool send_queue_open(struct ltcp_connection *c)
     }
     q->ring = q->first_ring;
     q->mask = 3;
+    q->rack.xmit_ts = -1;
+    q->rack.fack = c->snd_una;
+    q->rack.deadline = q->probe_deadline = LTCP_NEVER;
     c->out = q;
     return true;
 }
@@ -38,6 +41,8 @@ void send_queue_close(struct ltcp_connection *c)
         ltcp_block_unref(record_at(q, i)->block);
     if (q->ring != q->first_ring)
         engine_resize(e, q->ring, ((size_t)q->mask + 1) * sizeof *q->ring, 0);
+    if (q->rack.resent != NULL)
+        engine_resize(e, q->rack.resent, q->rack.resent_room * sizeof *q->rack.resent, 0);
     if (e->spare_queue_count < SPARE_QUEUES_MOST) {
         q->next_spare = e->spare_queues;
         e->spare_queues = q;
@@ -169,6 +174,8 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
     if (q->unsent - q->head > position - q->head) q->unsent++;
     if (q->loss_position - q->head > position - q->head) q->loss_position++;
     if (q->retransmit_position - q->head > position - q->head) q->retransmit_position++;
+    if (q->rack.position - q->head > position - q->head) q->rack.position++;
+    if (record_at(q, position)->marks & LTCP_MARK_SACKED) q->sacked_segments++;
     struct ltcp_record *first = record_at(q, position);
     struct ltcp_record *second = record_at(q, position + 1);
     *second = *first;
@@ -240,7 +247,9 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
         rare_of(c)->segments_retransmitted++;
         rare_of(c)->bytes_retransmitted += r->length;
     }
+    if (c->recovery == LTCP_RECOVERY_FAST) rare_of(c)->prr_out += record_span(r);
     r->last_sent = now;
+    if ((r->marks & LTCP_MARK_RETRANSMITTED) && uses_rack(c)) rack_resent(c, r);
     r->transmissions++;
     r->delivered = delivered(c);
     r->delivered_time = c->out->delivered_time;
@@ -253,6 +262,7 @@ static void unmark(struct ltcp_connection *c, const struct ltcp_record *r, uint3
     struct ltcp_send_queue *q = c->out;
     if (r->marks & LTCP_MARK_SACKED) {
         q->sacked -= n;
+        if (n == record_span(r)) q->sacked_segments--;
         if (position - q->head >= q->loss_position - q->head) {
             q->sacked_above -= n;
             if (n == record_span(r)) q->segments_above--;
@@ -263,9 +273,10 @@ static void unmark(struct ltcp_connection *c, const struct ltcp_record *r, uint3
 }
 
 /* Karn's algorithm: only what was sent once says how long it took. */
-static void take_sample(const struct ltcp_record *r, ltcp_time now, struct ltcp_times *times,
-                        struct ltcp_ack_sample *sample)
+static void take_sample(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now,
+                        struct ltcp_times *times, struct ltcp_ack_sample *sample)
 {
+    if (uses_rack(c) && !(r->marks & LTCP_MARK_SACKED)) rack_delivered(c, r, times);
     if (r->marks & LTCP_MARK_EVER)
         times->sent_again = r->last_sent > times->sent_again ? r->last_sent : times->sent_again;
     else if (!(r->marks & LTCP_MARK_SACKED))
@@ -276,10 +287,11 @@ static void take_sample(const struct ltcp_record *r, ltcp_time now, struct ltcp_
     }
 }
 
-void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time now,
-                            struct ltcp_times *times, struct ltcp_ack_sample *sample)
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times,
+                            struct ltcp_ack_sample *sample)
 {
     struct ltcp_send_queue *q = c->out;
+    const ltcp_time now = times->arrived;
     while (q->head != q->unsent) {
         struct ltcp_record *r = record_at(q, q->head);
         if (seq_lt(ack, record_end(r))) {
@@ -297,13 +309,14 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, ltcp_time n
             }
             break;
         }
-        take_sample(r, now, times, sample);
+        take_sample(c, r, now, times, sample);
         unmark(c, r, q->head, record_span(r));
         q->octets -= r->length;
         c->bytes_acked += r->length;
         ltcp_block_unref(r->block);
         if (q->loss_position == q->head) q->loss_position++;
         if (q->retransmit_position == q->head) q->retransmit_position++;
+        if (q->rack.position == q->head) q->rack.position++;
         q->head++;
     }
     if (q->head == q->tail) send_queue_close(c);

@@ -26,6 +26,11 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->ce_received = r->ce_received;
     out->ece_received = r->ece_received;
     out->ecn_reductions = r->ecn_reductions;
+    out->rack = uses_rack(c);
+    out->reordering_seen = r->reordering_seen;
+    out->reordering_window = out->rack ? rack_reordering_window(c) : 0;
+    out->loss_probes = r->loss_probes;
+    out->dsacks_received = r->dsacks_received;
     out->source_route_count = r->route_length > 0 ? (uint8_t)(r->route_length / 4 - 1) : 0;
 }
 

@@ -58,17 +58,42 @@ static bool is_out_of_patience(const struct ltcp_connection *c, ltcp_time now)
     return p.time != 0 && now - c->out->waiting_since >= p.time;
 }
 
+/* When the timer fires that was started at `since`. The connection is given up when R2 says so, not
+ * at the retransmission that follows. */
+static ltcp_time whole_timeout(const struct ltcp_connection *c, ltcp_time since)
+{
+    const ltcp_time deadline = after(since, rtt_timeout(c));
+    const ltcp_time limit = patience_of(c).time;
+    if (limit == 0 || c->unanswered == 0) return deadline;
+    const ltcp_time end = after(c->out->waiting_since, limit);
+    return end > since && end < deadline ? end : deadline;
+}
+
 void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind)
 {
     c->loss_timer = (uint8_t)kind;
     c->loss_deadline = LTCP_NEVER;
     if (kind == LTCP_TIMER_NONE) return;
-    c->loss_deadline = after(now, rtt_timeout(c));
-    /* The connection is given up when R2 says so, not at the retransmission that follows. */
-    const ltcp_time limit = patience_of(c).time;
-    if (limit != 0 && c->unanswered > 0 && after(c->out->waiting_since, limit) > now &&
-        after(c->out->waiting_since, limit) < c->loss_deadline)
-        c->loss_deadline = after(c->out->waiting_since, limit);
+    c->out->timer_started = now;
+    c->loss_deadline = whole_timeout(c, now);
+    if (c->loss_deadline < c->armed) schedule(c);
+}
+
+/* RFC 8985 section 8. The RTO goes on counting from where it was started. RFC8985:8-1 */
+void timers_choose_loss(struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL || c->loss_timer == LTCP_TIMER_NONE || c->loss_timer == LTCP_TIMER_PERSIST)
+        return;
+    c->loss_timer = LTCP_TIMER_RTO;
+    c->loss_deadline = whole_timeout(c, q->timer_started);
+    if (q->rack.deadline < c->loss_deadline) {
+        c->loss_timer = LTCP_TIMER_REORDERING;
+        c->loss_deadline = q->rack.deadline;
+    } else if (q->probe_deadline < c->loss_deadline && loss_probe_may(c)) {
+        c->loss_timer = LTCP_TIMER_PROBE;
+        c->loss_deadline = q->probe_deadline;
+    }
     if (c->loss_deadline < c->armed) schedule(c);
 }
 
@@ -84,10 +109,14 @@ void timers_after_output(struct ltcp_connection *c, ltcp_time now)
     }
     /* What the persist timer held back has left after all. */
     const bool left = c->loss_timer == LTCP_TIMER_PERSIST && flight_size(c) > 0 && c->snd_wnd > 0;
-    if (c->loss_timer != LTCP_TIMER_NONE && !left) return;
+    if (c->loss_timer != LTCP_TIMER_NONE && !left) {
+        if (uses_rack(c)) timers_choose_loss(c);
+        return;
+    }
     c->out->waiting_since = now;
     c->unanswered = 0;
     timers_set_loss(c, now, flight_size(c) > 0 ? LTCP_TIMER_RTO : LTCP_TIMER_PERSIST);
+    if (uses_rack(c)) timers_choose_loss(c);
 }
 
 /* RFC9293:MUST-20: at R1 the user is advised (SHLD-9, SHLD-10), at R2 the connection closes; so it
@@ -132,6 +161,31 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
     timers_set_loss(c, now, LTCP_TIMER_RTO);
     connection_trace(c, now, LTCP_TRACE_TIMEOUT, rtt_timeout(c));
     connection_want_output(c);
+}
+
+/* RFC 8985 section 7.3. */
+static void probe_timeout(struct ltcp_connection *c)
+{
+    c->out->probe_deadline = LTCP_NEVER;
+    c->loss_probe_due = loss_probe_may(c);
+    timers_choose_loss(c);
+    connection_want_output(c);
+}
+
+static void loss_timeout(struct ltcp_connection *c, ltcp_time now)
+{
+    /* RFC9293:MUST-35: a window that shrank to zero under data in flight is probed too. */
+    const bool closed = c->snd_wnd == 0 && state_may_send(c->state);
+    if (c->loss_timer == LTCP_TIMER_REORDERING) {
+        recovery_on_reordering_timeout(c, now);
+        timers_choose_loss(c);
+    } else if (c->loss_timer == LTCP_TIMER_PROBE && !closed) {
+        probe_timeout(c);
+    } else if (c->loss_timer == LTCP_TIMER_PERSIST || closed) {
+        persist_timeout(c, now);
+    } else {
+        retransmission_timeout(c, now);
+    }
 }
 
 /* ---- the long timer
@@ -206,14 +260,7 @@ void timers_fire(struct ltcp_connection *c, ltcp_time now)
         c->ack_now = true;
         connection_want_output(c);
     }
-    if (c->loss_deadline <= now) {
-        /* RFC9293:MUST-35: a window that shrank to zero under data in flight is probed too. */
-        const bool closed = c->snd_wnd == 0 && state_may_send(c->state);
-        if (c->loss_timer == LTCP_TIMER_PERSIST || closed)
-            persist_timeout(c, now);
-        else
-            retransmission_timeout(c, now);
-    }
+    if (c->loss_deadline <= now) loss_timeout(c, now);
     if (c->long_deadline <= now && c->state != LTCP_CLOSED) long_timeout(c, now);
     if (c->state != LTCP_CLOSED) schedule(c);
 }

@@ -1,5 +1,6 @@
 -- RFC 5681: slow start, congestion avoidance, restart after idle; round trip by round trip.
 local lab = require "support.lab"
+local flight = require "support.flight"
 local wire = require "support.wire"
 
 -- Takes what comes in one round trip and acknowledges every n-th segment: how many came.
@@ -238,4 +239,22 @@ describe("the congestion window", function()
     assert.is_true(math.min(got[1], got[2]) > 0.25 * total, ("%d and %d"):format(got[1], got[2]))
     net:close()
   end)
+
+  it("RFC5681:3.1-4 a timeout halves at most the window, though far more was SACKed behind a hole",
+    function()
+      local f = flight.open { total = 40000 }
+      f:ack(1, { 2, 10 })
+      f:sent(0.02)
+      -- Each ACK lets more leave; the first segment's second copy is lost as well.
+      for last = 14, 30, 4 do
+        f:ack(1, { 2, last })
+        f:sent(0.02)
+      end
+      local info = f.conn:info()
+      assert.is_true(info.snd_nxt - info.snd_una > 20000)
+      local window = info.cwnd
+      f:sent(1.5)
+      assert.is_true(f.conn:info().timeouts >= 1)
+      assert.equal(math.max(window // 2, 2000), f.conn:info().ssthresh)
+    end)
 end)

@@ -220,6 +220,10 @@ struct ltcp_info {
     uint64_t duplicate_acks_received, acks_sent, out_of_order_segments, duplicate_segments;
     uint64_t challenge_acks, probes_sent, paws_rejected;
     uint64_t ce_received, ece_received, ecn_reductions;
+    /* RFC 8985: RACK and tail loss probes */
+    bool rack, reordering_seen;
+    ltcp_time reordering_window;
+    uint64_t loss_probes, dsacks_received;
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
 

@@ -50,6 +50,12 @@ extern "C" {
     X(TIME, user_timeout, 0, 0, 0, INT64_C(86400000000000), "user timeout; 0: R2 alone")           \
     X(COUNT, duplicate_ack_threshold, 3, 3, 1, 255, "DupThresh (RFC 5681, 6675)")                  \
     X(FLAG, limited_transmit, 1, 1, 0, 1, "new data on the first two duplicate ACKs (RFC 3042)")   \
+    X(FLAG, dsack, 0, 1, 0, 1, "report duplicates in the SACK option (RFC 2883)")                  \
+    X(FLAG, rack, 0, 1, 0, 1, "losses told by time (RACK, RFC 8985), where SACK was agreed")       \
+    X(FLAG, tlp, 0, 1, 0, 1, "tail loss probes (RFC 8985), where RACK works")                      \
+    X(TIME, tlp_max_ack_delay, INT64_C(200000000), INT64_C(200000000), 0, INT64_C(1000000000),     \
+      "what a probe waits longer for the ACK of a single segment")                                 \
+    X(FLAG, prr, 0, 1, 0, 1, "proportional rate reduction in fast recovery (RFC 9937)")            \
     /* congestion */                                                                               \
     X(COUNT, initial_window, 0, 10, 0, 65535, "initial window in segments; 0: RFC 5681's formula") \
     X(BYTES, initial_ssthresh, 2147483647, 2147483647, 0, 2147483647,                              \
