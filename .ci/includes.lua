@@ -9,9 +9,9 @@ local allowed <const> = {
   ["immintrin.h"] = true, ["emmintrin.h"] = true, ["arm_neon.h"] = true,
 }
 -- `trace` may be written to from everywhere and looks at nothing.
-local height <const> = { trace = 0, wire = 1, congestion = 1, tcp = 2, host = 3, network = 4 }
+local height <const> = { trace = 0, wire = 1, congestion = 1, tcp = 2, host = 3, socket = 4, network = 4 }
 -- lunatcp/host.h is also where a connection's own words are: its states, events and figures.
-local public_height <const> = setmetatable({ host = 2 }, { __index = height })
+local public_height <const> = setmetatable({ host = 2, socket_names = 4 }, { __index = height })
 
 local offences = 0
 local function offend(file, line, text)

@@ -131,6 +131,13 @@ enum ltcp_status ltcp_write(struct ltcp_host *host, ltcp_time now, ltcp_handle h
     return c == NULL ? LTCP_ERR_STALE : user_write(c, now, bytes, length, flags, taken);
 }
 
+enum ltcp_status ltcp_push(struct ltcp_host *host, ltcp_time now, ltcp_handle handle)
+{
+    struct ltcp_connection *c = handle_connection(host, handle);
+    (void)now;
+    return c == NULL ? LTCP_ERR_STALE : user_push(c);
+}
+
 enum ltcp_status ltcp_read(struct ltcp_host *host, ltcp_time now, ltcp_handle handle, void *out,
                            size_t room, unsigned flags, size_t *got)
 {
@@ -205,6 +212,7 @@ static void listener_info(const struct ltcp_listener *l, struct ltcp_info *out)
                               .local = l->local,
                               .local_port = l->local_port,
                               .passive = true,
+                              .unread = l->waiting,
                               .congestion = l->share->settings.congestion->name,
                               .retransmission_deadline = LTCP_NEVER,
                               .persist_deadline = LTCP_NEVER,
@@ -222,6 +230,15 @@ enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, str
     else if (c != NULL)
         connection_info(c, out);
     return l != NULL || c != NULL ? LTCP_OK : LTCP_ERR_STALE;
+}
+
+enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_handle handle,
+                                  struct ltcp_outstanding *out)
+{
+    const struct ltcp_connection *c = handle_connection(host, handle);
+    if (c == NULL) return LTCP_ERR_STALE;
+    connection_outstanding(c, out);
+    return LTCP_OK;
 }
 
 enum ltcp_status ltcp_settings_of(const struct ltcp_host *host, ltcp_handle handle,

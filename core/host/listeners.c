@@ -2,7 +2,7 @@
  */
 #include "host/host.h"
 
-/* A listener on the very address comes before one on any address. */
+/* A listener on the very address comes before one on any address; 0.0.0.0 is any of IPv4. */
 struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
                                     uint16_t port)
 {
@@ -10,7 +10,8 @@ struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct l
     for (struct ltcp_listener *l = host->listeners; l != NULL; l = l->next) {
         if (l->local_port != port) continue;
         if (ltcp_address_equal(&l->local, local)) return l;
-        if (ltcp_address_is_unspecified(&l->local)) any = l;
+        if (!ltcp_address_is_unspecified(&l->local)) continue;
+        if (!ltcp_address_is_v4(&l->local) || ltcp_address_is_v4(local)) any = l;
     }
     return any;
 }

@@ -498,6 +498,7 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
                             size_t length, unsigned flags, size_t *taken);
 enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
                            size_t *got);
+enum ltcp_status user_push(struct ltcp_connection *c);
 size_t user_flush(struct ltcp_connection *c);
 enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now);
 enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now);
@@ -506,6 +507,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
                                    const struct ltcp_settings *settings);
 /* status.c */
 void connection_info(const struct ltcp_connection *c, struct ltcp_info *out);
+void connection_outstanding(const struct ltcp_connection *c, struct ltcp_outstanding *out);
 /* check.c: the first broken invariant, or NULL; only in checked builds */
 const char *connection_check(struct ltcp_connection *c);
 void connection_note_illegal_change(struct ltcp_connection *c, enum ltcp_state to);

@@ -121,3 +121,17 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     fill_queues(c, out);
     fill_counters(c, out);
 }
+
+void connection_outstanding(const struct ltcp_connection *c, struct ltcp_outstanding *out)
+{
+    *out = (struct ltcp_outstanding){
+        .unanswered = c->unanswered, .last_data_sent = c->last_sent, .last_heard = c->last_heard};
+    const struct ltcp_send_queue *q = c->out;
+    for (uint32_t i = q != NULL ? q->head : 0; q != NULL && i != q->unsent; i++) {
+        const uint8_t marks = record_at(q, i)->marks;
+        out->segments++;
+        out->sacked += (marks & LTCP_MARK_SACKED) != 0;
+        out->lost += (marks & LTCP_MARK_LOST) != 0;
+        out->retransmitted += (marks & LTCP_MARK_RETRANSMITTED) != 0;
+    }
+}

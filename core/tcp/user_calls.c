@@ -43,6 +43,17 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
     return LTCP_OK;
 }
 
+/* The last octet that waits is pushed, whatever was said when it was written. */
+enum ltcp_status user_push(struct ltcp_connection *c)
+{
+    if (c->state == LTCP_CLOSED) return death_of(c);
+    if (!has_unsent(c)) return LTCP_OK;
+    struct ltcp_record *last = record_at(c->out, c->out->tail - 1);
+    if (last->length > 0) last->flags |= LTCP_PSH;
+    connection_want_output(c);
+    return LTCP_OK;
+}
+
 /* RFC9293:MAY-14. A FIN that is queued stays. */
 size_t user_flush(struct ltcp_connection *c)
 {

@@ -150,6 +150,9 @@ enum ltcp_write_flag {
  * full; LTCP_ERR_PIPE after a shutdown. */
 enum ltcp_status ltcp_write(struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
                             const void *bytes, size_t length, unsigned flags, size_t *taken);
+/* PUSH: what was written with LTCP_WRITE_MORE goes as if its last octet had ended a SEND
+ * (RFC9293:MAY-15, MAY-16). */
+enum ltcp_status ltcp_push(struct ltcp_host *host, ltcp_time now, ltcp_handle handle);
 enum ltcp_read_flag {
     LTCP_READ_PEEK = 1 << 0,
     LTCP_READ_URGENT = 1 << 1 /* the out-of-band octet (urgent_inline off): LTCP_AGAIN while it has
@@ -203,7 +206,8 @@ struct ltcp_info {
     uint32_t backoff;       /* how often the timeout has doubled */
     uint32_t duplicate_acks;
     uint32_t unsent, unacked;      /* octets in the send buffer */
-    uint32_t unread, out_of_order; /* octets in the receive buffer */
+    uint32_t unread, out_of_order; /* octets in the receive buffer; `unread` of a listener:
+                                    * connections that wait for ltcp_accept */
     uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
     bool pushed;                /* unread data was pushed by the peer (RFC9293:MAY-17) */
@@ -226,6 +230,16 @@ struct ltcp_info {
     uint64_t loss_probes, dsacks_received;
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
+
+/* The same of what is counted in segments, by a walk over those that are outstanding. */
+struct ltcp_outstanding {
+    uint32_t segments; /* sent and not acknowledged cumulatively */
+    uint32_t sacked, lost, retransmitted;
+    uint32_t unanswered;                  /* timeouts or probes in a row, so far without an answer */
+    ltcp_time last_data_sent, last_heard; /* 0: never */
+};
+enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_handle handle,
+                                  struct ltcp_outstanding *out);
 
 /* Counters of the host: one a reason a packet can be dropped for, and a few more. */
 struct ltcp_host_counters {

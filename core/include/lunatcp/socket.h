@@ -171,9 +171,10 @@ struct ltcp_call {
     ltcp_time deadline;
 
     struct { /* of ltcp_call_step alone */
-        uint64_t object;
+        uint64_t serial, object;
         size_t moved;
         uint8_t stage;
+        bool begun;
     } progress;
 };
 /* Runs the call, or goes on with it: true once it is done. While it is not, it waits for something

@@ -72,8 +72,9 @@ enum ltcp_errno {
 #define LTCP_CONSTANTS_LIST(X)                                                                                                                \
     /* families and types */                                                                                                                  \
     X(AF_UNSPEC, 0)                                                                                                                           \
-    X(AF_UNIX, 1) X(AF_INET, 2) X(AF_INET6, 10) X(PF_UNSPEC, 0) X(PF_UNIX, 1) X(PF_INET, 2)                                                   \
-        X(PF_INET6, 10) X(SOCK_STREAM, 1) X(SOCK_DGRAM, 2) X(SOCK_RAW, 3) X(SOCK_NONBLOCK, 2048)                                              \
+    X(AF_UNIX, 1)                                                                                                                             \
+    X(AF_INET, 2) X(AF_INET6, 10) X(PF_UNSPEC, 0) X(PF_UNIX, 1) X(PF_INET, 2) X(PF_INET6, 10)                                                 \
+        X(SOCK_STREAM, 1) X(SOCK_DGRAM, 2) X(SOCK_RAW, 3) X(SOCK_NONBLOCK, 2048)                                                              \
             X(SOCK_CLOEXEC, 524288) X(IPPROTO_IP, 0) X(IPPROTO_ICMP, 1) X(IPPROTO_TCP, 6)                                                     \
                 X(IPPROTO_UDP, 17) X(IPPROTO_IPV6, 41) X(IPPROTO_ICMPV6, 58) X(INADDR_ANY, 0)                                                 \
                     X(SOMAXCONN, 4096) /* levels of options */                                                                                \

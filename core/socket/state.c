@@ -1,0 +1,194 @@
+/* core/socket/state.c - a socket, and what its connection has become. Nothing is told by the
+ * engine: what is new is found by comparing with the time before. */
+#include <string.h>
+
+#include "socket/table.h"
+
+struct socket *socket_create(struct ltcp_sockets *t, uint16_t domain)
+{
+    struct socket *s = table_zeroed(t, sizeof *s);
+    if (s == NULL) return NULL;
+    s->serial = ++t->serial;
+    s->domain = domain;
+    s->settings = *ltcp_host_settings(t->host);
+    s->options = (struct socket_options){.receive_low = 1,
+                                         .receive_timeout = LTCP_NEVER,
+                                         .send_timeout = LTCP_NEVER,
+                                         .max_pacing = UINT64_MAX,
+                                         .tos = (int32_t)(s->settings.dscp << 2),
+                                         .ttl = -1,
+                                         .hops = -1,
+                                         .mtu_discover = LTCP_IP_PMTUDISC_WANT,
+                                         .flow_label = 1};
+    s->options.traffic_class = s->options.tos;
+    if (!s->settings.path_mtu_discovery) s->options.mtu_discover = LTCP_IP_PMTUDISC_DONT;
+    s->next = t->sockets;
+    t->sockets = s;
+    return s;
+}
+
+void socket_destroy(struct ltcp_sockets *t, struct socket *s)
+{
+    struct socket **at = &t->sockets;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    table_resize(t, s, sizeof *s, 0);
+}
+
+bool state_has_synchronized(enum ltcp_state state)
+{
+    return state != LTCP_CLOSED && state != LTCP_LISTEN && state != LTCP_SYN_SENT &&
+           state != LTCP_SYN_RECEIVED;
+}
+
+/* What the program hears of the end. After the peer's FIN a reset is a broken pipe, as nothing is
+ * left that could be read. */
+static int error_of_death(const struct ltcp_info *info)
+{
+    if (info->error == LTCP_ERR_RESET && info->fin_received && !info->fin_sent) return LTCP_EPIPE;
+    return ltcp_errno_of(info->error);
+}
+
+static void look_at_listener(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+{
+    const uint32_t waiting = socket_waiting(t, now, s);
+    if (waiting > s->seen_waiting) s->wakes.in++;
+    s->seen_waiting = waiting;
+}
+
+void socket_look(struct ltcp_sockets *t, ltcp_time now, struct socket *s, struct ltcp_info *info)
+{
+    if (s->handle == 0 || ltcp_info(t->host, s->handle, info) != LTCP_OK) {
+        memset(info, 0, sizeof *info);
+        info->state = LTCP_CLOSED;
+        return;
+    }
+    if (s->role == ROLE_LISTENING) {
+        look_at_listener(t, now, s);
+        return;
+    }
+    if (info->state == LTCP_CLOSED && !s->died) {
+        s->died = true;
+        s->shut = SHUT_RECEIVE | SHUT_SEND;
+        if (info->error != LTCP_OK) s->error = error_of_death(info);
+        s->wakes.all++;
+    }
+    const bool established = state_has_synchronized(info->state);
+    if (established != state_has_synchronized((enum ltcp_state)s->seen_state) ||
+        info->fin_received != s->seen_fin)
+        s->wakes.all++;
+    if (info->fin_received) s->shut |= SHUT_RECEIVE;
+    if (info->rcv_nxt.n != s->seen_rcv_nxt && info->unread >= (uint32_t)s->options.receive_low)
+        s->wakes.in++;
+    if ((info->urgent_remaining > 0) != s->seen_urgent) s->wakes.in++;
+    if (s->no_space && socket_writable(s, info)) {
+        s->no_space = false;
+        s->wakes.out++;
+    }
+    s->seen_state = (uint8_t)info->state;
+    s->seen_fin = info->fin_received;
+    s->seen_urgent = info->urgent_remaining > 0;
+    s->seen_rcv_nxt = info->rcv_nxt.n;
+}
+
+int socket_take_error(struct socket *s)
+{
+    const int error = s->error;
+    s->error = 0;
+    return -error;
+}
+
+uint32_t socket_send_buffer(const struct socket *s)
+{
+    return s->options.send_buffer != 0 ? (uint32_t)s->options.send_buffer : s->settings.send_buffer;
+}
+
+static uint32_t queued(const struct ltcp_info *info)
+{
+    return info->unsent + info->unacked;
+}
+
+bool socket_has_room(const struct socket *s, const struct ltcp_info *info)
+{
+    const uint32_t low = s->options.not_sent_low;
+    if (low != 0 && info->unsent >= low) return false;
+    return queued(info) < s->settings.send_buffer;
+}
+
+bool socket_writable(const struct socket *s, const struct ltcp_info *info)
+{
+    const uint32_t held = queued(info), limit = s->settings.send_buffer;
+    return socket_has_room(s, info) && limit - held >= held / 2;
+}
+
+bool socket_readable(const struct socket *s, const struct ltcp_info *info, uint32_t target)
+{
+    return info->unread >= target || (s->shut & SHUT_RECEIVE) != 0;
+}
+
+int socket_apply(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+{
+    if (s->handle == 0 || s->died) return 0;
+    const enum ltcp_status status = ltcp_set_settings(t->host, now, s->handle, &s->settings);
+    return -ltcp_errno_of(status);
+}
+
+void sockaddr_of(struct ltcp_sockaddr *out, uint16_t domain, const struct ltcp_address *address,
+                 uint16_t port)
+{
+    *out = (struct ltcp_sockaddr){.length = domain == LTCP_AF_INET6 ? 28 : 16,
+                                  .family = domain,
+                                  .port = port,
+                                  .address = *address};
+}
+
+/* ---- what accept would give -------------------------------------------------------------------
+ */
+
+static ltcp_handle take_held(struct socket *s, uint32_t i)
+{
+    const ltcp_handle handle = s->held[i].handle;
+    s->held_count--;
+    memmove(&s->held[i], &s->held[i + 1], (s->held_count - i) * sizeof *s->held);
+    return handle;
+}
+
+/* TCP_DEFER_ACCEPT: a connection shows itself once it has data, or when that takes too long. */
+static bool shows_itself(struct ltcp_sockets *t, ltcp_time now, const struct held *held)
+{
+    struct ltcp_info info;
+    if (held->until <= now || ltcp_info(t->host, held->handle, &info) != LTCP_OK) return true;
+    return info.unread > 0 || info.fin_received || info.state == LTCP_CLOSED;
+}
+
+static void hold_back(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+{
+    ltcp_handle handle;
+    if (s->options.defer_accept == 0) return;
+    while (s->held_count < HELD_MOST && ltcp_accept(t->host, s->handle, &handle) == LTCP_OK)
+        s->held[s->held_count++] =
+            (struct held){.handle = handle, .until = now + s->options.defer_accept * LTCP_SECOND};
+}
+
+uint32_t socket_waiting(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+{
+    struct ltcp_info info;
+    uint32_t count = 0;
+    hold_back(t, now, s);
+    for (uint32_t i = 0; i < s->held_count; i++)
+        count += shows_itself(t, now, &s->held[i]);
+    if (s->options.defer_accept == 0 && ltcp_info(t->host, s->handle, &info) == LTCP_OK)
+        count += info.unread;
+    return count;
+}
+
+ltcp_handle socket_take(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+{
+    ltcp_handle handle;
+    hold_back(t, now, s);
+    for (uint32_t i = 0; i < s->held_count; i++)
+        if (shows_itself(t, now, &s->held[i])) return take_held(s, i);
+    if (s->options.defer_accept > 0) return 0;
+    return ltcp_accept(t->host, s->handle, &handle) == LTCP_OK ? handle : 0;
+}
