@@ -19,6 +19,7 @@ dependencies = {
   "argparse >= 0.7",
   "dkjson >= 2.5",
   "lpeg >= 1.0",
+  "luv >= 1.36",
 }
 external_dependencies = {
   UV = { header = "uv.h", library = "uv" },

@@ -8,6 +8,7 @@ local input = require "lunatcp.input"
 local link = require "lunatcp.link"
 local node = require "lunatcp.node"
 local peer = require "lunatcp.peer"
+local profiles = require "lunatcp.profiles"
 local remote = require "lunatcp.remote"
 local samples = require "lunatcp.samples"
 local scheduler = require "lunatcp.scheduler"
@@ -33,7 +34,8 @@ local RESERVED_ALARM <const> = 0 -- waits count from 1
 --
 -- * `seed`: integer; without one it is drawn and printed. `LUNATCP_SEED` comes before both.
 -- * `clock`: `"virtual"` (default) or `"real"`.
--- * `profile`: `"rfc"` (default) or `"linux"`; `settings`: changes on top of it, for all hosts.
+-- * `profile`: `"rfc"` (default), `"linux"`, a table, or the path of a Lua file (see `lunatcp.profiles`);
+--   `settings`: changes on top of it, for all hosts.
 -- * `trace`: how many records are kept, `{ events = 4096, packets = 4096 }`; `false`: none.
 -- * `via`: `"udp"` carries every link over two real UDP sockets (with `clock = "real"`).
 function M.new(options)
@@ -44,7 +46,8 @@ function M.new(options)
     check.one_of(options.via, { "udp" }, "network: via")
     if clock ~= "real" then check.raise "network: via: needs clock = \"real\"" end
   end
-  if options.profile ~= nil then check.one_of(options.profile, { "rfc", "linux" }, "network: profile") end
+  local profile, wrong, why = profiles.load(options.profile)
+  if not profile then return nil, wrong, why end
   if options.settings ~= nil then check.call(core.check_settings, options.settings) end
   local records = options.trace
   if records == false then records = { events = 0, packets = 0 } end
@@ -52,7 +55,7 @@ function M.new(options)
 
   local chosen = seed.choose(options.seed)
   local net = setmetatable({
-    seed = chosen, clock = clock, profile = options.profile, defaults = options.settings,
+    seed = chosen, clock = clock, profile = profile, defaults = options.settings,
     via = options.via,
     nodes = {}, links = {}, by_name = {}, by_id = {}, names = {}, link_nodes = {}, tunnel_links = {},
     tickers = {},
@@ -82,15 +85,21 @@ end
 
 --- A host: a TCP with its connections.
 -- @string[opt] name
--- @tparam[opt] table options `profile`, and any setting
+-- @tparam[opt] table options `profile` (see `lunatcp.profiles`), and any setting
+-- @treturn Host; or nil, message, code where the profile's file cannot be read
 function Network:host(name, options)
-  local settings, profile = {}, self.profile
-  for _, source in ipairs { self.defaults or {}, options or {} } do
-    check.type(source, "table", "host: options")
-    for key, value in pairs(source) do settings[key] = value end
+  local profile, settings = self.profile, {}
+  if options ~= nil then check.type(options, "table", "host: options") end
+  if options and options.profile ~= nil then
+    local message, code
+    profile, message, code = profiles.load(options.profile)
+    if not profile then return nil, message, code end
   end
-  if settings.profile ~= nil then profile, settings.profile = settings.profile, nil end
-  local made = check.call(self.core.host, self.core, { profile = profile, settings = settings })
+  for _, source in ipairs { profile.settings, self.defaults or {}, options or {} } do
+    for key, value in pairs(source) do settings[key] = value end -- a table again: the order does not matter
+  end
+  settings.profile = nil
+  local made = check.call(self.core.host, self.core, { profile = profile.base, settings = settings })
   return node.new(self, made, "host", name, node.Host)
 end
 

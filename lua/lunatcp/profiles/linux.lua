@@ -1,0 +1,119 @@
+-- What a Linux kernel does by default, and what its administrator's commands mean here.
+
+-- A setting of the kernel that is a switch here.
+local function switch(name) return function(value) return { [name] = value ~= 0 } end end
+local function count(name) return function(value) return { [name] = value } end end
+local function seconds(name, unit) return function(value) return { [name] = value * (unit or 1) } end end
+local function nothing() return {} end
+
+-- The last of "least default most" decides the window scale: 65535 << scale covers it.
+local function receive_memory(_, text)
+  local _, default, most = text:match "^(%d+)%s+(%d+)%s+(%d+)$"
+  if not most then return nil end
+  local scale = 0
+  while scale < 14 and (65536 << scale) <= tonumber(most) // 2 do scale = scale + 1 end
+  return { receive_buffer = tonumber(default), window_scale = scale }
+end
+
+local function send_memory(_, text)
+  local _, default = text:match "^(%d+)%s+(%d+)%s+(%d+)$"
+  return default and { send_buffer = tonumber(default) }
+end
+
+-- net.ipv4.NAME: what its value changes.
+local MEANS <const> = {
+  tcp_timestamps = switch "timestamps",
+  tcp_sack = switch "sack",
+  tcp_window_scaling = switch "window_scaling",
+  tcp_slow_start_after_idle = switch "slow_start_after_idle",
+  tcp_ecn = function(value) return { ecn = value } end,
+  tcp_syn_retries = count "syn_r2_count",
+  tcp_synack_retries = count "synack_r2_count",
+  tcp_retries1 = count "r1_count",
+  tcp_retries2 = count "r2_count",
+  tcp_reordering = count "duplicate_ack_threshold",
+  tcp_fin_timeout = seconds "fin_wait_2_timeout",
+  tcp_keepalive_time = seconds "keepalive_idle",
+  tcp_keepalive_intvl = seconds "keepalive_interval",
+  tcp_keepalive_probes = count "keepalive_count",
+  tcp_invalid_ratelimit = seconds("challenge_ack_interval", 0.001),
+  tcp_rmem = receive_memory,
+  tcp_wmem = send_memory,
+  ip_default_ttl = count "ttl",
+  ip_no_pmtu_disc = function(value) return { path_mtu_discovery = value == 0 } end,
+  tcp_congestion_control = nothing,
+  tcp_dsack = nothing,
+  tcp_fack = nothing,
+  tcp_frto = nothing,
+  tcp_early_retrans = nothing,
+  tcp_recovery = nothing,
+  tcp_tso_win_divisor = nothing,
+  tcp_min_tso_segs = nothing,
+  tcp_ecn_option = nothing,
+  tcp_pacing_ss_ratio = nothing,
+  tcp_pacing_ca_ratio = nothing,
+  tcp_notsent_lowat = nothing,
+  tcp_fastopen = nothing,
+  tcp_fastopen_key = nothing,
+  tcp_fastopen_blackhole_timeout_sec = nothing,
+  tcp_syncookies = nothing,
+  tcp_autocorking = nothing,
+}
+
+-- "net.ipv4.tcp_sack=1", "/proc/sys/net/ipv4/tcp_sack=1".
+local function one(assignment)
+  local name, text = assignment:match "^([^=]+)=(.*)$"
+  if not name then return nil, ("'%s' sets nothing"):format(assignment) end
+  local short = name:match "^net[./]ipv4[./](.+)$" or name:match "^/proc/sys/net/ipv4/(.+)$"
+  local means = short and MEANS[short]
+  if not means then return nil, "unknown setting " .. name end
+  local changed = means(math.tointeger(tonumber(text)) or 0, text)
+  if not changed then return nil, ("%s cannot be '%s'"):format(name, text) end
+  return changed
+end
+
+local function assignments(words)
+  local all = {}
+  for i = 2, #words do
+    if words[i]:sub(1, 1) ~= "-" then
+      local changed, message = one(words[i])
+      if not changed then return nil, message end
+      for key, value in pairs(changed) do all[key] = value end -- a table again: the order does not matter
+    end
+  end
+  return all
+end
+
+-- What the scripts that most packetdrill corpora begin with set.
+local function defaults()
+  return assignments {
+    "sysctl", "net.ipv4.tcp_rmem=4096 540000 15728640", "net.ipv4.tcp_wmem=4096 262144 4194304",
+    "net.ipv4.tcp_timestamps=1", "net.ipv4.tcp_syn_retries=5", "net.ipv4.tcp_synack_retries=5",
+    "net.ipv4.tcp_frto=2", "net.ipv4.tcp_sack=1", "net.ipv4.tcp_dsack=1", "net.ipv4.tcp_fack=0",
+    "net.ipv4.tcp_reordering=3", "net.ipv4.tcp_congestion_control=cubic",
+    "net.ipv4.tcp_slow_start_after_idle=0", "net.ipv4.tcp_early_retrans=4", "net.ipv4.tcp_recovery=1",
+    "net.ipv4.tcp_tso_win_divisor=3", "net.ipv4.tcp_ecn=0", "net.ipv4.tcp_ecn_option=2",
+    "net.ipv4.tcp_pacing_ss_ratio=200", "net.ipv4.tcp_pacing_ca_ratio=120",
+    "net.ipv4.tcp_notsent_lowat=4294967295", "net.ipv4.tcp_fastopen=0x70403",
+    "net.ipv4.tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", "net.ipv4.tcp_syncookies=1",
+  }
+end
+
+return {
+  name = "linux",
+  base = "linux",
+  commands = {
+    { program = "defaults.sh", settings = defaults },
+    { program = "sysctl", settings = assignments },
+    { program = "set_sysctls.py", settings = assignments },
+    { match = "^/tmp/sysctl_restore_", ignore = true }, -- each run has a host of its own
+    { match = "^ip tcp_metrics flush ", ignore = true }, -- nothing is kept between runs
+    { match = "^tc qdisc %a+ dev tun0 ", ignore = true }, -- the link has no queue
+    { program = "ethtool", ignore = true }, -- segments are never made of others
+    { match = "^nstat | grep TcpExtOutOfWindowIcmps$", ask = function(state)
+      return state.counters.icmp_ignored > 0
+    end },
+    { match = "^nstat$", ignore = true },
+    { match = '^grep " 0A " /proc/net/tcp', ask = function(state) return state.counters.listeners > 0 end },
+  },
+}
