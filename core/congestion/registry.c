@@ -5,7 +5,7 @@
 #include "lunatcp/settings.h"
 
 static const struct ltcp_congestion_ops *const algorithms[] = {&ltcp_newreno, &ltcp_cubic,
-                                                               &ltcp_bbr1, &ltcp_fixed};
+                                                               &ltcp_bbr, &ltcp_bbr1, &ltcp_fixed};
 
 const struct ltcp_congestion_ops *ltcp_congestion_at(size_t i)
 {
@@ -19,7 +19,7 @@ const struct ltcp_congestion_ops *ltcp_congestion_find(const char *name)
     return NULL;
 }
 
-uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings)
+uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings, bool sack)
 {
     unsigned switches = 0;
     if (settings->hystart) switches |= LTCP_CC_HYSTART;
@@ -27,5 +27,6 @@ uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings)
     if (settings->fast_convergence) switches |= LTCP_CC_FAST_CONVERGENCE;
     if (settings->window_validation) switches |= LTCP_CC_VALIDATION;
     if (settings->rtt_independence) switches |= LTCP_CC_RTT_INDEPENDENCE;
+    if (sack) switches |= LTCP_CC_SACK;
     return (uint8_t)switches;
 }

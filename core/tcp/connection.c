@@ -151,7 +151,7 @@ void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
         if (c->cc.state == NULL) c->cc.ops = &ltcp_newreno; /* which needs no state */
     }
     c->cc.seed = (uint16_t)(c->iss.n ^ c->iss.n >> 16);
-    c->cc.switches = ltcp_congestion_switches(s);
+    c->cc.switches = ltcp_congestion_switches(s, c->sacking);
     c->cc.ops->init(&c->cc, now);
 }
 

@@ -272,7 +272,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
                                    const struct ltcp_settings *settings)
 {
     if (opening_differs(&c->share->settings, settings)) return LTCP_ERR_CONNECTED;
-    c->cc.switches = ltcp_congestion_switches(settings);
+    c->cc.switches = ltcp_congestion_switches(settings, c->sacking);
     if (!change_congestion(c, now, settings->congestion)) return LTCP_ERR_NO_MEMORY;
     struct ltcp_share *share = share_create(c->engine, settings);
     if (share == NULL) return LTCP_ERR_NO_MEMORY;

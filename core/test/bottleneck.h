@@ -142,6 +142,7 @@ static inline uint32_t bottleneck_find_losses(struct bottleneck *p, uint64_t new
         p->lost += MSS;
         lost += MSS;
         const struct ltcp_loss_sample loss = {.now = p->now,
+                                              .seq = ltcp_seq_of((uint32_t)(p->found * MSS)),
                                               .bytes = MSS,
                                               .tx_in_flight = f->tx_in_flight,
                                               .lost = p->lost,

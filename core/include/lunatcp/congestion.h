@@ -41,6 +41,7 @@ struct ltcp_ack_sample {
 /* One segment that is now held to be lost: what was known when it was (last) sent. */
 struct ltcp_loss_sample {
     ltcp_time now;
+    ltcp_seq seq;
     uint32_t bytes;
     uint32_t tx_in_flight; /* pipe when it was sent, itself included */
     uint64_t lost;         /* C.lost, itself included */
@@ -63,7 +64,8 @@ enum ltcp_congestion_switch {
     LTCP_CC_FAST_CONVERGENCE = 1 << 2, /* RFC 9438 section 4.7 */
     LTCP_CC_VALIDATION = 1 << 3,       /* congestion window validation (RFC 7661) */
     LTCP_CC_RTT_INDEPENDENCE = 1 << 4, /* Prague's reduced RTT-dependence */
-    LTCP_CC_PACED = 1 << 5             /* the sender paces: HyStart++'s L has no bound */
+    LTCP_CC_PACED = 1 << 5,            /* the sender paces: HyStart++'s L has no bound */
+    LTCP_CC_SACK = 1 << 6              /* agreed: more than one loss a round trip can be seen */
 };
 
 /* One number of an algorithm's own, for info and drawings. */
@@ -138,15 +140,15 @@ struct ltcp_congestion {
 };
 
 struct ltcp_settings;
-/* The switches that settings turn on; the connection stores them, before init and whenever its
- * settings change. */
-uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings);
+/* The switches that settings and what was agreed with the peer turn on; the connection stores them,
+ * before init and whenever its settings change. */
+uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings, bool sack);
 
 /* RFC 5681 section 3.1: IW from the sender's maximum segment size. */
 uint32_t ltcp_initial_window_rfc5681(uint32_t mss);
 
 extern const struct ltcp_congestion_ops ltcp_newreno; /* needs no state */
-extern const struct ltcp_congestion_ops ltcp_cubic, ltcp_bbr1;
+extern const struct ltcp_congestion_ops ltcp_cubic, ltcp_bbr, ltcp_bbr1;
 extern const struct ltcp_congestion_ops ltcp_fixed; /* the initial window, always: for teaching */
 /* By name, or NULL; the i-th, or NULL past the last. */
 const struct ltcp_congestion_ops *ltcp_congestion_find(const char *name);
