@@ -42,6 +42,7 @@ void bind_open_flags(lua_State *L);
 void bind_open_trace(lua_State *L);
 void bind_open_capture(lua_State *L);
 void bind_open_settings(lua_State *L);
+void bind_open_sockets(lua_State *L);
 void bind_open_utilities(lua_State *L);
 void bind_open_loop(lua_State *L); /* the libuv half, in uv_loop.c */
 
@@ -155,6 +156,7 @@ struct bind_network {
     uint8_t *scratch; /* BIND_SCRATCH octets, or NULL: what is read passes through it */
     struct bind_view *view;
     struct bind_capture *captures;
+    struct bind_sockets_record *sockets; /* tables of descriptors, of any host (socket.h) */
     struct bind_explorer *explorer; /* that leads the run, or NULL (explore.h) */
     uint64_t heard;                 /* serial of the first trace event that the hook has not seen */
     uint32_t heard_kinds;           /* 0: no hook */
@@ -209,6 +211,8 @@ struct bind_connection *bind_push_connection(lua_State *L, int host, ltcp_handle
                                              bool listener);
 int bind_connect(lua_State *L); /* methods of the host, in connection.c */
 int bind_listen(lua_State *L);
+int bind_sockets(lua_State *L); /* in socket.c */
+void bind_sockets_detach(struct bind_network *net);
 void bind_push_info(lua_State *L, const struct ltcp_info *info);
 
 /* ---- links. User value: the network --------------------------------------------------------- */

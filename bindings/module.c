@@ -46,6 +46,7 @@ LUAMOD_API int luaopen_lunatcp_core(lua_State *L)
     bind_open_trace(L);
     bind_open_connection(L);
     bind_open_nodes(L);
+    bind_open_sockets(L);
     bind_open_link(L);
     bind_open_capture(L);
     bind_open_network(L);

@@ -46,6 +46,7 @@ void bind_check_open(lua_State *L, const struct bind_network *net)
 
 static void network_destroy(struct bind_network *net)
 {
+    bind_sockets_detach(net);
     bind_captures_detach(net);
     bind_explore_detach(net);
     ltcp_tunnels_detach(&net->tunnels);

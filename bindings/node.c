@@ -275,6 +275,7 @@ void bind_open_nodes(lua_State *L)
                                     {"counters", host_counters},
                                     {"connect", bind_connect},
                                     {"listen", bind_listen},
+                                    {"sockets", bind_sockets},
                                     {"next_event", host_next_event},
                                     {"has_events", host_has_events},
                                     {NULL, NULL}};

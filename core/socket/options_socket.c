@@ -54,15 +54,14 @@ static int read_timeout(const void *raw, size_t length, ltcp_time *out)
     long value[2];
     if (length < sizeof value) return -LTCP_EINVAL;
     memcpy(value, raw, sizeof value);
+    const int64_t seconds = value[0], most = LTCP_NEVER / LTCP_SECOND / 2;
     if (value[1] < 0 || value[1] >= 1000000) return -LTCP_EDOM;
-    if (value[0] < 0)
+    if (seconds < 0)
         *out = 0;
-    else if (value[0] == 0 && value[1] == 0)
-        *out = LTCP_NEVER;
-    else if (value[0] >= LTCP_NEVER / LTCP_SECOND / 2)
+    else if ((seconds == 0 && value[1] == 0) || seconds > most)
         *out = LTCP_NEVER;
     else
-        *out = value[0] * LTCP_SECOND + value[1] * LTCP_MICROSECOND;
+        *out = seconds * LTCP_SECOND + value[1] * LTCP_MICROSECOND;
     return 0;
 }
 

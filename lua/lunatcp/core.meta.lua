@@ -306,6 +306,10 @@ function Host:connect(options) end
 ---@param options lunatcp.core.ListenOptions
 ---@return lunatcp.core.Listener?, string? message, string? code
 function Host:listen(options) end
+---A table of descriptors over the host, as a process has one: see sockets.meta.lua.
+---@param options? lunatcp.core.SocketsOptions
+---@return lunatcp.core.Sockets
+function Host:sockets(options) end
 
 ---What happened since the last call to one connection or listener, all of it at once; nil: nothing.
 ---`bits` are of core.EVENT; `code` and `message` say why for `closed` (nil after an orderly close) and

@@ -1,10 +1,14 @@
--- lua/lunatcp/core.meta.lua declares what the module has: no more, no less.
+-- core.meta.lua and sockets.meta.lua in lua/lunatcp declare what the module has: no more, no less.
 local core = require "lunatcp.core"
 local pair = require "support.core_pair"
 
 local function declared()
   local found, parents = {}, {}
-  for line in io.lines "lua/lunatcp/core.meta.lua" do
+  local lines = {}
+  for _, file in ipairs { "core", "sockets" } do
+    for line in io.lines("lua/lunatcp/" .. file .. ".meta.lua") do lines[#lines + 1] = line end
+  end
+  for _, line in ipairs(lines) do
     local class, parent = line:match "^%-%-%-@class lunatcp%.core%.(%a+):? ?(%S*)"
     if class and parent ~= "" then parents[class] = parent:match "%a+$" end
     local owner, name = line:match "^function (%a+)[.:]([%a_%d]+)"
@@ -36,7 +40,8 @@ describe("the declarations", function()
     local conn, _, listener = pair.connect(p)
     objects = {
       Network = p.net, Host = p.client, Router = p.net:router(), Peer = p.net:peer(), Link = p.link,
-      Connection = conn, Listener = listener, Capture = p.net:capture(), Random = p.net:random "x",
+      Connection = conn, Listener = listener, Sockets = p.client:sockets(),
+      Call = p.client:sockets():call("pipe"), Capture = p.net:capture(), Random = p.net:random "x",
     }
   end)
 
