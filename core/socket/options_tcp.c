@@ -94,13 +94,17 @@ static int set_clamp(const struct option_call *o, int64_t value)
     return apply(o);
 }
 
+/* Programs know RFC 5681's algorithm by another name. */
+#define PROGRAMS_NEWRENO "reno"
+
 static int set_congestion(const struct option_call *o, const char *raw, size_t length)
 {
     char name[NAME_ROOM] = {0};
     if (length < 1) return -LTCP_EINVAL;
     for (size_t i = 0; i + 1 < sizeof name && i < length && raw[i] != '\0'; i++)
         name[i] = raw[i];
-    const struct ltcp_congestion_ops *ops = ltcp_congestion_find(name);
+    const struct ltcp_congestion_ops *ops =
+        strcmp(name, PROGRAMS_NEWRENO) == 0 ? &ltcp_newreno : ltcp_congestion_find(name);
     if (ops == NULL) return -LTCP_ENOENT;
     o->s->settings.congestion = ops;
     return apply(o);
@@ -178,7 +182,8 @@ static int64_t mss_of(const struct option_call *o)
 static int give_congestion(const struct option_call *o, void *raw, size_t *length)
 {
     char name[NAME_ROOM] = {0};
-    const char *from = o->s->settings.congestion->name;
+    const struct ltcp_congestion_ops *ops = o->s->settings.congestion;
+    const char *from = ops == &ltcp_newreno ? PROGRAMS_NEWRENO : ops->name;
     for (size_t i = 0; i + 1 < sizeof name && from[i] != '\0'; i++)
         name[i] = from[i];
     return give(raw, length, name, sizeof name);
