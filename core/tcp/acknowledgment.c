@@ -100,6 +100,7 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     const uint64_t has = delivered(c);
     if (has == had || c->cc.cwnd == 0) return;
     if (c->out != NULL) c->out->delivered_time = a->packet->time;
+    rate_generate(c, sample);
     sample->now = a->now;
     sample->rtt = rtt;
     sample->srtt = c->srtt;
@@ -113,11 +114,18 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
     sample->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
     c->cc.ops->on_ack(&c->cc, sample);
+    if (c->cc.hold_back) rate_hold_back(c);
 }
 
-static struct ltcp_times times_of(const struct ltcp_connection *c, const struct ltcp_arrival *a)
+static struct ltcp_times times_of(const struct ltcp_connection *c, const struct ltcp_arrival *a,
+                                  struct ltcp_ack_sample *sample)
 {
-    struct ltcp_times times = {.arrived = a->packet->time, .rtt = -1, .sent_again = -1, .sent = -1};
+    struct ltcp_times times = {.arrived = a->packet->time,
+                               .rtt = -1,
+                               .sent_again = -1,
+                               .sent = -1,
+                               .rate_sent = -1,
+                               .sample = sample};
     if (c->stamping && (a->segment->options.present & LTCP_HAS_TIMESTAMPS)) {
         times.stamped = true;
         times.echo = a->segment->options.ts_echo;
@@ -128,9 +136,9 @@ static struct ltcp_times times_of(const struct ltcp_connection *c, const struct 
 void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
-    struct ltcp_times times = times_of(c, a);
+    struct ltcp_times times = times_of(c, a, &sample);
     const uint64_t had = delivered(c);
-    send_queue_acknowledge(c, a->segment->ack, &times, &sample);
+    send_queue_acknowledge(c, a->segment->ack, &times);
     c->snd_una = a->segment->ack;
     if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
     if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
@@ -153,15 +161,15 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     const uint32_t acked = seq_gt(s->ack, c->snd_una) ? seq_diff(s->ack, c->snd_una) : 0;
     struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
     const uint64_t had = delivered(c);
-    const uint32_t lost = c->out != NULL ? c->out->lost : 0;
-    struct ltcp_times times = times_of(c, a);
+    const uint64_t lost = lost_so_far(c);
+    struct ltcp_times times = times_of(c, a, &sample);
 
     const bool window_changed = update_window(c, s);
     const bool duplicate = acked == 0 && is_duplicate(c, a, window_changed);
     if (duplicate) rare_of(c)->duplicate_acks_received++;
     scoreboard_sack(c, s, &times);
     if (acked > 0) {
-        send_queue_acknowledge(c, s->ack, &times, &sample);
+        send_queue_acknowledge(c, s->ack, &times);
         c->snd_una = s->ack;
         c->syn_acked = true;
         if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
@@ -178,8 +186,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     recovery_on_ack(c, a->now, acked, duplicate, &times, (uint32_t)(delivered(c) - had));
     if (acked > 0) loss_probe_schedule(c, a->now);
     if (uses_rack(c)) timers_choose_loss(c);
-    const uint32_t lost_now = c->out != NULL ? c->out->lost : 0;
-    sample.bytes_lost = lost_now > lost ? lost_now - lost : 0;
+    sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);
     inform_congestion(c, a, &sample, had, times.rtt);
     if (acked > 0) tell_user(c);
     connection_want_output(c);

@@ -193,7 +193,9 @@ static const char *check_timers(const struct ltcp_connection *c)
         flight_size(c) > 0)
         return "the persist timer is for a window without room (RFC 9293 section 3.8.6.1)";
     if (!c->pending && c->ack_now) return "an ACK that is owed at once makes the host pending";
-    if (c->loss_deadline < c->armed || c->ack_deadline < c->armed || c->long_deadline < c->armed)
+    const ltcp_time pace = c->out != NULL ? c->out->pace_deadline : LTCP_NEVER;
+    if (c->loss_deadline < c->armed || c->ack_deadline < c->armed || c->long_deadline < c->armed ||
+        pace < c->armed)
         return "no deadline is earlier than what the heap holds";
     return NULL;
 }

@@ -25,7 +25,8 @@ enum ltcp_mark {
     LTCP_MARK_SACKED = 1 << 0,
     LTCP_MARK_LOST = 1 << 1,          /* held to be lost, so not in the pipe ... */
     LTCP_MARK_RETRANSMITTED = 1 << 2, /* ... but sent again since, so in it once more */
-    LTCP_MARK_EVER = 1 << 3           /* ever sent again: no RTT sample (Karn) */
+    LTCP_MARK_EVER = 1 << 3,          /* ever sent again: no RTT sample (Karn) */
+    LTCP_MARK_APP_LIMITED = 1 << 4    /* last sent while there was too little to send */
 };
 /* A run of sequence numbers that is (or will be) one segment. */
 struct ltcp_record {
@@ -36,9 +37,11 @@ struct ltcp_record {
     uint8_t flags; /* LTCP_SYN, LTCP_FIN, LTCP_PSH */
     uint8_t marks;
     struct ltcp_block *block;
-    ltcp_time first_sent, last_sent;
-    uint64_t delivered;       /* of the connection, when last sent: for rate samples */
-    ltcp_time delivered_time; /* when that was reached */
+    ltcp_time last_sent;
+    /* Of the connection, when last sent: for rate samples (rate.c). */
+    uint64_t delivered;
+    ltcp_time delivered_time, first_sent_time;
+    uint32_t tx_in_flight, lost_before;
 };
 static inline uint32_t record_span(const struct ltcp_record *r)
 {
@@ -83,6 +86,11 @@ struct ltcp_send_queue {
     uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
     ltcp_time waiting_since;   /* since when the peer owes an answer: R2, the user timeout */
     ltcp_time delivered_time;  /* when delivered() last grew */
+    ltcp_time first_sent_time; /* of the segment that was delivered last */
+    uint64_t app_limited;      /* until so much is delivered, rates are the sender's; 0: no */
+    ltcp_time pace_time;       /* when the next burst may leave */
+    ltcp_time pace_deadline;   /* the timer for it; LTCP_NEVER: not running */
+    uint64_t burst;            /* octets that may still leave with the present one */
     ltcp_time timer_started;   /* since when the RTO counts */
     ltcp_time probe_deadline;  /* of a tail loss probe; LTCP_NEVER: none is scheduled */
     struct ltcp_rack rack;
@@ -161,6 +169,13 @@ struct ltcp_rare {
     /* RFC 9937 section 6 */
     uint64_t prr_delivered, prr_out, recover_fs;
     uint32_t dsacks_received, loss_probes;
+    uint64_t lost; /* octets held to be lost so far */
+    /* What the present reduction was made from, should it have been in error (undo.c). */
+    bool undo_valid, undo_resent, undo_stamped;
+    uint8_t frto;         /* step of RFC 5682 */
+    uint32_t undo_copies; /* retransmissions that no DSACK has spoken of */
+    uint32_t undo_stamp, prior_cwnd, prior_ssthresh, undos;
+    ltcp_seq undo_from, undo_to;
 };
 
 /* What a connection was when it was checked last (check.c). */
@@ -210,6 +225,7 @@ struct ltcp_connection {
     bool pushed : 1;
     bool dsack_due : 1;       /* rare->duplicate waits to be reported */
     bool loss_probe_due : 1;  /* the probe timeout fired */
+    bool pace_held : 1;       /* something waits for its time to leave */
     bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
 
@@ -275,6 +291,11 @@ static inline bool has_unsent(const struct ltcp_connection *c)
 {
     return c->out != NULL && c->out->unsent != c->out->tail;
 }
+/* Octets that were held to be lost, C.lost of draft-ietf-ccwg-bbr. */
+static inline uint64_t lost_so_far(const struct ltcp_connection *c)
+{
+    return c->rare != NULL ? c->rare->lost : 0;
+}
 /* Sequence numbers that the peer is known to hold. */
 static inline uint64_t delivered(const struct ltcp_connection *c)
 {
@@ -297,8 +318,12 @@ struct ltcp_times {
     ltcp_time rtt;        /* of the newest octets that were sent once (Karn) */
     ltcp_time sent_again; /* when the newest of those that were sent more often left last */
     ltcp_time sent;       /* when the newest of all left last */
-    uint32_t echo;        /* the timestamp that came back, if stamped */
+    ltcp_time rate_sent;  /* the same, of the one that the rate sample speaks of ... */
+    ltcp_seq rate_seq;    /* ... and which it is */
+    struct ltcp_ack_sample *sample;
+    uint32_t echo; /* the timestamp that came back, if stamped */
     bool stamped;
+    bool original; /* something that a timeout took for lost, and that was sent once, arrived */
     bool duplicate_told; /* the first SACK block is a DSACK: this one */
     struct ltcp_sack_block duplicate;
 };
@@ -386,12 +411,36 @@ uint32_t scoreboard_find(const struct ltcp_send_queue *q, ltcp_seq seq);
 void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s,
                      struct ltcp_times *times);
 /* Marks holes that RFC 6675's IsLost names; true when one was found. */
-bool scoreboard_detect(struct ltcp_connection *c);
+bool scoreboard_detect(struct ltcp_connection *c, ltcp_time now);
+/* To be sent again, whatever became of it; and the same, as news of congestion. */
 void scoreboard_lose(struct ltcp_connection *c, uint32_t position);
-void scoreboard_lose_all(struct ltcp_connection *c);
+void scoreboard_judge_lost(struct ltcp_connection *c, ltcp_time now, uint32_t position);
+void scoreboard_lose_all(struct ltcp_connection *c, ltcp_time now);
 void scoreboard_forget_sacks(struct ltcp_connection *c);
 /* The next lost record that waits to be sent again, or NULL. */
 struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position);
+
+/* rate.c, draft-ietf-ccwg-bbr section 4.1 */
+void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time now);
+void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
+                    struct ltcp_times *times);
+void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s);
+void rate_look_for_limit(struct ltcp_connection *c);
+void rate_hold_back(struct ltcp_connection *c);
+void rate_lost(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now);
+uint64_t pacing_rate(const struct ltcp_connection *c);
+bool pacing_allows(struct ltcp_connection *c, ltcp_time now);
+void pacing_sent(struct ltcp_connection *c, uint32_t octets, ltcp_time now);
+
+/* undo.c, RFC 3522, 3708, 4015, 5682 */
+void undo_begin(struct ltcp_connection *c);
+void undo_resent(struct ltcp_connection *c, ltcp_time now);
+void undo_frto_start(struct ltcp_connection *c);
+/* New data goes before retransmissions, for one acknowledgment. */
+bool undo_frto_waits(const struct ltcp_connection *c);
+/* True: the reduction was spurious and has been taken back; no recovery goes on. */
+bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
+                 const struct ltcp_times *times);
 
 /* recovery.c */
 void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
@@ -450,8 +499,7 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
 /* Makes the first unsent record as long as the MSS if what follows allows. */
 void send_queue_fill(struct ltcp_connection *c);
 /* Drops what lies before `ack`. The newest record's delivery goes to `sample`. */
-void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times,
-                            struct ltcp_ack_sample *sample);
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times);
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
 ltcp_seq send_queue_end(const struct ltcp_connection *c);
 
@@ -490,6 +538,7 @@ void timers_choose_loss(struct ltcp_connection *c);
 void timers_after_output(struct ltcp_connection *c, ltcp_time now);
 void timers_set_ack(struct ltcp_connection *c, ltcp_time when);
 void timers_set_long(struct ltcp_connection *c, ltcp_time when);
+void timers_set_pace(struct ltcp_connection *c, ltcp_time when);
 void timers_heard(struct ltcp_connection *c, ltcp_time now);
 void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now);
 

@@ -33,13 +33,18 @@ static void digest_record(struct digest *d, const struct ltcp_connection *c,
                           const struct ltcp_record *r, bool sent, ltcp_time now)
 {
     digest_word(d, (uint64_t)r->seq.n << 32 | r->length);
-    digest_word(d, (uint64_t)r->flags << 16 | (uint64_t)r->marks << 8 | (r->transmissions > 0));
+    const uint8_t kept = c->cc.state != NULL ? UINT8_MAX : (uint8_t)~LTCP_MARK_APP_LIMITED;
+    const uint64_t marks = r->marks & kept;
+    digest_word(d, (uint64_t)r->flags << 16 | marks << 8 | (r->transmissions > 0));
     if (r->length > 0) digest_bytes(d, r->block->data + r->offset, r->length);
     if (sent) {
         digest_time(d, now, r->last_sent);
         if (c->cc.state == NULL) return; /* no rate samples */
         digest_word(d, delivered(c) - r->delivered);
         digest_time(d, now, r->delivered_time);
+        digest_time(d, now, r->first_sent_time);
+        digest_word(d,
+                    (uint64_t)r->tx_in_flight << 32 | (uint32_t)(lost_so_far(c) - r->lost_before));
     } else if (r->block != NULL) { /* whether further octets may join */
         const bool open = r->block->refs == 1 && r->offset + r->length == r->block->length;
         digest_word(d, open ? r->block->capacity - r->block->length : UINT64_MAX);
@@ -79,7 +84,16 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
     digest_word(d, (uint64_t)q->duplicate_point.n << 32 | q->duplicate_octets);
     digest_time(d, now, q->waiting_since);
     digest_rack(d, c, now);
-    if (c->cc.state != NULL) digest_time(d, now, q->delivered_time);
+    if (c->cc.state != NULL) {
+        digest_time(d, now, q->delivered_time);
+        digest_time(d, now, q->first_sent_time);
+        digest_word(d, q->app_limited != 0 ? q->app_limited - delivered(c) : 0);
+    }
+    if (pacing_rate(c) != 0) {
+        digest_time(d, now, q->pace_time);
+        digest_time(d, now, q->pace_deadline);
+        digest_word(d, q->burst);
+    }
     digest_word(d, q->cached_count);
     for (uint8_t i = 0; i < q->cached_count; i++)
         digest_word(d, (uint64_t)q->cached[i].left.n << 32 | q->cached[i].right.n);
@@ -141,7 +155,16 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
         digest_seq(d, rare->probe_seq);
         digest_seq(d, rare->probe_end);
     }
-    if (c->recovery == LTCP_RECOVERY_FAST && settings_of(c)->prr) {
+    const struct ltcp_settings *s = settings_of(c);
+    if (rare->undo_valid && (s->frto || s->eifel || s->undo_by_dsack)) {
+        digest_word(d, (uint64_t)rare->frto << 8 | (uint64_t)rare->undo_resent << 1 |
+                           rare->undo_stamped);
+        digest_word(d, (uint64_t)rare->undo_copies << 32 | rare->undo_stamp);
+        digest_word(d, (uint64_t)rare->prior_cwnd << 32 | rare->prior_ssthresh);
+        digest_seq(d, rare->undo_from);
+        digest_seq(d, rare->undo_to);
+    }
+    if (c->recovery == LTCP_RECOVERY_FAST && s->prr) {
         digest_word(d, rare->prr_delivered);
         digest_word(d, rare->prr_out);
         digest_word(d, rare->recover_fs);
@@ -170,15 +193,15 @@ static void digest_congestion(struct digest *d, const struct ltcp_connection *c,
 static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
 {
     const bool flags[] = {
-        c->passive,         c->scaling,          c->stamping,        c->sacking,
-        c->pending,         c->queued_event,     c->in_accept_queue, c->released,
-        c->user_closed,     c->fin_wanted,       c->fin_queued,      c->fin_received,
-        c->fin_processed,   c->ack_now,          c->syn_acked,       c->cwnd_limited,
-        c->probe_due,       c->urgent_mark,      c->oob_taken,       c->advised,
-        c->keepalive_due,   c->force_retransmit, c->write_blocked,   c->ecn,
-        c->ecn_echo,        c->ts_recent_valid,  c->ecn_reduced,     c->pushed,
-        c->changed,         c->listener != NULL, c->dsack_due,       c->loss_probe_due,
-        c->probe_unsampled,
+        c->passive,       c->scaling,          c->stamping,        c->sacking,
+        c->pending,       c->queued_event,     c->in_accept_queue, c->released,
+        c->user_closed,   c->fin_wanted,       c->fin_queued,      c->fin_received,
+        c->fin_processed, c->ack_now,          c->syn_acked,       c->cwnd_limited,
+        c->probe_due,     c->urgent_mark,      c->oob_taken,       c->advised,
+        c->keepalive_due, c->force_retransmit, c->write_blocked,   c->ecn,
+        c->ecn_echo,      c->ts_recent_valid,  c->ecn_reduced,     c->pushed,
+        c->changed,       c->listener != NULL, c->dsack_due,       c->loss_probe_due,
+        c->pace_held,     c->probe_unsampled,
     };
     digest_flags(d, flags, sizeof flags / sizeof *flags);
 }

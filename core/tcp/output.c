@@ -170,6 +170,7 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     if (r->length > 0 && position + 1 == q->tail) flags |= LTCP_PSH;
     if (!send_packet(c, now, packet, r->seq, flags)) return false;
     send_queue_sent(c, position, now);
+    pacing_sent(c, record_span(record_at(q, position)), now);
     c->last_sent = now;
     return true;
 }
@@ -241,6 +242,7 @@ static void send_lost(struct ltcp_connection *c, ltcp_time now)
             c->cwnd_limited = true;
             return;
         }
+        if (!c->force_retransmit && !pacing_allows(c, now)) return;
         c->force_retransmit = false;
         if (!send_record(c, now, position)) return;
     }
@@ -328,6 +330,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
             c->cwnd_limited = true;
             break;
         }
+        if (!pacing_allows(c, now)) break;
         if (r->length > n && !send_queue_split(c, q->unsent, n)) break;
         if (!send_record(c, now, q->unsent)) break;
         fresh = true;
@@ -365,11 +368,12 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
     } else {
         if (wants_fin(c)) send_queue_fin(c);
         restart_after_idle(c, now);
-        c->cwnd_limited = false;
-        send_lost(c, now);
+        c->cwnd_limited = c->pace_held = false;
+        if (!undo_frto_waits(c)) send_lost(c, now);
         if (c->probe_due) send_probe(c, now);
         if (c->loss_probe_due) send_loss_probe(c, now);
-        if (!c->cwnd_limited && state_may_send(c->state)) send_new(c, now);
+        if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state)) send_new(c, now);
+        rate_look_for_limit(c);
         if (pipe_size(c) + c->snd_mss > c->cc.cwnd) c->cwnd_limited = true;
         after_fin_sent(c, now);
     }

@@ -96,7 +96,7 @@ static bool detect_originals(struct ltcp_connection *c, ltcp_time now, ltcp_time
             wait_until(&q->rack, due);
             break;
         }
-        scoreboard_lose(c, q->rack.position);
+        scoreboard_judge_lost(c, now, q->rack.position);
         found = true;
     }
     return found;
@@ -112,14 +112,14 @@ static bool still_waits(const struct ltcp_send_queue *q, const struct ltcp_resen
 }
 
 /* One entry speaks of all the pieces that its record may have been cut into since. */
-static void lose_resent(struct ltcp_connection *c, uint32_t position, ltcp_time sent)
+static void lose_resent(struct ltcp_connection *c, ltcp_time now, uint32_t position, ltcp_time sent)
 {
     struct ltcp_send_queue *q = c->out;
     for (; position != q->unsent; position++) {
         const struct ltcp_record *r = record_at(q, position);
         if (!(r->marks & LTCP_MARK_RETRANSMITTED) || r->last_sent != sent) return;
         if (due_at(c, r, 0) == LTCP_NEVER) return;
-        scoreboard_lose(c, position);
+        scoreboard_judge_lost(c, now, position);
     }
 }
 
@@ -137,7 +137,7 @@ static bool detect_resent(struct ltcp_connection *c, ltcp_time now, ltcp_time wi
             wait_until(k, due);
             break;
         }
-        lose_resent(c, at, e.sent);
+        lose_resent(c, now, at, e.sent);
         found = true;
     }
     return found;
@@ -167,7 +167,8 @@ void rack_lose_at_timeout(struct ltcp_connection *c, ltcp_time now)
     for (uint32_t i = q->head; i != q->unsent; i++) {
         const struct ltcp_record *r = record_at(q, i);
         const bool waits = (r->marks & LTCP_MARK_RETRANSMITTED) || !(r->marks & LTCP_MARK_LOST);
-        if (waits && (i == q->head || r->last_sent + limit <= now)) scoreboard_lose(c, i);
+        if (waits && (i == q->head || r->last_sent + limit <= now))
+            scoreboard_judge_lost(c, now, i);
     }
     q->retransmit_position = q->head;
     q->duplicate_octets = 0;

@@ -34,6 +34,7 @@ static void forget_probe(struct ltcp_connection *c)
 
 static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
 {
+    undo_begin(c);
     c->recovery = LTCP_RECOVERY_FAST;
     c->recovery_point = c->snd_nxt;
     c->force_retransmit = true; /* RFC 6675 section 5, (4.3) */
@@ -103,7 +104,7 @@ static void look_for_reneging(struct ltcp_connection *c)
 static bool detect_losses(struct ltcp_connection *c, ltcp_time now)
 {
     if (!c->sacking) return false;
-    if (!uses_rack(c)) return scoreboard_detect(c);
+    if (!uses_rack(c)) return scoreboard_detect(c, now);
     const struct ltcp_rack_losses losses = rack_detect(c, now);
     if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !uses_prr(c))
         c->cc.ops->on_loss(&c->cc, now, flight_size(c));
@@ -126,6 +127,7 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
 {
     const bool advanced = acked > 0;
     if (uses_rack(c) && times->duplicate_told) rack_adapt(c, true, false);
+    undo_on_ack(c, now, acked, duplicate, times);
     if (c->recovery != LTCP_RECOVERY_NONE && seq_ge(c->snd_una, c->recovery_point)) leave(c, now);
     if (advanced) look_for_reneging(c);
     const bool found = detect_losses(c, now);
@@ -139,8 +141,8 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
         if (!advanced) return;
         if (c->out == NULL) return;
         discount_duplicates(c, acked);
-        scoreboard_lose(c,
-                        c->out->head); /* the next hole, step 3's "first unacknowledged segment" */
+        /* the next hole, step 3's "first unacknowledged segment" */
+        scoreboard_judge_lost(c, now, c->out->head);
         c->force_retransmit = true;
         return;
     }
@@ -151,7 +153,7 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     }
     if (duplicate) count_duplicate(c);
     if (!should_enter(c, found)) return;
-    if (!uses_rack(c)) scoreboard_lose(c, c->out->head);
+    if (!uses_rack(c)) scoreboard_judge_lost(c, now, c->out->head);
     enter_fast_recovery(c, now);
     if (!uses_prr(c)) return;
     prr_start(c, acked, newly_delivered > acked ? newly_delivered - acked : 0);
@@ -164,10 +166,12 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
     const uint32_t flight = flight_within_window(c, flight_size(c));
     struct ltcp_send_queue *q = c->out;
     forget_probe(c);
+    undo_begin(c);
+    undo_frto_start(c);
     if (uses_rack(c))
         rack_lose_at_timeout(c, now);
     else
-        scoreboard_lose_all(c);
+        scoreboard_lose_all(c, now);
     q->loss_position = q->unsent;
     q->sacked_above = q->segments_above = 0;
     c->recovery = LTCP_RECOVERY_TIMEOUT;

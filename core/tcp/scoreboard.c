@@ -26,9 +26,14 @@ static void mark_sacked(struct ltcp_connection *c, uint32_t position, struct ltc
     if (r->marks & LTCP_MARK_SACKED) return;
     if (r->marks & LTCP_MARK_LOST) q->lost -= span;
     if (r->marks & LTCP_MARK_RETRANSMITTED) q->retransmitted -= span;
-    if (!(r->marks & LTCP_MARK_EVER)) times->rtt = times->arrived - r->last_sent;
+    if (!(r->marks & LTCP_MARK_EVER)) {
+        times->rtt = times->arrived - r->last_sent;
+        if (seq_le(record_end(r), c->recovery_point)) times->original = true;
+    }
     if (uses_rack(c)) rack_delivered(c, r, times);
-    r->marks = (uint8_t)((r->marks & LTCP_MARK_EVER) | LTCP_MARK_SACKED);
+    rate_delivered(c, r, times);
+    r->marks =
+        (uint8_t)((r->marks & ~(LTCP_MARK_LOST | LTCP_MARK_RETRANSMITTED)) | LTCP_MARK_SACKED);
     q->sacked += span;
     q->sacked_segments++;
     if (position - q->head >= q->loss_position - q->head) {
@@ -119,9 +124,18 @@ void scoreboard_lose(struct ltcp_connection *c, uint32_t position)
     if (q->retransmit_position - q->head > position - q->head) q->retransmit_position = position;
 }
 
+void scoreboard_judge_lost(struct ltcp_connection *c, ltcp_time now, uint32_t position)
+{
+    const struct ltcp_record *r = record_at(c->out, position);
+    const bool in_pipe = !(r->marks & LTCP_MARK_SACKED) &&
+                         (!(r->marks & LTCP_MARK_LOST) || (r->marks & LTCP_MARK_RETRANSMITTED));
+    if (in_pipe) rate_lost(c, r, now);
+    scoreboard_lose(c, position);
+}
+
 /* RFC 6675 section 4, IsLost: DupThresh discontiguous segments, or more than (DupThresh - 1) * SMSS
  * octets, were SACKed above it. */
-bool scoreboard_detect(struct ltcp_connection *c)
+bool scoreboard_detect(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
     if (q == NULL) return false;
@@ -134,7 +148,7 @@ bool scoreboard_detect(struct ltcp_connection *c)
             q->sacked_above -= record_span(r);
             q->segments_above--;
         } else if (!(r->marks & LTCP_MARK_LOST)) {
-            scoreboard_lose(c, q->loss_position);
+            scoreboard_judge_lost(c, now, q->loss_position);
             found = true;
         }
         q->loss_position++;
@@ -143,11 +157,11 @@ bool scoreboard_detect(struct ltcp_connection *c)
 }
 
 /* After a retransmission timeout everything that was not SACKed is held to be lost. */
-void scoreboard_lose_all(struct ltcp_connection *c)
+void scoreboard_lose_all(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
     for (uint32_t i = q->head; i != q->unsent; i++)
-        scoreboard_lose(c, i);
+        scoreboard_judge_lost(c, now, i);
     q->retransmit_position = q->head;
     c->out->duplicate_octets = 0;
     c->duplicate_acks = 0;

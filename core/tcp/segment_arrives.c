@@ -117,7 +117,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
         acknowledge_now(c);
     } else if (settings_of(c)->synack_again && c->state == LTCP_SYN_RECEIVED &&
                (a->flags & LTCP_SYN) && seq_eq(a->segment->seq, c->irs)) {
-        scoreboard_lose_all(c);
+        scoreboard_lose_all(c, a->now);
         connection_want_output(c);
     } else if (length == 0 || (a->flags & LTCP_SYN)) {
         challenge_ack(c,
@@ -443,7 +443,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
      * RFC9293:3.10.7.3-4 */
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
     segment_text_arrives(c, a);
-    scoreboard_lose_all(c);
+    scoreboard_lose_all(c, a->now);
     connection_want_output(c);
 }
 

@@ -26,7 +26,8 @@ bool send_queue_open(struct ltcp_connection *c)
     q->mask = 3;
     q->rack.xmit_ts = -1;
     q->rack.fack = c->snd_una;
-    q->rack.deadline = q->probe_deadline = LTCP_NEVER;
+    q->rack.deadline = q->probe_deadline = q->pace_deadline = LTCP_NEVER;
+    q->app_limited = c->bytes_acked; /* nothing waited: the sender is the limit */
     c->out = q;
     return true;
 }
@@ -231,11 +232,10 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, position);
-    if (q->unsent == q->head) q->delivered_time = now;
+    rate_on_send(c, r, now);
     if (position == q->unsent) {
         q->unsent++;
         q->unsent_octets -= r->length;
-        r->first_sent = now;
         c->snd_nxt = record_end(r);
         c->bytes_sent += r->length;
     } else {
@@ -244,6 +244,7 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
             q->retransmitted += record_span(r);
         }
         r->marks |= LTCP_MARK_EVER;
+        undo_resent(c, now);
         rare_of(c)->segments_retransmitted++;
         rare_of(c)->bytes_retransmitted += r->length;
     }
@@ -251,8 +252,6 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
     r->last_sent = now;
     if ((r->marks & LTCP_MARK_RETRANSMITTED) && uses_rack(c)) rack_resent(c, r);
     r->transmissions++;
-    r->delivered = delivered(c);
-    r->delivered_time = c->out->delivered_time;
 }
 
 /* `n` sequence numbers of a record leave the scoreboard. */
@@ -274,21 +273,21 @@ static void unmark(struct ltcp_connection *c, const struct ltcp_record *r, uint3
 
 /* Karn's algorithm: only what was sent once says how long it took. */
 static void take_sample(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now,
-                        struct ltcp_times *times, struct ltcp_ack_sample *sample)
+                        struct ltcp_times *times)
 {
-    if (uses_rack(c) && !(r->marks & LTCP_MARK_SACKED)) rack_delivered(c, r, times);
+    if (!(r->marks & LTCP_MARK_SACKED)) {
+        if (uses_rack(c)) rack_delivered(c, r, times);
+        rate_delivered(c, r, times);
+    }
     if (r->marks & LTCP_MARK_EVER)
         times->sent_again = r->last_sent > times->sent_again ? r->last_sent : times->sent_again;
-    else if (!(r->marks & LTCP_MARK_SACKED))
+    else if (!(r->marks & LTCP_MARK_SACKED)) {
         times->rtt = now - r->last_sent;
-    if (r->delivered >= sample->prior_delivered) {
-        sample->prior_delivered = r->delivered;
-        sample->interval = now - r->delivered_time;
+        if (seq_le(record_end(r), c->recovery_point)) times->original = true;
     }
 }
 
-void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times,
-                            struct ltcp_ack_sample *sample)
+void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     const ltcp_time now = times->arrived;
@@ -309,7 +308,7 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
             }
             break;
         }
-        take_sample(c, r, now, times, sample);
+        take_sample(c, r, now, times);
         unmark(c, r, q->head, record_span(r));
         q->octets -= r->length;
         c->bytes_acked += r->length;

@@ -31,6 +31,8 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->reordering_window = out->rack ? rack_reordering_window(c) : 0;
     out->loss_probes = r->loss_probes;
     out->dsacks_received = r->dsacks_received;
+    out->undos = r->undos;
+    out->bytes_lost = r->lost;
     out->source_route_count = r->route_length > 0 ? (uint8_t)(r->route_length / 4 - 1) : 0;
 }
 

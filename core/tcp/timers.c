@@ -10,6 +10,7 @@ static void schedule(struct ltcp_connection *c)
     ltcp_time when = c->loss_deadline;
     if (c->ack_deadline < when) when = c->ack_deadline;
     if (c->long_deadline < when) when = c->long_deadline;
+    if (c->out != NULL && c->out->pace_deadline < when) when = c->out->pace_deadline;
     deadlines_lower(c, when);
 }
 
@@ -27,6 +28,12 @@ void timers_set_ack(struct ltcp_connection *c, ltcp_time when)
 void timers_set_long(struct ltcp_connection *c, ltcp_time when)
 {
     c->long_deadline = when;
+    if (when < c->armed) schedule(c);
+}
+
+void timers_set_pace(struct ltcp_connection *c, ltcp_time when)
+{
+    c->out->pace_deadline = when;
     if (when < c->armed) schedule(c);
 }
 
@@ -152,7 +159,7 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
     if (give_up_or_count(c, now)) return;
     rare_of(c)->timeouts++;
     if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
-        scoreboard_lose_all(c);
+        scoreboard_lose_all(c, now);
         c->force_retransmit = true;
     } else {
         recovery_on_timeout(c, now);
@@ -258,6 +265,10 @@ void timers_fire(struct ltcp_connection *c, ltcp_time now)
     if (c->ack_deadline <= now) {
         c->ack_deadline = LTCP_NEVER;
         c->ack_now = true;
+        connection_want_output(c);
+    }
+    if (c->out != NULL && c->out->pace_deadline <= now) {
+        c->out->pace_deadline = LTCP_NEVER;
         connection_want_output(c);
     }
     if (c->loss_deadline <= now) loss_timeout(c, now);

@@ -228,6 +228,8 @@ struct ltcp_info {
     bool rack, reordering_seen;
     ltcp_time reordering_window;
     uint64_t loss_probes, dsacks_received;
+    uint64_t undos;      /* reductions that were taken back as spurious */
+    uint64_t bytes_lost; /* octets held to be lost, each time they were */
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
 
@@ -235,7 +237,7 @@ enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, str
 struct ltcp_outstanding {
     uint32_t segments; /* sent and not acknowledged cumulatively */
     uint32_t sacked, lost, retransmitted;
-    uint32_t unanswered;                  /* timeouts or probes in a row, so far without an answer */
+    uint32_t unanswered; /* timeouts or probes in a row, so far without an answer */
     ltcp_time last_data_sent, last_heard; /* 0: never */
 };
 enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_handle handle,

@@ -55,6 +55,9 @@ extern "C" {
     X(FLAG, tlp, 0, 1, 0, 1, "tail loss probes (RFC 8985), where RACK works")                      \
     X(TIME, tlp_max_ack_delay, INT64_C(200000000), INT64_C(200000000), 0, INT64_C(1000000000),     \
       "what a probe waits longer for the ACK of a single segment")                                 \
+    X(FLAG, frto, 0, 1, 0, 1, "find spurious timeouts by what comes next (F-RTO, RFC 5682)")       \
+    X(FLAG, eifel, 0, 1, 0, 1, "find spurious retransmissions by timestamps (Eifel, RFC 3522)")    \
+    X(FLAG, undo_by_dsack, 0, 1, 0, 1, "find spurious retransmissions by DSACKs (RFC 3708)")       \
     X(FLAG, prr, 0, 1, 0, 1, "proportional rate reduction in fast recovery (RFC 9937)")            \
     /* congestion */                                                                               \
     X(COUNT, initial_window, 0, 10, 0, 65535, "initial window in segments; 0: RFC 5681's formula") \
@@ -67,6 +70,7 @@ extern "C" {
     X(FLAG, window_validation, 0, 0, 0, 1, "congestion window validation (RFC 7661)")              \
     X(FLAG, rtt_independence, 1, 1, 0, 1, "Prague's reduced dependence on the RTT")                \
     X(COUNT, ecn, 2, 2, 0, 2, "ECN (RFC 3168): 0 off, 1 ask for it, 2 agree when asked")           \
+    X(FLAG, pacing, 0, 0, 0, 1, "spread a window over the round trip, also without a rate")        \
     /* acknowledgments */                                                                          \
     X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
     X(TIME, delayed_ack_timeout, INT64_C(200000000), INT64_C(40000000), 0, INT64_C(499999999),     \

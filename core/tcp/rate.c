@@ -1,0 +1,147 @@
+/* core/tcp/rate.c
+ *
+ * How fast data is delivered, draft-ietf-ccwg-bbr section 4.1: what a segment remembers when it
+ * leaves, and what its delivery then says; and how fast it may leave, where it is paced. */
+#include "tcp/connection.h"
+
+/* ---- delivery rate ------------------------------------------------------------------------------
+ */
+
+/* C.app_limited, as long as what left while there was too little to send is not delivered. */
+static void hold(struct ltcp_connection *c)
+{
+    const uint64_t until = delivered(c) + pipe_size(c);
+    c->out->app_limited = until > 0 ? until : 1;
+}
+
+/* Section 4.1.2.2: the record leaves now and is not yet in the pipe. */
+void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time now)
+{
+    struct ltcp_send_queue *q = c->out;
+    const uint32_t pipe = pipe_size(c);
+    if (pipe == 0) {
+        if (c->cc.ops->on_restart != NULL && c->cc.cwnd != 0)
+            c->cc.ops->on_restart(&c->cc, now, q->app_limited != 0);
+        q->delivered_time = q->first_sent_time = now;
+    }
+    r->delivered = delivered(c);
+    r->delivered_time = q->delivered_time;
+    r->first_sent_time = q->first_sent_time;
+    r->tx_in_flight = pipe + record_span(r);
+    r->lost_before = (uint32_t)lost_so_far(c);
+    r->marks &= (uint8_t)~LTCP_MARK_APP_LIMITED;
+    if (q->app_limited != 0) r->marks |= LTCP_MARK_APP_LIMITED;
+}
+
+/* Section 4.1.2.3, UpdateRateSample: of all that an acknowledgment delivers the segment that was
+ * sent last speaks. */
+void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
+                    struct ltcp_times *times)
+{
+    struct ltcp_ack_sample *s = times->sample;
+    if (r->last_sent < times->rate_sent ||
+        (r->last_sent == times->rate_sent && seq_lt(r->seq, times->rate_seq)))
+        return;
+    times->rate_sent = r->last_sent;
+    times->rate_seq = r->seq;
+    const ltcp_time send_elapsed = r->last_sent - r->first_sent_time;
+    const ltcp_time ack_elapsed = times->arrived - r->delivered_time;
+    s->prior_delivered = r->delivered;
+    s->interval = send_elapsed > ack_elapsed ? send_elapsed : ack_elapsed;
+    s->app_limited = (r->marks & LTCP_MARK_APP_LIMITED) != 0;
+    s->tx_in_flight = r->tx_in_flight;
+    s->prior_lost = lost_so_far(c) - (uint32_t)((uint32_t)lost_so_far(c) - r->lost_before);
+    c->out->first_sent_time = r->last_sent;
+}
+
+/* Section 4.1.2.3, GenerateRateSample. A sample over less than a round trip would be too high. */
+void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q != NULL && q->app_limited != 0 && delivered(c) > q->app_limited) q->app_limited = 0;
+    if (s->interval < c->min_rtt) s->interval = 0;
+    s->lost = lost_so_far(c);
+    if (s->interval == 0) s->prior_lost = s->lost;
+}
+
+/* Section 4.1.2.4: less than a segment waits, the window has room, and nothing lost waits. */
+void rate_look_for_limit(struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL || q->unsent_octets >= c->snd_mss || c->pace_held) return;
+    if (pipe_size(c) >= c->cc.cwnd || q->lost > q->retransmitted) return;
+    hold(c);
+}
+
+void rate_hold_back(struct ltcp_connection *c)
+{
+    c->cc.hold_back = false;
+    if (c->out != NULL) hold(c);
+}
+
+/* A record that counted as in the pipe is now held to be lost. */
+void rate_lost(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now)
+{
+    rare_of(c)->lost += record_span(r);
+    if (c->cc.ops->on_segment_lost == NULL || c->cc.cwnd == 0) return;
+    const uint64_t lost = lost_so_far(c);
+    const struct ltcp_loss_sample sample = {
+        .now = now,
+        .bytes = record_span(r),
+        .tx_in_flight = r->tx_in_flight,
+        .lost = lost,
+        .prior_lost = lost - (uint32_t)((uint32_t)lost - r->lost_before),
+        .delivered = delivered(c),
+        .app_limited = (r->marks & LTCP_MARK_APP_LIMITED) != 0,
+    };
+    c->cc.ops->on_segment_lost(&c->cc, &sample);
+}
+
+/* ---- pacing -------------------------------------------------------------------------------------
+ */
+
+/* Octets a second; 0: not paced. Without a rate of the algorithm's own, a little more than a window
+ * each round trip, twice as much in slow start. */
+uint64_t pacing_rate(const struct ltcp_connection *c)
+{
+    if (c->cc.pacing_rate != 0) return c->cc.pacing_rate;
+    if (!settings_of(c)->pacing || c->srtt <= 0) return 0;
+    const uint64_t percent = c->cc.cwnd < c->cc.ssthresh ? 200 : 120;
+    return (uint64_t)c->cc.cwnd * percent * (LTCP_SECOND / 100) / (uint64_t)c->srtt;
+}
+
+/* As much as a millisecond carries leaves at once, so that fast flows need no timer a packet. */
+static uint64_t quantum(const struct ltcp_connection *c, uint64_t rate)
+{
+    const uint64_t octets = rate / 1000;
+    if (octets < c->snd_mss) return c->snd_mss;
+    return octets < 65536 ? octets : 65536;
+}
+
+/* Whether something may leave now; if not, when. */
+bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_send_queue *q = c->out;
+    const uint64_t rate = pacing_rate(c);
+    c->pace_held = false;
+    if (rate == 0 || q->burst > 0) return true;
+    if (q->pace_time > now) {
+        c->pace_held = true;
+        timers_set_pace(c, q->pace_time);
+        return false;
+    }
+    q->burst = quantum(c, rate);
+    return true;
+}
+
+/* What has left pushes on the time of the next burst. An idle flow saves up nothing. */
+void pacing_sent(struct ltcp_connection *c, uint32_t octets, ltcp_time now)
+{
+    struct ltcp_send_queue *q = c->out;
+    const uint64_t rate = pacing_rate(c);
+    if (rate == 0) return;
+    if (q->pace_time < now) q->pace_time = now;
+    const uint64_t scaled = (uint64_t)octets * (uint64_t)LTCP_SECOND / rate;
+    q->pace_time += scaled < (uint64_t)LTCP_SECOND ? (ltcp_time)scaled : LTCP_SECOND;
+    q->burst = q->burst > octets ? q->burst - octets : 0;
+}

@@ -1,0 +1,148 @@
+/* core/tcp/undo.c
+ *
+ * Reductions that were not needed, taken back: told by DSACKs (RFC 3708), by timestamps (the Eifel
+ * algorithm, RFC 3522) or, after a timeout, by what comes next (F-RTO, RFC 5682); answered by the
+ * Eifel response (RFC 4015). */
+#include "tcp/connection.h"
+
+/* Before the congestion control hears of the loss. A timeout within a fast recovery belongs to the
+ * same reduction. */
+void undo_begin(struct ltcp_connection *c)
+{
+    struct ltcp_rare *r = rare_of(c);
+    if (c->recovery != LTCP_RECOVERY_NONE && r->undo_valid) return;
+    r->undo_valid = true;
+    r->undo_stamped = r->undo_resent = false;
+    r->undo_copies = 0;
+    r->undo_from = c->snd_una;
+    r->undo_to = c->snd_nxt;
+    r->prior_cwnd = c->cc.cwnd;
+    r->prior_ssthresh = c->cc.ssthresh;
+}
+
+void undo_resent(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_rare *r = rare_of(c);
+    if (!r->undo_valid) return;
+    r->undo_copies++;
+    r->undo_resent = true;
+    if (r->undo_stamped) return;
+    r->undo_stamped = true;
+    r->undo_stamp = timestamp_now(c, now); /* RFC 3522 section 3.2, step (2) */
+}
+
+/* Every retransmission came to a receiver that held the segment. */
+static bool all_came_twice(struct ltcp_connection *c, const struct ltcp_times *times)
+{
+    struct ltcp_rare *r = c->rare;
+    if (!settings_of(c)->undo_by_dsack || !times->duplicate_told || r->undo_copies == 0)
+        return false;
+    if (seq_lt(times->duplicate.left, r->undo_from) || seq_gt(times->duplicate.right, r->undo_to))
+        return false;
+    return --r->undo_copies == 0;
+}
+
+/* RFC 3522 section 3.2, step (5): what is acknowledged was sent before the retransmission. */
+static bool stamp_is_older(const struct ltcp_connection *c, bool advanced,
+                           const struct ltcp_times *times)
+{
+    const struct ltcp_rare *r = c->rare;
+    return settings_of(c)->eifel && advanced && c->recovery != LTCP_RECOVERY_NONE &&
+           times->stamped && r->undo_stamped && (int32_t)(times->echo - r->undo_stamp) < 0;
+}
+
+/* ---- F-RTO, RFC 5682 ----------------------------------------------------------------------------
+ */
+enum { FRTO_OFF, FRTO_FIRST, FRTO_SECOND };
+
+void undo_frto_start(struct ltcp_connection *c)
+{
+    const bool alone = c->out->unsent - c->out->head <= 1;
+    rare_of(c)->frto = settings_of(c)->frto && !alone ? FRTO_FIRST : FRTO_OFF;
+}
+
+bool undo_frto_waits(const struct ltcp_connection *c)
+{
+    return c->recovery == LTCP_RECOVERY_TIMEOUT && c->rare->frto == FRTO_SECOND;
+}
+
+static bool can_send_new(const struct ltcp_connection *c)
+{
+    return has_unsent(c) && seq_gt(seq_add(c->snd_una, c->snd_wnd), c->snd_nxt);
+}
+
+/* Sections 2.1 and 3.1, steps 2 and 3: after the first ACK that advances, new data instead of a
+ * retransmission; if the second one speaks of what was sent only once, nothing was lost.
+ * RFC5682:2.1-2, 2.1-3, 3.1-3 */
+static bool frto_finds(struct ltcp_connection *c, bool advanced, bool duplicate,
+                       const struct ltcp_times *times)
+{
+    struct ltcp_rare *r = c->rare;
+    if (c->recovery != LTCP_RECOVERY_TIMEOUT || r->frto == FRTO_OFF) return false;
+    if (r->frto == FRTO_SECOND) {
+        const bool original = c->sacking ? times->original : advanced;
+        if (original || advanced || duplicate) r->frto = FRTO_OFF;
+        return original;
+    }
+    if (!advanced && !duplicate) return false;
+    r->frto = advanced && seq_lt(c->snd_una, c->recovery_point) && can_send_new(c) ? FRTO_SECOND
+                                                                                   : FRTO_OFF;
+    return false;
+}
+
+/* ---- the response, RFC 4015 ---------------------------------------------------------------------
+ */
+
+static void restore_scoreboard(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return;
+    for (uint32_t i = q->head; i != q->unsent; i++)
+        record_at(q, i)->marks &= (uint8_t) ~(LTCP_MARK_LOST | LTCP_MARK_RETRANSMITTED);
+    q->lost = q->retransmitted = 0;
+    q->rack.position = q->head;
+    q->retransmit_position = q->unsent;
+    q->duplicate_octets = 0;
+}
+
+/* Section 3.2, (5): after a timeout as much as is in flight and a little more, so that no burst
+ * leaves. */
+static uint32_t window_again(const struct ltcp_connection *c, uint32_t acked, bool timeout)
+{
+    const uint32_t prior = c->rare->prior_cwnd;
+    if (!timeout) return prior;
+    const uint32_t more = acked < c->cc.initial_window ? acked : c->cc.initial_window;
+    const uint32_t window = pipe_size(c) + more;
+    return window < prior ? window : prior;
+}
+
+/* Section 3.2, (8): the timeout was too short. RFC4015:3.2-8 */
+static void widen_timeout(struct ltcp_connection *c, ltcp_time sample)
+{
+    if (sample > c->srtt) c->srtt = sample;
+    if (sample / 2 > c->rttvar) c->rttvar = sample / 2;
+}
+
+bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
+                 const struct ltcp_times *times)
+{
+    struct ltcp_rare *r = c->rare;
+    if (r == NULL || !r->undo_valid || !r->undo_resent) return false;
+    const bool twice = all_came_twice(c, times);
+    const bool older = stamp_is_older(c, acked > 0, times);
+    const bool found = frto_finds(c, acked > 0, duplicate, times);
+    if (!twice && !older && !found) return false;
+    const bool timeout = c->recovery == LTCP_RECOVERY_TIMEOUT;
+    r->undo_valid = false;
+    r->frto = FRTO_OFF;
+    r->undos++;
+    if (c->recovery != LTCP_RECOVERY_NONE) restore_scoreboard(c);
+    const uint32_t cwnd = window_again(c, acked, timeout);
+    c->recovery = LTCP_RECOVERY_NONE;
+    c->duplicate_acks = 0;
+    c->force_retransmit = false;
+    if (timeout && times->rtt >= 0) widen_timeout(c, times->rtt);
+    c->cc.ops->on_undo(&c->cc, now, cwnd > c->cc.cwnd ? cwnd : c->cc.cwnd, r->prior_ssthresh);
+    connection_trace(c, now, LTCP_TRACE_RECOVERED, c->recovery_point.n);
+    return true;
+}
