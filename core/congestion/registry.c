@@ -4,8 +4,8 @@
 #include "lunatcp/congestion.h"
 #include "lunatcp/settings.h"
 
-static const struct ltcp_congestion_ops *const algorithms[] = {&ltcp_newreno, &ltcp_cubic,
-                                                               &ltcp_bbr, &ltcp_bbr1, &ltcp_fixed};
+static const struct ltcp_congestion_ops *const algorithms[] = {
+    &ltcp_newreno, &ltcp_cubic, &ltcp_dctcp, &ltcp_prague, &ltcp_bbr, &ltcp_bbr1, &ltcp_fixed};
 
 const struct ltcp_congestion_ops *ltcp_congestion_at(size_t i)
 {
