@@ -164,3 +164,34 @@ describe("examples/chat.lua", function()
     assert.matches("^chat: 127%.0%.0%.1:%d+: .*address already in use\n", complained)
   end)
 end)
+
+describe("examples/queues.lua", function()
+  it("shows that what is managed keeps the delay short", function()
+    local printed, complained, status = runner.run("queues", { "8" })
+    assert.equal("", complained)
+    assert.equal(0, status)
+    local rows = {}
+    for name, numbers in printed:gmatch "\n([%a][%a%- ,0-9]-)  +(%d[%d. ]+)" do
+      local row = {}
+      for number in numbers:gmatch "[%d.]+" do row[#row + 1] = tonumber(number) end
+      rows[name] = row
+    end
+    -- Mbit/s, waits (mean, 99 %, most), ping (median, most), dropped, marked
+    local bloated = assert(rows["drop-tail, 1000"], printed)
+    assert.is_true(bloated[2] > 300 and bloated[5] > 300, printed)
+    for _, name in ipairs { "RED", "CoDel", "FQ-CoDel", "PIE", "step, 40", "DualPI2" } do
+      local row = assert(rows[name], printed)
+      assert.is_true(row[1] > 5 and row[1] < 10, printed)
+      assert.is_true(row[2] < bloated[2] / 4, printed)
+      assert.is_true(row[8] > 0, printed)
+    end
+    assert.is_true(rows["FQ-CoDel"][6] < 45, printed) -- the ping never waits behind the transfer
+    assert.equal(printed, (runner.run("queues", { "8" })))
+  end)
+
+  it("refuses other arguments", function()
+    local _, complained, status = runner.run("queues", { "long" })
+    assert.equal(1, status)
+    assert.equal("usage: queues.lua [SECONDS]\n", complained)
+  end)
+end)

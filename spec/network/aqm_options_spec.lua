@@ -27,7 +27,8 @@ describe("the queue of a link", function()
 
   it("RFC8290:5.2 has FQ-CoDel's", function()
     assert.same({ kind = "fq_codel", packets = 10240, bytes = 0, ecn = true, packet_size = 1500,
-      target = 0.005, interval = 0.1, ce_threshold = false, flows = 1024, quantum = 1514 }, configured { kind = "fq_codel" })
+      target = 0.005, interval = 0.1, ce_threshold = false, flows = 1024, quantum = 1514 },
+      configured { kind = "fq_codel" })
   end)
 
   it("RFC8033:4 has PIE's", function()
