@@ -23,6 +23,7 @@
 #define BIND_PEER       "lunatcp.Peer"
 #define BIND_LINK       "lunatcp.Link"
 #define BIND_CONNECTION "lunatcp.Connection"
+#define BIND_INFO       "lunatcp.Info"
 #define BIND_LISTENER   "lunatcp.Listener"
 #define BIND_CAPTURE    "lunatcp.Capture"
 #define BIND_SEGMENT    "lunatcp.Segment"
@@ -72,11 +73,14 @@ struct bind_options {
     int table;         /* absolute index */
     int arg;           /* of the function, for messages; 0: raise without */
     const char *where; /* "": the argument itself; else such as "path" or "end 1" */
+    uint64_t given[2]; /* a bit for each of the first 128 known keys: it is there */
 };
 /* Raises unless there is a table that has no other keys than `known` (ends with NULL) and the
  * integers 1..array. nil and none count as an empty table (o->table is 0 then). */
 void bind_options_open(struct bind_options *o, lua_State *L, int index, int arg, const char *where,
                        const char *const *known, lua_Integer array);
+/* Whether the table has the i-th known key, for those that go through a long list. */
+bool bind_option_given(const struct bind_options *o, size_t i);
 /* Pushes the value, nil when absent; its type. */
 int bind_option_push(const struct bind_options *o, const char *key);
 int bind_option_push_index(const struct bind_options *o, lua_Integer index);
@@ -228,7 +232,8 @@ int bind_add_link(lua_State *L); /* network:link */
 void bind_read_path(lua_State *L, int index, int arg, const char *where,
                     struct ltcp_path_config *path);
 void bind_push_path(lua_State *L, const struct ltcp_path_config *path);
-/* bindings/queue.c: the option `queue` of a path's table, nil: as it was; and what is told of it. */
+/* bindings/queue.c: the option `queue` of a path's table, nil: as it was; and what is told of it.
+ */
 void bind_read_queue(const struct bind_options *o, struct ltcp_path_config *path);
 void bind_push_queue(lua_State *L, const struct ltcp_path_config *path);
 void bind_push_queue_counters(lua_State *L, const struct ltcp_path *path, ltcp_time now);

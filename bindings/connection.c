@@ -119,6 +119,22 @@ static void read_source_route(const struct bind_options *o, struct ltcp_address 
     open->source_route_count = (uint8_t)count;
 }
 
+/* A connection that opens, or a listener, as an object of the node at index 1. */
+static int open_object(lua_State *L, const struct bind_node *node, const struct ltcp_open *open,
+                       bool listens)
+{
+    reserve_owned(L, node->net);
+    struct bind_connection *c = new_object(L, 1, listens);
+    struct ltcp_host *host = bind_host_of(node);
+    const ltcp_time now = ltcp_network_now(node->net->network);
+    ltcp_handle handle = 0;
+    const enum ltcp_status status =
+        listens ? ltcp_listen(host, now, open, &handle) : ltcp_connect(host, now, open, &handle);
+    if (status != LTCP_OK) return bind_failure(L, status);
+    adopt(L, 1, c, handle);
+    return 1;
+}
+
 int bind_connect(lua_State *L)
 {
     static const char *const known[] = {
@@ -139,15 +155,7 @@ int bind_connect(lua_State *L)
     open.local_port = (uint16_t)bind_option_integer(&o, "local_port", 0, 0, 65535);
     read_source_route(&o, hops, &open);
     read_open(&o, node, &settings, &open);
-
-    reserve_owned(L, node->net);
-    struct bind_connection *c = new_object(L, 1, false);
-    ltcp_handle handle = 0;
-    enum ltcp_status status =
-        ltcp_connect(bind_host_of(node), ltcp_network_now(node->net->network), &open, &handle);
-    if (status != LTCP_OK) return bind_failure(L, status);
-    adopt(L, 1, c, handle);
-    return 1;
+    return open_object(L, node, &open, false);
 }
 
 int bind_listen(lua_State *L)
@@ -165,15 +173,7 @@ int bind_listen(lua_State *L)
     bind_option_address(&o, "address", &open.local);
     open.backlog = (uint32_t)bind_option_integer(&o, "backlog", 0, 1, 1 << 20);
     read_open(&o, node, &settings, &open);
-
-    reserve_owned(L, node->net);
-    struct bind_connection *c = new_object(L, 1, true);
-    ltcp_handle handle = 0;
-    enum ltcp_status status =
-        ltcp_listen(bind_host_of(node), ltcp_network_now(node->net->network), &open, &handle);
-    if (status != LTCP_OK) return bind_failure(L, status);
-    adopt(L, 1, c, handle);
-    return 1;
+    return open_object(L, node, &open, true);
 }
 
 /* ---- what methods begin with ---------------------------------------------------------------- */
@@ -281,9 +281,37 @@ static int connection_info(lua_State *L)
     struct ltcp_info info;
     enum ltcp_status status = ltcp_info(call.host, call.c->handle, &info);
     if (status == LTCP_ERR_STALE) return bind_failure(L, status);
-    bind_explore_saw_info(call.c->net, &info);
+    bind_explore_saw_info(call.c->net, &info, true);
     bind_push_info(L, &info);
     return 1;
+}
+
+/* What info gives, to be made a table of when somebody asks: most connections are never asked. */
+static int connection_snapshot(lua_State *L)
+{
+    struct call call = begin(L, BIND_CONNECTION);
+    if (call.c->released) return bind_failure(L, LTCP_ERR_STALE);
+    struct ltcp_info *info = lua_newuserdatauv(L, sizeof *info, 0);
+    enum ltcp_status status = ltcp_info(call.host, call.c->handle, info);
+    if (status == LTCP_ERR_STALE) return bind_failure(L, status);
+    luaL_setmetatable(L, BIND_INFO);
+    bind_explore_saw_info(call.c->net, info, false);
+    return 1;
+}
+
+static int snapshot_info(lua_State *L)
+{
+    bind_push_info(L, luaL_checkudata(L, 1, BIND_INFO));
+    return 1;
+}
+
+static int snapshot_error(lua_State *L)
+{
+    const struct ltcp_info *info = luaL_checkudata(L, 1, BIND_INFO);
+    if (info->error == LTCP_OK) return 0;
+    lua_pushstring(L, ltcp_status_message(info->error));
+    lua_pushstring(L, ltcp_status_code(info->error));
+    return 2;
 }
 
 /* Without the rest of what info gives: every connection is asked this once. */
@@ -525,6 +553,7 @@ void bind_open_connection(lua_State *L)
                                           {"handle", object_handle},
                                           {"state", connection_state},
                                           {"info", connection_info},
+                                          {"snapshot", connection_snapshot},
                                           {"sockets", connection_sockets},
                                           {"error", connection_error},
                                           {"write", connection_write},
@@ -549,5 +578,9 @@ void bind_open_connection(lua_State *L)
                                              {"__tostring", object_tostring},
                                              {NULL, NULL}};
     bind_class(L, BIND_CONNECTION, connection, connection_meta);
+    static const luaL_Reg snapshot[] = {
+        {"info", snapshot_info}, {"error", snapshot_error}, {NULL, NULL}};
+    static const luaL_Reg nothing[] = {{NULL, NULL}};
+    bind_class(L, BIND_INFO, snapshot, nothing);
     bind_class(L, BIND_LISTENER, listener, listener_meta);
 }

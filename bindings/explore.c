@@ -210,7 +210,10 @@ void bind_explore_saw(struct bind_network *net, uint64_t what, const void *bytes
     e->saw = h ^ h >> 32;
 }
 
-void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *i)
+/* Behind these variables come counters. */
+#define INFO_VARIABLES 31
+
+void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *i, bool counters)
 {
     if (net->explorer == NULL) return;
     const uint64_t values[] = {i->state,
@@ -263,7 +266,8 @@ void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *i)
                                i->ce_received,
                                i->ece_received,
                                i->ecn_reductions};
-    bind_explore_saw(net, BIND_SAW_INFO, values, sizeof values);
+    const size_t count = counters ? sizeof values / sizeof *values : INFO_VARIABLES;
+    bind_explore_saw(net, BIND_SAW_INFO, values, count * sizeof *values);
 }
 
 /* ---- octets delivered are a prefix of octets written ------------------------------------------

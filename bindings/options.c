@@ -113,10 +113,14 @@ int bind_option_error(const struct bind_options *o, const char *key, const char 
     return complain(o, lua_pushfstring(o->L, "%s%s%s%s%s", o->where, dot, key, colon, what));
 }
 
-static bool is_known(const char *key, const char *const *known)
+/* Notes that a known key is there; false: it is none. */
+static bool note_known(struct bind_options *o, const char *key, const char *const *known)
 {
-    for (; *known != NULL; known++)
-        if (strcmp(*known, key) == 0) return true;
+    for (size_t i = 0; known[i] != NULL; i++) {
+        if (known[i][0] != key[0] || strcmp(known[i], key) != 0) continue;
+        if (i < 128) o->given[i / 64] |= UINT64_C(1) << i % 64;
+        return true;
+    }
     return false;
 }
 
@@ -157,7 +161,7 @@ void bind_options_open(struct bind_options *o, lua_State *L, int index, int arg,
     while (lua_next(L, o->table) != 0) {
         lua_pop(L, 1);
         bool is_string = lua_type(L, -1) == LUA_TSTRING;
-        if (is_string && is_known(lua_tostring(L, -1), known)) continue;
+        if (is_string && note_known(o, lua_tostring(L, -1), known)) continue;
         lua_Integer i = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
         if (i >= 1 && i <= array) continue;
         const char *shown = is_string ? lua_pushfstring(L, "'%s'", lua_tostring(L, -1))
@@ -171,6 +175,11 @@ void bind_options_open(struct bind_options *o, lua_State *L, int index, int arg,
     }
     if (worst != NULL) raise_unknown(o, worst, known);
     lua_pop(L, 1);
+}
+
+bool bind_option_given(const struct bind_options *o, size_t i)
+{
+    return i >= 128 || (o->given[i / 64] >> i % 64 & 1) != 0;
 }
 
 int bind_option_push(const struct bind_options *o, const char *key)

@@ -100,6 +100,7 @@ void bind_read_settings(lua_State *L, int index, int arg, const char *where,
     if (o.table == 0) return;
     const struct ltcp_setting *setting;
     for (size_t i = 0; (setting = ltcp_setting_at(i)) != NULL; i++) {
+        if (!bind_option_given(&o, i)) continue; /* `known` begins with the same list */
         if (bind_option_push(&o, setting->name) != LUA_TNIL &&
             ltcp_setting_set(settings, setting, read_value(&o, setting)) != LTCP_OK)
             bind_option_error(&o, setting->name, "value out of range");

@@ -24,20 +24,31 @@ function M.user_level()
   end
 end
 
+-- A tail call: it is no level of its own.
+local function getinfo(thread, level, what)
+  if thread then return debug.getinfo(thread, level, what) end
+  return debug.getinfo(level, what)
+end
+
+-- By function: the name of its file, or false for one of ours. Looked up, never walked.
+local files = setmetatable({}, { __mode = "k" })
+
 --- "script.lua:12": where the user's code stands, in this coroutine or in another one.
 -- @tparam[opt] thread thread
+-- @int[opt] level how many levels of this coroutine are known to be ours
 -- @treturn string
-function M.user_line(thread)
-  local level = thread and 0 or 2
+function M.user_line(thread, level)
+  level = level or (thread and 0 or 2)
   while true do
-    local info
-    if thread then
-      info = debug.getinfo(thread, level, "Sl")
-    else
-      info = debug.getinfo(level, "Sl")
-    end
+    local info = getinfo(thread, level, "f")
     if not info then return "?" end
-    if not is_ours(info) then return ("%s:%d"):format(info.short_src, info.currentline) end
+    local file = files[info.func]
+    if file == nil then
+      local source = getinfo(thread, level, "S")
+      file = not is_ours(source) and source.short_src
+      files[info.func] = file
+    end
+    if file then return ("%s:%d"):format(file, getinfo(thread, level, "l").currentline) end
     level = level + 1
   end
 end
@@ -126,15 +137,27 @@ local function sorted(list)
   return copy
 end
 
+-- Lists as sets; looked up, never walked. A list does not change once it was used.
+local sets = setmetatable({}, { __mode = "k" })
+
+--- The words of a list as the keys of a table.
+function M.set_of(list)
+  local set = sets[list]
+  if not set then
+    set = {}
+    for _, word in ipairs(list) do set[word] = true end
+    sets[list] = set
+  end
+  return set
+end
+
 --- An option table (nil gives an empty one) whose string keys are all known. `known` is a list;
 -- integer keys are refused too. Which unknown key is reported does not depend on the order of
 -- `pairs`: it is the first in the alphabet.
 function M.options(options, known, name)
   if options == nil then return {} end
   M.type(options, "table", name)
-  local is_known = {}
-  for _, key in ipairs(known) do is_known[key] = true end
-  local first
+  local is_known, first = M.set_of(known), nil
   for key in pairs(options) do
     if not is_known[key] then
       local text = tostring(key)

@@ -25,6 +25,8 @@ local STATE <const> = EVENT.state | EVENT.closed
 
 local CHUNK <const> = 65536
 local WHEN <const> = { "timeout", "deadline" }
+local WHEN_MORE <const> = { "timeout", "deadline", "more" }
+local WHEN_KEEP <const> = { "keep", "timeout", "deadline" }
 
 --- The connection object for one of the core's; the same one each time.
 function M.wrap(host, made)
@@ -162,9 +164,9 @@ end
 --- Iterates over lines, without "\r\n" or "\n" at their ends; raises on an error.
 -- @tparam[opt] table options `keep = true` leaves the line ends; `timeout` (of each line), `deadline`
 function Connection:lines(options)
-  local keep = check.options(options, { "keep", "timeout", "deadline" }, "lines: options").keep
+  local keep = check.options(options, WHEN_KEEP, "lines: options").keep
   return function()
-    local deadline = begin(self, options, "lines", { "keep", "timeout", "deadline" })
+    local deadline = begin(self, options, "lines", WHEN_KEEP)
     local line, message, code = read_line(self, deadline)
     if not line and code then raise_late(message, code) end
     if line and not keep then line = line:gsub("\r?\n$", "") end
@@ -219,7 +221,7 @@ end
 -- @treturn integer how many, or nil, message, code and how many were queued
 function Connection:write(bytes, options)
   check.type(bytes, "string", "write: bytes")
-  local deadline = begin(self, options, "write", { "timeout", "deadline", "more" })
+  local deadline = begin(self, options, "write", WHEN_MORE)
   local flags = options and options.more and core.WRITE.more or 0
   return send(self, bytes, flags, deadline, "write")
 end
@@ -326,6 +328,14 @@ end
 
 -- ---- looking, setting -------------------------------------------------------------------------
 
+-- The last variables of a connection that is gone, as a table.
+local function final(self)
+  local last = self.final
+  if type(last) ~= "userdata" then return last end
+  self.final = last:info()
+  return self.final
+end
+
 --- The state's name: "ESTABLISHED".
 function Connection:state()
   if self.final then return "CLOSED" end
@@ -336,13 +346,14 @@ end
 -- the last ones when it is CLOSED and gone.
 -- @treturn table or nil, message, code
 function Connection:info()
-  if self.final then return self.final end
-  return self.core:info()
+  return final(self) or self.core:info()
 end
 
 --- Why the connection died: message, code; nothing while it lives and after an orderly end.
 function Connection:error()
-  if self.final then return self.final.error, self.final.code end
+  local last = self.final
+  if type(last) == "userdata" then return last:error() end
+  if last then return last.error, last.code end
   return self.core:error()
 end
 
@@ -365,7 +376,7 @@ function Connection:sample(options) return self.net:sample(self, options) end
 -- Once CLOSED, what a script has closed is let go, after a last look at its variables.
 function Connection:on_event(bits)
   if bits & EVENT.closed ~= 0 and self.closed and not self.final then
-    self.final = self.core:info() or { state = "CLOSED" }
+    self.final = self.core:snapshot() or { state = "CLOSED" }
     self.core:release()
   end
 end

@@ -335,6 +335,9 @@ function Connection:state() end
 ---Every variable: see lunatcp.core.Info.
 ---@return lunatcp.core.Info?, string? message, string? code
 function Connection:info() end
+---The same as of now, as an object: for who may never be asked.
+---@return lunatcp.core.Info_snapshot?, string? message, string? code
+function Connection:snapshot() end
 ---Its two sockets; nil, message, code once it is released.
 ---@return string? local_address, integer|string local_port_or_message, string remote_address_or_code, integer? remote_port
 function Connection:sockets() end

@@ -28,6 +28,8 @@ end
 
 local DIRECTION_KEYS <const> = joined(PATH_KEYS, { "mtu", "rate_file" })
 local LINK_KEYS <const> = joined(PATH_KEYS, OWN_KEYS)
+local OUTSIDE_KEYS <const> = joined(PATH_KEYS, { "mtu", "rate_file", "forward", "back" })
+local CONFIGURE_KEYS <const> = joined(PATH_KEYS, { "mtu", "rate_file", "from" })
 
 --- Reads a Mahimahi trace: one delivery opportunity of 1,504 octets a line, in milliseconds.
 -- @string path
@@ -51,10 +53,11 @@ end
 -- What one direction's path is made of: the options of both, then its own on top.
 local function path_of(options, own, name)
   own = check.options(own, DIRECTION_KEYS, name)
-  local path = {}
-  for _, key in ipairs(PATH_KEYS) do
-    if options[key] ~= nil then path[key] = options[key] end
-    if own[key] ~= nil then path[key] = own[key] end
+  local path, is_path = {}, check.set_of(PATH_KEYS)
+  for _, source in ipairs { options, own } do
+    for key, value in pairs(source) do -- the order does not matter: what comes of it is a table again
+      if is_path[key] then path[key] = value end
+    end
   end
   path.mtu = own.mtu
   local rate_file = own.rate_file or options.rate_file
@@ -79,15 +82,15 @@ local function own_addresses(list, name)
   if type(list) == "string" then list = { list } end
   check.type(list, "table", name)
   for i, address in ipairs(list) do
-    local bare = topology.bare(check.type(address, "string", ("%s[%d]"):format(name, i)))
-    if not core.address(bare) then check.raise("%s[%d]: '%s' is no address", name, i, address) end
+    check.type(address, "string", ("%s[%d]"):format(name, i))
+    if not topology.parsed(address) then check.raise("%s[%d]: '%s' is no address", name, i, address) end
   end
   return list
 end
 
 local function give_addresses(net, link, node, list)
   for _, text in ipairs(list) do
-    local address, family = core.address(topology.bare(text))
+    local address, family = topology.parsed(text)
     node.addresses[#node.addresses + 1] = { address = address, family = family, link = link }
     net.names[address] = node.name
     link.subnets[#link.subnets + 1] = text
@@ -139,7 +142,7 @@ end
 
 --- A link from a node to the outside: for `lunatcp.tunnel`.
 function M.outside(net, node, address, options)
-  check.options(options, joined(PATH_KEYS, { "mtu", "rate_file", "forward", "back" }), "tunnel: options")
+  check.options(options, OUTSIDE_KEYS, "tunnel: options")
   check_node(net, node, "tunnel: node")
   local forward, message, code = path_of(options, options.forward, "tunnel: forward")
   if not forward then return nil, message, code end
@@ -194,7 +197,7 @@ end
 
 --- Changes what the link does: only the keys that are given. `from = node`: in one direction only.
 function Link:configure(options)
-  check.options(options, joined(PATH_KEYS, { "mtu", "rate_file", "from" }), "configure: options")
+  check.options(options, CONFIGURE_KEYS, "configure: options")
   local only = direction_of(self, options.from, "configure: from")
   local path, message, code = path_of(options, nil, "configure")
   if not path then return nil, message, code end

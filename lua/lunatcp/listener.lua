@@ -12,6 +12,7 @@ Listener.__index = Listener
 Listener.__name = "lunatcp.listener"
 M.Listener = Listener
 
+local WHEN <const> = { "timeout", "deadline" }
 local ACCEPT <const> = core.EVENT.accept | core.EVENT.closed
 
 function M.wrap(host, made)
@@ -35,7 +36,7 @@ function Listener:port() return self.local_port end
 -- @treturn Connection or nil, message, code: EAGAIN when the deadline came first
 function Listener:accept(options)
   local scheduler = self.net.scheduler
-  check.options(options, { "timeout", "deadline" }, "accept: options")
+  check.options(options, WHEN, "accept: options")
   local deadline = scheduler:deadline(options, "accept")
   scheduler:caller "accept"
   while true do

@@ -70,7 +70,7 @@ function M.new(options)
     trace_packets = records.packets,
   })
   net.world:attach(net.core)
-  net.trace = trace.new(net)
+  net.trace = trace.new(net, records.packets == 0)
   net.hooks = hooks.new(net)
   net.scheduler = scheduler.new(net.world)
   return net
@@ -338,6 +338,7 @@ function Network:svg(options) return self.trace:svg(options) end
 -- The earliest time at which a sample is due, or nil.
 function Network:next_ticker()
   local first
+  if not self.tickers[1] then return nil end
   for _, ticker in ipairs(self.tickers) do
     if not first or ticker.due < first then first = ticker.due end
   end

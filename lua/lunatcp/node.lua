@@ -94,8 +94,7 @@ local function split(options, known, name)
   if options == nil then return {}, nil end
   check.type(options, "table", name)
   local own, settings = {}, nil
-  local is_known = {}
-  for _, key in ipairs(known) do is_known[key] = true end
+  local is_known = check.set_of(known)
   for key, value in pairs(options) do -- the order does not matter: both sides are tables again
     if is_setting[key] and not is_known[key] then
       settings = settings or {}

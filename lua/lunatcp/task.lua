@@ -20,9 +20,9 @@ function M.new(scheduler, body, ...)
     id = scheduler.created,
     scheduler = scheduler,
     thread = coroutine.create(body),
-    arguments = table.pack(...),
+    arguments = select("#", ...) > 0 and table.pack(...) or nil,
     status = "ready",
-    born = check.user_line(),
+    born = check.user_line(nil, 4), -- behind this, the scheduler's spawn and perhaps the network's
     waiters = {},
   }, Task)
 end

@@ -18,9 +18,9 @@ local EVENT_KINDS <const> = {
 }
 local KNOWN_MOST <const> = 16384 -- flows remembered by handle; more are found by what came just before
 
---- The trace of a network.
-function M.new(net)
-  return setmetatable({ net = net, connections = {}, flows = {}, flow_count = 0 }, Trace)
+--- The trace of a network. `silent`: it holds no packets, so nobody asks what flow they are of.
+function M.new(net, silent)
+  return setmetatable({ net = net, silent = silent, connections = {}, flows = {}, flow_count = 0 }, Trace)
 end
 
 -- ---- connections by the numbers that records name them by -------------------------------------
@@ -33,6 +33,7 @@ function Trace:know(host, handle, conn)
     self.connections[host] = by_handle
   end
   by_handle[handle] = conn
+  if self.silent then return end
   if self.flow_count >= KNOWN_MOST then self.flows, self.flow_count = {}, 0 end
   local flows = self.flows[host] or {}
   self.flows[host] = flows
