@@ -47,10 +47,10 @@ end
 function M.parse(text, file, options)
   options = check.options(options, KEYS, "packetdrill: options")
   check.type(text, "string", "packetdrill: text")
-  local version = options_of.ip_version(text, options.options)
+  local version = options_of.ip_version(text, file or "", options.options)
   local script, problem = grammar.parse(text, file, options_of.definitions(version, options.define))
   if not script then return nil, problem end
-  local config, message, at = options_of.settings(script, options.options)
+  local config, message, at = options_of.settings(script, version, options.options)
   if not config then
     return nil, problem_of(script.file, at and at.line or 1, at and at.column or 1, message)
   end

@@ -97,14 +97,16 @@ RULES.getsockname, RULES.getpeername = name_rule, name_rule
 
 -- ---- data -------------------------------------------------------------------------------------
 
--- What is written: so many zero octets, or a text; false for a NULL pointer.
+-- What is written: so many zero octets, or a text. A NULL pointer stays one.
 local function data(buffer, count)
-  if values.is_null(buffer) then return false end
+  if values.is_null(buffer) then return { null = count } end
   if buffer and buffer.type == "string" then
     return (buffer.text .. ("\0"):rep(count - #buffer.text)):sub(1, count)
   end
   return count
 end
+
+local function room(buffer, count) return values.is_null(buffer) and { null = count } or count end
 
 local function count_of(expression)
   local count = number(expression, "length")
@@ -120,9 +122,9 @@ function RULES.sendto(run, a)
   return { live(run, a[1]), data(a[2], count_of(a[3])), number(a[4], "flags"),
     values.address(a[5], run.far_address) }
 end
-function RULES.read(run, a) return { live(run, a[1]), count_of(a[3]), null = values.is_null(a[2]) } end
+function RULES.read(run, a) return { live(run, a[1]), room(a[2], count_of(a[3])) } end
 function RULES.recv(run, a)
-  return { live(run, a[1]), count_of(a[3]), number(a[4], "flags"), null = values.is_null(a[2]) }
+  return { live(run, a[1]), room(a[2], count_of(a[3])), number(a[4], "flags") }
 end
 RULES.recvfrom = RULES.recv
 

@@ -97,11 +97,13 @@ function M.definitions(ip_version, given)
 end
 
 --- The IP version that a script's own option or the command line's asks for.
+-- Without either it is IPv4, or IPv6 for a file whose name ends in `v6.pkt`, as runners of scripts have it.
 -- @string text the script's
+-- @string file its name
 -- @tparam[opt] table given the command line's options
-function M.ip_version(text, given)
+function M.ip_version(text, file, given)
   local found = given and given.ip_version or text:match "%-%-ip_version%s*=%s*([%w%-]+)"
-  return VERSIONS[found] and found or "ipv4"
+  return VERSIONS[found] and found or file:find "v6%.pkt$" and "ipv6" or "ipv4"
 end
 
 local function read(config, name, value, where)
@@ -117,10 +119,12 @@ end
 
 --- Settings of a run.
 -- @tparam table script as parsed
+-- @string ip_version where neither says it
 -- @tparam[opt] table given the command line's: names to text, or `true` for flags
 -- @treturn table; or nil, message, the option at fault (of the script)
-function M.settings(script, given)
+function M.settings(script, ip_version, given)
   local config = {
+    ip_version = ip_version,
     tolerance_usecs = 4000, tolerance_percent = 12.5, tcp_ts_tick_usecs = 0, bind_port = 8080,
     connect_port = 8080, non_fatal = {},
   }
@@ -137,7 +141,6 @@ function M.settings(script, given)
     local ok, message = read(config, name, value and tostring(value), "")
     if not ok then return nil, message end
   end
-  config.ip_version = config.ip_version or "ipv4"
   config.family = VERSIONS[config.ip_version]
   config.socket_family = config.ip_version == "ipv4" and 4 or 6
   config.mtu = config.mtu or MTU[config.family]

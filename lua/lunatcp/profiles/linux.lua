@@ -6,12 +6,12 @@ local function count(name) return function(value) return { [name] = value } end 
 local function seconds(name, unit) return function(value) return { [name] = value * (unit or 1) } end end
 local function nothing() return {} end
 
--- The last of "least default most" decides the window scale: 65535 << scale covers it.
+-- The last of "least default most" decides the window scale: the highest bit of it is bit 15 of the window.
 local function receive_memory(_, text)
   local _, default, most = text:match "^(%d+)%s+(%d+)%s+(%d+)$"
   if not most then return nil end
   local scale = 0
-  while scale < 14 and (65536 << scale) <= tonumber(most) // 2 do scale = scale + 1 end
+  while scale < 14 and 1 << (scale + 16) <= tonumber(most) do scale = scale + 1 end
   return { receive_buffer = tonumber(default), window_scale = scale }
 end
 
@@ -110,6 +110,7 @@ return {
     { match = "^ip tcp_metrics flush ", ignore = true }, -- nothing is kept between runs
     { match = "^tc qdisc %a+ dev tun0 ", ignore = true }, -- the link has no queue
     { program = "ethtool", ignore = true }, -- segments are never made of others
+    { match = "^echo %d+ > /sys/module/tcp_cubic/parameters/hystart_detect$", ignore = true },
     { match = "^nstat | grep TcpExtOutOfWindowIcmps$", ask = function(state)
       return state.counters.icmp_ignored > 0
     end },
