@@ -163,7 +163,7 @@ static int sockets_info(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    bind_explore_saw_info(object->net, &info);
+    bind_explore_saw_info(object->net, &info, true);
     bind_push_info(L, &info);
     return 1;
 }
