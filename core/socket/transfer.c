@@ -78,7 +78,7 @@ static int64_t receive_urgent(const struct transfer *x)
     if (status != LTCP_OK) return -LTCP_EINVAL;
     x->call->out_flags |= LTCP_MSG_OOB;
     uint8_t *to = piece_at(x->call, 0, &left);
-    if (to == NULL) {
+    if (left == 0) {
         x->call->out_flags |= LTCP_MSG_TRUNC;
         return 0;
     }
@@ -113,7 +113,7 @@ static bool take(struct transfer *x)
     for (;;) {
         size_t left, got = 0;
         uint8_t *to = piece_at(call, call->progress.moved, &left);
-        if (to == NULL || x->info.unread == 0) return false;
+        if (left == 0 || x->info.unread == 0) return false;
         if (x->flags & LTCP_MSG_TRUNC) { /* counted, and thrown away */
             to = waste;
             if (left > sizeof waste) left = sizeof waste;
