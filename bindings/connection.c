@@ -281,7 +281,7 @@ static int connection_info(lua_State *L)
     struct ltcp_info info;
     enum ltcp_status status = ltcp_info(call.host, call.c->handle, &info);
     if (status == LTCP_ERR_STALE) return bind_failure(L, status);
-    bind_explore_saw_info(call.c->net, &info);
+    bind_explore_saw_info(call.c->net, &info, true);
     bind_push_info(L, &info);
     return 1;
 }
@@ -295,7 +295,7 @@ static int connection_snapshot(lua_State *L)
     enum ltcp_status status = ltcp_info(call.host, call.c->handle, info);
     if (status == LTCP_ERR_STALE) return bind_failure(L, status);
     luaL_setmetatable(L, BIND_INFO);
-    bind_explore_saw_variables(call.c->net, info);
+    bind_explore_saw_info(call.c->net, info, false);
     return 1;
 }
 
@@ -433,7 +433,6 @@ static int connection_abort(lua_State *L)
 static int connection_release(lua_State *L)
 {
     struct bind_connection *c = luaL_checkudata(L, 1, BIND_CONNECTION);
-    bind_congestion_guard(L, c->net);
     if (c->net->network != NULL) release(c);
     return 0;
 }
@@ -468,7 +467,6 @@ static int connection_set_settings(lua_State *L)
     if (status != LTCP_OK) return bind_failure(L, status);
     bind_read_settings(L, 2, 2, "", &settings);
     status = ltcp_set_settings(call.host, call.now, call.c->handle, &settings);
-    bind_congestion_raise(L, call.c->net);
     return bind_result(L, end(&call, status));
 }
 

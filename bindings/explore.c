@@ -213,7 +213,7 @@ void bind_explore_saw(struct bind_network *net, uint64_t what, const void *bytes
 /* Behind these variables come counters. */
 #define INFO_VARIABLES 31
 
-static void saw_info(struct bind_network *net, const struct ltcp_info *i, bool counters)
+void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *i, bool counters)
 {
     if (net->explorer == NULL) return;
     const uint64_t values[] = {i->state,
@@ -268,16 +268,6 @@ static void saw_info(struct bind_network *net, const struct ltcp_info *i, bool c
                                i->ecn_reductions};
     const size_t count = counters ? sizeof values / sizeof *values : INFO_VARIABLES;
     bind_explore_saw(net, BIND_SAW_INFO, values, count * sizeof *values);
-}
-
-void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *info)
-{
-    saw_info(net, info, true);
-}
-
-void bind_explore_saw_variables(struct bind_network *net, const struct ltcp_info *info)
-{
-    saw_info(net, info, false);
 }
 
 /* ---- octets delivered are a prefix of octets written ------------------------------------------

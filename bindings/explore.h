@@ -27,9 +27,7 @@ void bind_explore_detach(struct bind_network *net);
 
 /* `what`: enum bind_saw, and a handle or the like above its 8 bits. */
 void bind_explore_saw(struct bind_network *net, uint64_t what, const void *bytes, size_t length);
-void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *info);
-/* The same without the counters. */
-void bind_explore_saw_variables(struct bind_network *net, const struct ltcp_info *info);
+void bind_explore_saw_info(struct bind_network *net, const struct ltcp_info *info, bool counters);
 void bind_explore_wrote(struct bind_network *net, uint32_t node, ltcp_handle handle,
                         const void *bytes, size_t length, bool urgent);
 /* FLUSH took back the last `length` octets. */
