@@ -12,7 +12,8 @@
  * Integers among the arguments may be names of constants, joined by "|": "O_RDWR|O_NONBLOCK".
  * An address is { family = "AF_INET", address = "10.0.0.1", port = 80 } (family is taken from the
  * text when it is left out; `length` overrides sizeof), or nil for a NULL pointer. Data to be sent
- * is a string, or an integer n for n zero octets. By name:
+ * is a string, or an integer n for n zero octets; { null = n } in its place, or in the place of a
+ * length to be read, is a NULL pointer. By name:
  *
  *   socket(domain, type, protocol)            bind(fd, address)       listen(fd, backlog)
  *   accept(fd) accept4(fd, flags)             outputs.address

@@ -94,6 +94,17 @@ static size_t check_octets(lua_State *L, int index, int arg)
     return (size_t)n;
 }
 
+/* { null = n }: n octets at a NULL pointer. */
+static bool read_null(lua_State *L, int index, int arg, struct ltcp_iovec *iov)
+{
+    if (lua_type(L, index) != LUA_TTABLE) return false;
+    lua_getfield(L, index, "null");
+    iov->length = check_octets(L, -1, arg);
+    iov->base = NULL;
+    lua_pop(L, 1);
+    return true;
+}
+
 /* Data to be sent: a string, or so many zero octets. */
 static void read_data(lua_State *L, int c, int index, int arg, struct ltcp_iovec *iov)
 {
@@ -104,12 +115,14 @@ static void read_data(lua_State *L, int c, int index, int arg, struct ltcp_iovec
         memcpy(iov->base, from, iov->length);
         return;
     }
+    if (read_null(L, index, arg, iov)) return;
     iov->length = check_octets(L, index, arg);
     iov->base = piece(L, c, iov->length);
 }
 
 static void read_room(lua_State *L, int c, int index, int arg, struct ltcp_iovec *iov)
 {
+    if (read_null(L, index, arg, iov)) return;
     iov->length = check_octets(L, index, arg);
     iov->base = piece(L, c, iov->length);
 }

@@ -54,7 +54,7 @@ static void set_data(lua_State *L, const struct ltcp_call *call)
     luaL_buffinit(L, &buffer);
     for (size_t i = 0; i < call->iov_count && left > 0; i++) {
         const size_t n = left < call->iov[i].length ? left : call->iov[i].length;
-        luaL_addlstring(&buffer, call->iov[i].base, n);
+        if (call->iov[i].base != NULL) luaL_addlstring(&buffer, call->iov[i].base, n);
         left -= n;
     }
     luaL_pushresult(&buffer);

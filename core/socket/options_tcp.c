@@ -56,6 +56,15 @@ static int set_cork(const struct option_call *o, bool on)
     return 0;
 }
 
+/* Switching it on pushes what waits, corked or not. */
+static int set_nodelay(const struct option_call *o, bool on)
+{
+    o->s->settings.nagle = !on;
+    const int result = apply(o);
+    if (on && o->s->handle != 0) ltcp_push(o->t->host, o->now, o->s->handle);
+    return result;
+}
+
 static int set_linger2(const struct option_call *o, int64_t value)
 {
     struct socket *s = o->s;
@@ -132,7 +141,7 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
     if (o->name == LTCP_TCP_FASTOPEN_KEY || o->name == LTCP_TCP_ULP) return -LTCP_ENOPROTOOPT;
     if (length < sizeof(int)) return -LTCP_EINVAL;
     switch (o->name) {
-    case LTCP_TCP_NODELAY: settings->nagle = value == 0; return apply(o);
+    case LTCP_TCP_NODELAY: return set_nodelay(o, value != 0);
     case LTCP_TCP_MAXSEG: return set_mss(o, value);
     case LTCP_TCP_CORK: return set_cork(o, value != 0);
     case LTCP_TCP_KEEPIDLE:

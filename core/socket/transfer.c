@@ -61,6 +61,14 @@ static uint8_t *piece_at(const struct ltcp_call *call, size_t moved, size_t *lef
     return NULL;
 }
 
+/* A piece that is asked for and is nowhere. */
+static bool points_nowhere(const struct ltcp_call *call)
+{
+    for (size_t i = 0; i < call->iov_count; i++)
+        if (call->iov[i].base == NULL && call->iov[i].length > 0) return true;
+    return false;
+}
+
 /* ---- receiving --------------------------------------------------------------------------------
  */
 
@@ -192,6 +200,8 @@ int64_t call_receive(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *ca
     if (x.flags & LTCP_MSG_ERRQUEUE) return -LTCP_EAGAIN; /* nothing is ever put there */
     if (s->role == ROLE_LISTENING) return -LTCP_ENOTCONN;
     if (s->handle == 0) return s->error != 0 ? socket_take_error(s) : -LTCP_ENOTCONN;
+    if (x.info.unread > 0 && !(x.flags & LTCP_MSG_TRUNC) && points_nowhere(call))
+        return -LTCP_EFAULT;
     if (x.flags & LTCP_MSG_OOB) return receive_urgent(&x);
     const size_t target = receive_target(&x);
     if (x.flags & LTCP_MSG_PEEK) {
@@ -296,5 +306,5 @@ int64_t call_send(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)
         return broken_pipe(&x);
     }
     if (x.length == 0) return 0;
-    return send_more(&x);
+    return points_nowhere(call) ? -LTCP_EFAULT : send_more(&x);
 }

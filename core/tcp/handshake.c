@@ -83,6 +83,9 @@ void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment
     const struct ltcp_options *o = &s->options;
     if (o->present & LTCP_HAS_MSS) /* RFC9293:MUST-14; a silly value is raised to what is usable */
         c->peer_mss = o->mss < 48 ? 48 : o->mss;
+    const struct ltcp_settings *own = settings_of(c);
+    if (own->mss_both_ways && own->mss != 0 && own->mss < c->peer_mss)
+        c->peer_mss = (uint16_t)own->mss;
     c->scaling = c->scaling && (o->present & LTCP_HAS_WINDOW_SCALE);
     if (c->scaling)
         c->snd_wscale = o->window_scale > 14 ? 14 : o->window_scale; /* RFC 7323 section 2.3 */

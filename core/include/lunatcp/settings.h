@@ -21,6 +21,7 @@ extern "C" {
     X(FLAG, sack, 1, 1, 0, 1, "offer selective acknowledgments (RFC 2018)")                        \
     X(COUNT, window_scale, -1, -1, -1, 14, "shift of one's own window; -1: what the buffer needs") \
     X(BYTES, mss, 0, 0, 0, 65495, "MSS to advertise at most; 0: what the link allows")             \
+    X(FLAG, mss_both_ways, 0, 1, 0, 1, "the setting mss also bounds what is sent")                 \
     X(COUNT, isn, -1, -1, -1, 4294967295, "initial sequence number; -1: RFC 6528")                 \
     X(COUNT, timestamp_offset, -1, -1, -1, 4294967295, "first timestamp value; -1: by secret")     \
     X(TIME, time_wait, -1, -1, -1, INT64_C(86400000000000), "TIME-WAIT; -1: 2 MSL")                \
