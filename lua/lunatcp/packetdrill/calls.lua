@@ -163,8 +163,8 @@ end
 
 function RULES.recvmsg(run, a)
   local fields, lengths = message(a[2])
-  local room = fields.msg_control and CONTROL_ROOM or 0
-  return { live(run, a[1]), lengths, number(a[3], "flags"), room }, function(out)
+  local control_room = fields.msg_control and CONTROL_ROOM or 0
+  return { live(run, a[1]), lengths, number(a[3], "flags"), control_room }, function(out)
     local flags = number(fields.msg_flags, "msg_flags")
     if (out.flags or 0) ~= flags then return differs("msg_flags", flags, out.flags or 0) end
     return check_controls(fields.msg_control or {}, out.controls or {})

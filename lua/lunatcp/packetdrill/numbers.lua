@@ -103,9 +103,12 @@ M.timestamps_of = timestamps_of
 -- the script's numbers from here on.
 function Space:learn_timestamp(script, seen)
   local wanted, got = timestamps_of(script), timestamps_of(seen)
-  if not wanted or not got then return end
-  self.echoes[wanted.value] = got.value
-  if not self.first_script then self.first_script, self.first_live = wanted.value, got.value end
+  if not got then return end
+  if wanted then
+    self.echoes[wanted.value] = got.value
+    if not self.first_script then self.first_script, self.first_live = wanted.value, got.value end
+  end
+  if not self.first_script then return end
   for i, option in ipairs(seen.options) do
     if option == got then
       seen.options[i] = {

@@ -19,6 +19,13 @@ local function add(lines, ...) lines[#lines + 1] = select("#", ...) > 1 and stri
 local function source(result)
   local problem, text = result.problem, result.text
   local event = problem.event
+  if not event and not problem.source and text and problem.line then
+    local number = 0
+    for line in (text .. "\n"):gmatch "([^\n]*)\n" do
+      number = number + 1
+      if number == problem.line then return (line:gsub("%s+$", "")) end
+    end
+  end
   if problem.source then
     return problem.source .. "\n" .. problem.source:sub(1, problem.column - 1):gsub("[^\t]", " ") .. "^"
   end

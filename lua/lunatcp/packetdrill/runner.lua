@@ -214,7 +214,7 @@ end
 -- One segment, or several that make up the length that the script says.
 local function gather(run, event, flow)
   local script, pieces, total = event.action, {}, 0
-  local length, empty = script.kind == "tcp" and script.length or 0, false
+  local length = script.kind == "tcp" and script.length or 0
   repeat
     local live, why = next_packet(run, event, flow)
     if not live then
@@ -231,8 +231,8 @@ local function gather(run, event, flow)
     end
     pieces[#pieces + 1] = seen
     total = total + (seen.length or 0)
-    empty = (seen.length or 0) == 0 -- nothing that could be glued to what follows
-  until total >= length or empty or run.config.strict_segments
+    -- An empty one is nothing that could be glued to what follows.
+  until total >= length or (pieces[#pieces].length or 0) == 0 or run.config.strict_segments
   return #pieces == 1 and pieces[1] or compare.glue(pieces)
 end
 

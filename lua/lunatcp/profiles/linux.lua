@@ -108,7 +108,8 @@ return {
     { program = "set_sysctls.py", settings = assignments },
     { match = "^/tmp/sysctl_restore_", ignore = true }, -- each run has a host of its own
     { match = "^ip tcp_metrics flush ", ignore = true }, -- nothing is kept between runs
-    { match = "^tc qdisc %a+ dev tun0 ", ignore = true }, -- the link has no queue
+    { match = "^tc qdisc %a+ dev tun0 root pfifo$", ignore = true }, -- the link has no queue
+    { match = "^tc qdisc %a+ dev tun0 root fq$", ignore = true },
     { program = "ethtool", ignore = true }, -- segments are never made of others
     { match = "^echo %d+ > /sys/module/tcp_cubic/parameters/hystart_detect$", ignore = true },
     { match = "^nstat | grep TcpExtOutOfWindowIcmps$", ask = function(state)
