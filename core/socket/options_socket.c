@@ -100,8 +100,8 @@ static int give_meminfo(const struct option_call *o, void *raw, size_t *length)
 /* ---- set --------------------------------------------------------------------------------------
  */
 
-/* The kernel doubles what is asked for, to have room for its own records; here the octets asked for
- * are what the buffer holds, and the double is what SO_SNDBUF tells. */
+/* The kernel doubles what is asked for, to have room for its own records. What a program can write
+ * before it must wait is the double all the same; what it is sent is bounded by half of it. */
 static int set_buffer(const struct option_call *o, int64_t value, bool force)
 {
     struct socket *s = o->s;
@@ -114,7 +114,7 @@ static int set_buffer(const struct option_call *o, int64_t value, bool force)
     const int64_t doubled = 2 * value < least ? least : 2 * value;
     if (sending) {
         s->options.send_buffer = (int32_t)doubled;
-        s->settings.send_buffer = (uint32_t)(doubled / 2);
+        s->settings.send_buffer = (uint32_t)doubled;
     } else {
         s->options.receive_buffer = (int32_t)doubled;
         s->settings.receive_buffer = (uint32_t)(doubled / 2);

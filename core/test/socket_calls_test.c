@@ -210,7 +210,7 @@ static void a_full_buffer(void)
     settings.receive_buffer = 10000;
     processes_open(&p, &settings);
     make_connected(&p, fd);
-    set_option(&p, 0, fd[0], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 20000);
+    set_option(&p, 0, fd[0], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 10000);
     CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, sizeof bulk, 0), 20000);
     CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, 1, 0), -LTCP_EAGAIN);
     CALL(0, .op = LTCP_CALL_FCNTL, .fd = fd[0], .arg = {LTCP_F_SETFL, LTCP_O_RDWR});

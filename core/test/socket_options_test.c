@@ -119,7 +119,7 @@ static void options_are_inherited(void)
     CHECK(settings.keepalive && !settings.nagle);
     CHECK_EQUAL(settings.keepalive_idle, 11 * LTCP_SECOND);
     CHECK_EQUAL(settings.user_timeout, 9 * LTCP_MILLISECOND);
-    CHECK_EQUAL(settings.send_buffer, 7000);
+    CHECK_EQUAL(settings.send_buffer, 14000);
     processes_close(&p);
 }
 

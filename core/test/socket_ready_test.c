@@ -62,7 +62,7 @@ static void writable_again(void)
     settings.receive_buffer = 2000;
     processes_open(&p, &settings);
     make_connected(&p, fd);
-    set_option(&p, 0, fd[0], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 9000);
+    set_option(&p, 0, fd[0], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 4500);
     CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, sizeof bulk, 0), 9000);
     CHECK_EQUAL(ready(0, fd[0]), 0);
     uint32_t queued = 9000;
@@ -251,7 +251,7 @@ static void edge_of_space(void)
     processes_open(&p, &settings);
     make_connected(&p, fd);
     const int ep = make_epoll();
-    set_option(&p, 1, fd[1], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 9000);
+    set_option(&p, 1, fd[1], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 4500);
     CHECK_EQUAL(control(ep, LTCP_EPOLL_CTL_ADD, fd[1], LTCP_EPOLLOUT | LTCP_EPOLLET, 1), 0);
     CHECK_EQUAL(take(ep, &events, &data), 1);
     CHECK_EQUAL(send_flags(&p, 1, fd[1], bulk, sizeof bulk, 0), 9000);
