@@ -68,30 +68,25 @@ end
 
 -- ---- descriptors, for lunatcp.packetdrill.calls -----------------------------------------------
 
---- The script's descriptor is this one of the socket layer.
-function Run:opened(script, live, name)
+--- The script's descriptor is this one of the socket layer; `address` is the peer's, where one was accepted.
+function Run:opened(script, live, name, address)
   local flow
   if name == "socket" then
     flow = flows.new(self.config, "new")
     self.flow = flow
-  elseif name == "accept" or name == "accept4" then
+  elseif address then
     for _, child in ipairs(self.children) do
-      if not child.script_fd and (child.state ~= "received" or not flow) then
-        flow = child
-        if child.state ~= "received" then break end
-      end
+      if child.far_port == address.port then flow = child end
     end
-    if flow then flow.script_fd = script end
   end
   self.descriptors[script] = { live = live, flow = flow, kind = name }
   if flow then flow.descriptor = self.descriptors[script] end
 end
 
---- The connection that was accepted under this descriptor.
+--- Whether what was accepted under this descriptor is a connection that the script has opened.
 function Run:accepted(script)
   local known = self.descriptors[script]
-  local flow = known and known.flow
-  return flow and { remote_port = flow.far_port }
+  return known ~= nil and known.flow ~= nil
 end
 
 -- ---- time -------------------------------------------------------------------------------------
