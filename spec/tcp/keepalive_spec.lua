@@ -62,6 +62,25 @@ describe("keep-alive", function()
     assert.equal("CLOSED", conn:state())
   end)
 
+  it("with an interval longer than the idle time goes by the interval until it is answered", function()
+    local net, conn, peer = wire.passive {
+      host = { keepalive = true, keepalive_idle = 60, keepalive_interval = 100 },
+    }
+    local first = peer:expect { flags = "A", seq = 5000, timeout = 61 }
+    local second = peer:expect { flags = "A", seq = 5000, timeout = 101 }
+    local third = peer:expect { flags = "A", seq = 5000, timeout = 101 }
+    assert.near(100, second.time - first.time, 0.001)
+    assert.near(100, third.time - second.time, 0.001)
+    -- Answered: the idle time counts again, from the answer on.
+    peer:send { flags = "A", seq = 1001, ack = 5001 }
+    local answered = net:now() + 0.01
+    local fourth = peer:expect { flags = "A", seq = 5000, timeout = 61 }
+    assert.near(60, fourth.time - answered, 0.03)
+    local fifth = peer:expect { flags = "A", seq = 5000, timeout = 101 }
+    assert.near(100, fifth.time - fourth.time, 0.001)
+    assert.equal("ESTABLISHED", conn:state())
+  end)
+
   it("RFC9293:MUST-26 does not probe while something comes", function()
     local net, conn, peer = wire.passive { host = { keepalive = true, keepalive_idle = 60 } }
     for i = 0, 9 do

@@ -49,6 +49,17 @@ describe("timestamps", function()
     end
   end)
 
+  it("RFC7323:3.2 are missed: a segment without them is dropped in silence, but for a RST", function()
+    local net, conn, peer = opened()
+    peer:send { flags = "PA", seq = 1001, ack = 5001, payload = "unstamped" }
+    peer:send { flags = "A", seq = 900, ack = 5001 }
+    peer:expect_nothing(1)
+    assert.equal(1001, conn:info().rcv_nxt)
+    peer:send { flags = "R", seq = 1001 }
+    net:run { until_ = net:now() + 1 }
+    assert.equal("CLOSED", conn:state())
+  end)
+
   it("RFC7323:5.4 tick between once a millisecond and once a second, and never back", function()
     local net, conn, peer, script = opened()
     conn:write "a"
