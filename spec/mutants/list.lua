@@ -26,11 +26,11 @@ return {
     with = "if (seq_gt(seq, c->rcv_nxt) && seq_lt(seq, edge)) return true;",
   },
   {
-    name = "closed-window-takes-data",
-    requirement = "RFC 9293 section 3.10.7.4, table 6: SEG.LEN > 0, RCV.WND = 0 is not acceptable",
+    name = "closed-window-takes-any-number",
+    requirement = "RFC 9293 section 3.10.7.4, table 6: RCV.WND = 0, SEG.LEN = 0: SEG.SEQ = RCV.NXT",
     file = "tcp/segment_arrives.c",
     text = "if (window == 0) return length == 0 && seq_eq(seq, c->rcv_nxt);",
-    with = "if (window == 0) return seq_eq(seq, c->rcv_nxt);",
+    with = "if (window == 0) return length == 0;",
   },
   {
     name = "overlap-from-the-left-refused",
@@ -105,7 +105,8 @@ return {
   },
   {
     name = "unacceptable-reset-answered",
-    requirement = "RFC 9293 section 3.10.7.4: an unacceptable segment is answered \"unless the RST bit is set\"",
+    requirement = "RFC 9293 section 3.10.7.4: an unacceptable segment is answered \"unless the RST bit is "
+      .. "set\"",
     file = "tcp/segment_arrives.c",
     text = "if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2 */",
     with = "",
@@ -199,7 +200,8 @@ return {
   },
   {
     name = "ack-of-the-future-accepted",
-    requirement = "RFC 9293 section 3.10.7.4, fifth step: an ACK of something not yet sent is answered and dropped",
+    requirement = "RFC 9293 section 3.10.7.4, fifth step: an ACK of something not yet sent is answered and "
+      .. "dropped",
     file = "tcp/segment_arrives.c",
     text = "if (seq_gt(ack, c->snd_nxt) || seq_lt(ack, seq_sub(c->snd_una, c->max_snd_wnd))) {",
     with = "if (seq_lt(ack, seq_sub(c->snd_una, c->max_snd_wnd))) {",
@@ -297,6 +299,8 @@ return {
     text = "        reassembly_insert(c, a->packet, a->seq, a->text, a->length);\n"
       .. "        acknowledge_now(c);",
     with = "        reassembly_insert(c, a->packet, a->seq, a->text, a->length);",
+    equivalent = "the eighth step comes next, and fills what gap it can: where anything lies ahead, "
+      .. "segment_drain acknowledges at once as well",
   },
   {
     name = "second-fin-moves-the-end",
@@ -338,7 +342,8 @@ return {
   -- ---- core/tcp/states.c --------------------------------------------------------------------------
   {
     name = "fin-in-fin-wait-1-is-time-wait",
-    requirement = "RFC 9293 section 3.10.7.4, eighth step, FIN-WAIT-1: CLOSING while our FIN is not acknowledged",
+    requirement = "RFC 9293 section 3.10.7.4, eighth step, FIN-WAIT-1: CLOSING while our FIN is not "
+      .. "acknowledged",
     file = "tcp/states.c",
     text = "[LTCP_ESTABLISHED] = LTCP_CLOSE_WAIT, [LTCP_FIN_WAIT_1] = LTCP_CLOSING,",
     with = "[LTCP_ESTABLISHED] = LTCP_CLOSE_WAIT, [LTCP_FIN_WAIT_1] = LTCP_TIME_WAIT,",
@@ -361,7 +366,8 @@ return {
   -- ---- core/tcp/acknowledgment.c, timers.c, rtt.c, output.c -----------------------------------------
   {
     name = "window-taken-from-an-old-segment",
-    requirement = "RFC 9293 section 3.10.7.4: SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)",
+    requirement = "RFC 9293 section 3.10.7.4: SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< "
+      .. "SEG.ACK)",
     file = "tcp/acknowledgment.c",
     text = "    if (seq_gt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_gt(c->snd_wl2, "
       .. "s->ack)))\n"
@@ -463,18 +469,19 @@ return {
   -- ---- core/tcp: windows, queues, calls -----------------------------------------------------------------
   {
     name = "silly-window-advertised",
-    requirement = "RFC9293:MUST-39, section 3.8.6.2.2: the edge moves by min(Fr*RCV.BUFF, Eff.snd.MSS) or not at "
+    requirement = "RFC9293:MUST-39, section 3.8.6.2.2: the edge moves by min(Fr*RCV.BUFF, Eff.snd.MSS) or "
+      .. "not at "
       .. "all",
     file = "tcp/window.c",
     text = "return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);",
     with = "(void)step;\n    return edge;",
   },
   {
-    name = "window-edge-moves-left",
-    requirement = "RFC9293:SHLD-14: the right edge is not moved to the left",
+    name = "window-forgets-what-is-unread",
+    requirement = "RFC 9293 section 3.8.6.2.2: RCV.USER, received and not yet consumed, is no room",
     file = "tcp/window.c",
-    text = "if (seq_le(edge, c->rcv_adv)) return seq_max(c->rcv_adv, c->rcv_nxt);",
-    with = "if (seq_le(edge, c->rcv_adv)) return edge;",
+    text = "return buffer > c->unread ? buffer - c->unread : 0;",
+    with = "return buffer;",
   },
   {
     name = "window-never-reopens-by-itself",
@@ -597,7 +604,8 @@ return {
   },
   {
     name = "send-buffer-overrun",
-    requirement = "send_buffer (docs/settings.md), RFC 9293 section 3.10.2: SEND finds insufficient resources",
+    requirement = "send_buffer (docs/settings.md), RFC 9293 section 3.10.2: SEND finds insufficient "
+      .. "resources",
     file = "tcp/send_queue.c",
     text = "size_t left = limit > held ? limit - held : 0;",
     with = "(void)limit;\n    (void)held;\n    size_t left = length;",
@@ -613,8 +621,8 @@ return {
     name = "karn-ignored",
     requirement = "RFC 6298 section 3: no sample from what was sent more than once",
     file = "tcp/send_queue.c",
-    text = "    else if (!(r->marks & LTCP_MARK_SACKED))\n        times->rtt = now - r->last_sent;",
-    with = "    times->rtt = now - r->first_sent;",
+    text = "    else if (!(r->marks & LTCP_MARK_SACKED)) {\n        times->rtt = now - r->last_sent;\n",
+    with = "    if (!(r->marks & LTCP_MARK_SACKED)) {\n        times->rtt = now - r->first_sent;\n",
   },
   {
     name = "partial-ack-keeps-the-record",
@@ -730,7 +738,8 @@ return {
   },
   {
     name = "death-leaves-the-deadline",
-    requirement = "RFC 9293 section 3.10.7.4: \"flush the segment queues, enter the CLOSED state, delete the TCB\"",
+    requirement = "RFC 9293 section 3.10.7.4: \"flush the segment queues, enter the CLOSED state, delete the "
+      .. "TCB\"",
     file = "tcp/connection.c",
     text = "    c->loss_deadline = c->ack_deadline = c->long_deadline = LTCP_NEVER;\n"
       .. "    connection_set_state(c, now, LTCP_CLOSED);\n"
@@ -764,8 +773,8 @@ return {
     name = "ssthresh-of-one-segment",
     requirement = "RFC 5681 section 3.1, equation (4): max(FlightSize / 2, 2*SMSS)",
     file = "congestion/newreno.c",
-    text = "return flight / 2 > 2 * cc->mss ? flight / 2 : 2 * cc->mss;",
-    with = "return flight / 2 > cc->mss ? flight / 2 : cc->mss;",
+    text = "return octets > 2 * cc->mss ? octets : 2 * cc->mss;",
+    with = "return octets > cc->mss ? octets : cc->mss;",
   },
   {
     name = "timeout-keeps-cwnd",
@@ -904,12 +913,11 @@ return {
     file = "host/demultiplexer.c",
     text = "flow->local_port == local_port && flow->remote_port == remote_port &&",
     with = "flow->local_port == local_port &&",
-    equivalent = "entries are compared behind equal keyed 24-bit hashes of the whole key; only the flow that "
-      .. "was found last is compared alone",
   },
   {
     name = "duplicate-open-allowed",
-    requirement = "RFC 9293 section 3.10.1: OPEN of a pair of sockets in use, \"error: connection already exists\"",
+    requirement = "RFC 9293 section 3.10.1: OPEN of a pair of sockets in use, \"error: connection already "
+      .. "exists\"",
     file = "host/calls.c",
     text = "if (!make_room(host, &flow, now, &after, &replaced)) return LTCP_ERR_CONNECTED;",
     with = "(void)make_room(host, &flow, now, &after, &replaced);",
@@ -1020,7 +1028,8 @@ return {
   },
   {
     name = "same-time-in-any-order",
-    requirement = "core/network/event_queue.h: what is due at one time happens in the order in which it was set",
+    requirement = "core/network/event_queue.h: what is due at one time happens in the order in which it was "
+      .. "set",
     file = "network/event_queue.c",
     text = "return a->time < b->time || (a->time == b->time && a->serial < b->serial);",
     with = "return a->time < b->time;",

@@ -1,4 +1,4 @@
--- `./dev mutate [NAME]`: breaks the core in one place after the other, and looks which spec or C
+-- `./dev mutate [NAME...]`: breaks the core in one place after the other, and looks which spec or C
 -- test fails.
 --
 -- The tree is copied to build-mutate/tree and built there; for each mutant of list.lua one file of the
@@ -29,6 +29,7 @@ local NEAR <const> = {
   { "^wire/", "core/test/wire_", "spec/rfc9293/" },
   { "^network/", "core/test/network_", "core/test/path_", "spec/lua/" },
 }
+local START <const> = 0.05 -- seconds that starting anything counts for
 local DIGESTS <const> = "golden" -- in the names of those that run last
 
 local function fail(...)
@@ -93,16 +94,23 @@ local function mutated(mutant, source)
   return source:sub(1, first - 1) .. mutant.with .. source:sub(last + 1)
 end
 
-local function chosen(list, pattern)
+local function is_wanted(mutant, names)
+  for _, name in ipairs(names) do
+    if mutant.name:find(name, 1, true) then return true end
+  end
+  return #names == 0
+end
+
+local function chosen(list, names)
   local mutants = {}
   for _, mutant in ipairs(list) do
-    if not pattern or mutant.name:find(pattern, 1, true) then
+    if is_wanted(mutant, names) then
       local problem = M.problem(mutant)
       if problem then fail("%s: %s", mutant.name, problem) end
       mutants[#mutants + 1] = mutant
     end
   end
-  if #mutants == 0 then fail("no mutant's name contains %s", pattern) end
+  if #mutants == 0 then fail("no mutant's name contains %s", table.concat(names, " or ")) end
   return mutants
 end
 
@@ -168,12 +176,14 @@ local function run(check, module, limit)
       :format(where, where, TAGS, check)
   end
   local ok, _, code = os.execute(("cd %s && ulimit -v %d && "
-    .. "exec timeout -k 1 %d %s >\"$OLDPWD\"/%s 2>&1 </dev/null"):format(TREE, MEMORY, math.ceil(limit), command, log))
+    .. "exec timeout -k 1 %d %s >\"$OLDPWD\"/%s 2>&1 </dev/null"):format(TREE, MEMORY, math.ceil(limit),
+    command, log))
   if ok then return true end
   if code == 124 or code == 137 then return false, "hung" end
   local text = read(log) or ""
   local name = text:match "\nnot ok %d+ %- ([^\n]*)" or text:match "^not ok %d+ %- ([^\n]*)"
-  return false, name or code > 128 and "crashed" or "failed"
+  local last = text:match "[%w_]+%.c:%d+: [^\n]*" -- what a C test says first
+  return false, name or code > 128 and "crashed" or last or "failed"
 end
 
 local times = {}
@@ -200,7 +210,7 @@ local function in_order(checks, mutant)
       end
     end
     if check:find(DIGESTS, 1, true) then factor = 1e6 end
-    weight[check] = (times[check] or 1) * factor
+    weight[check] = ((times[check] or 1) + START) * factor
   end
   local ordered = table.move(checks, 1, #checks, 1, {})
   table.sort(ordered, function(a, b)
@@ -234,8 +244,8 @@ end
 
 -- ---- the run ------------------------------------------------------------------------------------
 
-local function main(pattern)
-  local mutants = chosen(dofile "spec/mutants/list.lua", pattern)
+local function main(names)
+  local mutants = chosen(dofile "spec/mutants/list.lua", names)
   build_clean()
   load_times()
   local checks = all_checks()
@@ -274,5 +284,5 @@ local function main(pattern)
   os.exit(count.wrong == 0 and 0 or 1)
 end
 
-if ... ~= "mutants.mutate" then main(arg[1]) end
+if ... ~= "mutants.mutate" then main(arg) end
 return M
