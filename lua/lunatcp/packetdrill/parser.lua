@@ -160,7 +160,7 @@ end
 -- @int most
 -- @treturn integer
 function Parser:number(what, least, most)
-  local token = self:expect("integer", what)
+  local token = self:expect("integer", what:find " " and what or ("a number for '%s'"):format(what))
   if token.value < least or token.value > most then
     self:fail(("%s must be from %d to %d, got %s"):format(what, least, most, token.text), token)
   end
