@@ -95,7 +95,8 @@ static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
 }
 
 static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arrival *a,
-                              struct ltcp_ack_sample *sample, uint64_t had, ltcp_time rtt)
+                              struct ltcp_ack_sample *sample, uint64_t had, ltcp_time rtt,
+                              bool recovering)
 {
     const uint64_t has = delivered(c);
     if (has == had || c->cc.cwnd == 0) return;
@@ -111,7 +112,7 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     sample->in_flight = pipe_size(c);
     sample->delivered = has;
     sample->cwnd_limited = c->cwnd_limited;
-    sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
+    sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST || recovering;
     sample->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
     c->cc.ops->on_ack(&c->cc, sample);
     if (c->cc.hold_back) rate_hold_back(c);
@@ -126,6 +127,7 @@ static struct ltcp_times times_of(const struct ltcp_connection *c, const struct 
                                .sent = -1,
                                .rate_sent = -1,
                                .sample = sample};
+    if (c->out != NULL) times.fack = c->out->rack.fack;
     if (c->stamping && (a->segment->options.present & LTCP_HAS_TIMESTAMPS)) {
         times.stamped = true;
         times.echo = a->segment->options.ts_echo;
@@ -149,7 +151,7 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
         loss_probe_schedule(c, a->now);
         timers_choose_loss(c);
     }
-    inform_congestion(c, a, &sample, had, times.rtt);
+    inform_congestion(c, a, &sample, had, times.rtt, false);
     tell_user(c);
     connection_want_output(c);
 }
@@ -164,6 +166,8 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     const uint64_t lost = lost_so_far(c);
     struct ltcp_times times = times_of(c, a, &sample);
 
+    /* What ends a fast recovery deflates the window and does not open it too (RFC 5681, 3.2, 6). */
+    const bool recovering = c->recovery == LTCP_RECOVERY_FAST;
     const bool window_changed = update_window(c, s);
     const bool duplicate = acked == 0 && is_duplicate(c, a, window_changed);
     if (duplicate) rare_of(c)->duplicate_acks_received++;
@@ -187,7 +191,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     if (acked > 0) loss_probe_schedule(c, a->now);
     if (uses_rack(c)) timers_choose_loss(c);
     sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);
-    inform_congestion(c, a, &sample, had, times.rtt);
+    inform_congestion(c, a, &sample, had, times.rtt, recovering);
     if (acked > 0) tell_user(c);
     connection_want_output(c);
 }

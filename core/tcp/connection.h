@@ -91,8 +91,10 @@ struct ltcp_send_queue {
     ltcp_time pace_time;       /* when the next burst may leave */
     ltcp_time pace_deadline;   /* the timer for it; LTCP_NEVER: not running */
     uint64_t burst;            /* octets that may still leave with the present one */
-    ltcp_time timer_started;   /* since when the RTO counts */
-    ltcp_time probe_deadline;  /* of a tail loss probe; LTCP_NEVER: none is scheduled */
+    ltcp_seq small_end;        /* of the last segment that was less than full (Minshall) */
+    bool small_sent;
+    ltcp_time timer_started;  /* since when the RTO counts */
+    ltcp_time probe_deadline; /* of a tail loss probe; LTCP_NEVER: none is scheduled */
     struct ltcp_rack rack;
     uint8_t cached_count;
     struct ltcp_sack_block cached[4]; /* the last acknowledgment's blocks, already marked */
@@ -320,6 +322,7 @@ struct ltcp_times {
     ltcp_time sent;       /* when the newest of all left last */
     ltcp_time rate_sent;  /* the same, of the one that the rate sample speaks of ... */
     ltcp_seq rate_seq;    /* ... and which it is */
+    ltcp_seq fack;        /* highest sequence number that earlier acknowledgments spoke of */
     struct ltcp_ack_sample *sample;
     uint32_t echo; /* the timestamp that came back, if stamped */
     bool stamped;

@@ -39,7 +39,10 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
     const struct ltcp_settings *s = settings_of(c);
     if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due)
         return c->stamping && !(flags & LTCP_RST) ? timestamps_alone(c, now, out) : 0;
-    if (flags & LTCP_RST) return 0;
+    if (flags & LTCP_RST) {
+        const bool stamps = c->stamping && s->reset_with_timestamps;
+        return stamps ? timestamps_alone(c, now, out) : 0;
+    }
     struct ltcp_options o;
     o.present = 0;
     if (flags & LTCP_SYN) { /* RFC9293:MUST-65: MSS nowhere else */
@@ -169,7 +172,9 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     /* RFC9293:MUST-61: the last segment that is buffered pushes, whatever the user said. */
     if (r->length > 0 && position + 1 == q->tail) flags |= LTCP_PSH;
     if (!send_packet(c, now, packet, r->seq, flags)) return false;
+    const bool rearm = position == q->head && r->transmissions > 0 && settings_of(c)->rto_rearm;
     send_queue_sent(c, position, now);
+    if (rearm) q->timer_started = now;
     pacing_sent(c, record_span(record_at(q, position)), now);
     c->last_sent = now;
     return true;
@@ -248,6 +253,15 @@ static void send_lost(struct ltcp_connection *c, ltcp_time now)
     }
 }
 
+/* RFC9293:SHLD-7; with Minshall's change a small segment waits only for the ACK of a small one. */
+static bool nagle_holds(const struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (!settings_of(c)->nagle || seq_eq(c->snd_nxt, c->snd_una)) return false;
+    if (!settings_of(c)->minshall) return true;
+    return q->small_sent && seq_gt(q->small_end, c->snd_una);
+}
+
 /* RFC 9293 section 3.8.6.2.1 (RFC9293:MUST-38) with Nagle as the bracketed condition (SHLD-7,
  * MUST-17). How many octets of the first unsent record may go: 0 for none. */
 static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_record *r)
@@ -257,7 +271,7 @@ static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_reco
     const uint32_t usable = seq_gt(edge, c->snd_nxt) ? seq_diff(edge, c->snd_nxt) : 0;
     const uint32_t span = record_span(r) < c->snd_mss ? record_span(r) : c->snd_mss;
     const uint32_t n = span < usable ? span : usable;
-    const bool idle = seq_eq(c->snd_nxt, c->snd_una) || !settings_of(c)->nagle;
+    const bool idle = !nagle_holds(c);
     const bool last = q->unsent + 1 == q->tail;
     if (n == 0) return 0;
     if (n >= c->snd_mss) return n; /* (1) */
@@ -317,24 +331,49 @@ static void send_loss_probe(struct ltcp_connection *c, ltcp_time now)
     loss_probe_sent(c, now, record_at(q, position), again);
 }
 
+/* As many segments as one burst has: half of the peer's greatest window, and what an IP packet
+ * could hold. */
+static uint32_t burst_most(const struct ltcp_connection *c)
+{
+    const uint32_t half = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
+    return half / c->snd_mss;
+}
+
+/* A receiver that gathers a burst hands it over at once if its last segment pushes (RFC9293:MAY-16:
+ * PSH may come oftener than the user asks). */
+static uint32_t end_burst(struct ltcp_connection *c, uint32_t segments)
+{
+    if (segments > 1 && settings_of(c)->push_bursts) ltcp_segment_push(c->engine->out_last);
+    return 0;
+}
+
 static void send_new(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
+    const uint32_t most = burst_most(c);
+    uint32_t burst = 0;
     bool fresh = false;
     while (q != NULL && q->unsent != q->tail) {
         const struct ltcp_record *r = record_at(q, q->unsent);
         if (r->length < c->snd_mss) send_queue_fill(c);
         const uint32_t n = sendable(c, r);
         if (n == 0) break;
-        if (!congestion_allows(c, n)) {
+        const bool bare_fin = r->length == 0 && q->unsent + 1 == q->tail; /* no data to limit */
+        if (!bare_fin && !congestion_allows(c, n)) {
             c->cwnd_limited = true;
             break;
         }
         if (!pacing_allows(c, now)) break;
         if (r->length > n && !send_queue_split(c, q->unsent, n)) break;
+        if (n < c->snd_mss) {
+            q->small_sent = true;
+            q->small_end = seq_add(c->snd_nxt, n);
+        }
         if (!send_record(c, now, q->unsent)) break;
+        if (++burst == most) burst = end_burst(c, burst);
         fresh = true;
     }
+    end_burst(c, burst);
     if (fresh) loss_probe_schedule(c, now);
 }
 

@@ -23,8 +23,9 @@ void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe)
     int64_t count;
     r->prr_delivered += delivered_data;
     if (in_flight > ssthresh) {
-        const uint64_t share =
-            (r->prr_delivered * ssthresh + r->recover_fs - 1) / r->recover_fs; /* ceiling */
+        /* Rounded up to whole segments: data leaves in no other pieces. */
+        const uint64_t unit = r->recover_fs * c->cc.mss;
+        const uint64_t share = (r->prr_delivered * ssthresh + unit - 1) / unit * c->cc.mss;
         count = (int64_t)(share - r->prr_out);
     } else {
         count = (int64_t)(r->prr_delivered - r->prr_out);

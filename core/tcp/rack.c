@@ -11,7 +11,9 @@ static bool sent_after(ltcp_time t1, ltcp_seq seq1, ltcp_time t2, ltcp_seq seq2)
     return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
 }
 
-/* Steps 1 to 3 for one segment that is newly known to be delivered. RFC8985:6.2-2, 6.2-3 */
+/* Steps 1 to 3 for one segment that is newly known to be delivered. One acknowledgment speaks of
+ * its segments in no order of their arrival: only what earlier ones said tells of reordering.
+ * RFC8985:6.2-2, 6.2-3 */
 void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times)
 {
@@ -21,7 +23,7 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
     const bool again = (r->marks & LTCP_MARK_EVER) != 0;
     if (seq_gt(end, k->fack))
         k->fack = end;
-    else if (seq_lt(end, k->fack) && !again)
+    else if (seq_lt(end, times->fack) && !again)
         rare_of(c)->reordering_seen = true;
     if (again) {
         const uint32_t stamp = timestamp_now(c, r->last_sent);

@@ -36,7 +36,7 @@ ltcp_time rtt_rto(const struct ltcp_connection *c)
     const struct ltcp_settings *s = settings_of(c);
     if (c->srtt == 0) {
         const bool syn_timed_out = c->syn_acked && c->rare != NULL && c->rare->timeouts > 0;
-        const ltcp_time least = syn_timed_out && s->rto_min >= LTCP_SECOND ? 3 * LTCP_SECOND : 0;
+        const ltcp_time least = syn_timed_out ? 3 * LTCP_SECOND : 0;
         return s->rto_initial > least ? s->rto_initial : least;
     }
     const ltcp_time g = s->rto_granularity;

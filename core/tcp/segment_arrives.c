@@ -131,12 +131,12 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 static enum step first_check_sequence_number(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     /* RFC 7323 section 3.2: once agreed, timestamps are in every segment but a RST. */
-    if (c->stamping && !(a->segment->options.present & LTCP_HAS_TIMESTAMPS) &&
-        !(a->flags & LTCP_RST)) {
+    const bool stamped = (a->segment->options.present & LTCP_HAS_TIMESTAMPS) != 0;
+    if (c->stamping && !stamped && !(a->flags & LTCP_RST) && settings_of(c)->require_timestamps) {
         rare_of(c)->paws_rejected++;
         return DONE;
     }
-    if (paws_rejects(c, a)) {
+    if (stamped && paws_rejects(c, a)) {
         rare_of(c)->paws_rejected++;
         return reject(c, a);
     }
@@ -166,7 +166,6 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
         a->flags &= (uint16_t)~LTCP_FIN;
         acknowledge_now(c);
     }
-    remember_timestamp(c, a);
     if (a->flags & LTCP_RST) return NEXT;
     timers_heard(c, a->now);
     ecn_segment_arrives(c, a);
@@ -251,9 +250,10 @@ static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival 
     }
     /* RFC9293:MAY-12, RFC 5961 section 5: neither older than the greatest window nor yet unsent. */
     if (seq_gt(ack, c->snd_nxt) || seq_lt(ack, seq_sub(c->snd_una, c->max_snd_wnd))) {
-        challenge_ack(c, a->now);
+        if (seq_lt(ack, c->snd_una) || settings_of(c)->answer_unsent_ack) challenge_ack(c, a->now);
         return DONE;
     }
+    remember_timestamp(c, a); /* of what is no injection */
     acknowledgment_arrives(c, a);
     if (c->fin_queued && c->out == NULL) our_fin_is_acknowledged(c, a);
     if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN)) {

@@ -97,9 +97,10 @@ void timers_choose_loss(struct ltcp_connection *c)
     if (q->rack.deadline < c->loss_deadline) {
         c->loss_timer = LTCP_TIMER_REORDERING;
         c->loss_deadline = q->rack.deadline;
-    } else if (q->probe_deadline < c->loss_deadline && loss_probe_may(c)) {
+    } else if (q->probe_deadline != LTCP_NEVER && loss_probe_may(c)) {
+        /* A probe that would come later takes the RTO's place, which counts anew after it. */
         c->loss_timer = LTCP_TIMER_PROBE;
-        c->loss_deadline = q->probe_deadline;
+        if (q->probe_deadline < c->loss_deadline) c->loss_deadline = q->probe_deadline;
     }
     if (c->loss_deadline < c->armed) schedule(c);
 }

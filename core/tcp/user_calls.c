@@ -274,6 +274,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     if (opening_differs(&c->share->settings, settings)) return LTCP_ERR_CONNECTED;
     c->cc.switches = ltcp_congestion_switches(settings, c->sacking);
     if (!change_congestion(c, now, settings->congestion)) return LTCP_ERR_NO_MEMORY;
+    const bool more_room = settings->receive_buffer > settings_of(c)->receive_buffer;
     struct ltcp_share *share = share_create(c->engine, settings);
     if (share == NULL) return LTCP_ERR_NO_MEMORY;
     share_unref(c->engine, c->share);
@@ -281,7 +282,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     c->engine->template_of = NULL;
     if (c->state >= LTCP_ESTABLISHED && c->state != LTCP_TIME_WAIT) {
         timers_heard(c, now);
-        if (window_update_wanted(c)) c->ack_now = true;
+        if (more_room && window_update_wanted(c)) c->ack_now = true;
         connection_want_output(c);
     }
     return LTCP_OK;

@@ -53,5 +53,6 @@ bool window_update_wanted(const struct ltcp_connection *c)
     if (seq_le(edge, c->rcv_adv)) return false;
     const uint32_t gain = seq_diff(edge, c->rcv_adv);
     const uint32_t half = settings_of(c)->receive_buffer / 2;
+    if (settings_of(c)->window_update_doubles) return gain >= rcv_wnd(c) && gain > 0;
     return rcv_wnd(c) < c->rcv_mss || gain >= 2u * c->rcv_mss || gain >= half;
 }

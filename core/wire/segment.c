@@ -165,3 +165,12 @@ void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
     store_16(p + 16, sum_finish(sum_fold(sum))); /* RFC9293:MUST-2 */
     packet->head_length = (uint16_t)(start + TCP_HEADER + options);
 }
+
+void ltcp_segment_push(struct ltcp_packet *packet)
+{
+    const size_t ip = packet->head[0] >> 4 == 4 ? (size_t)(packet->head[0] & 15) * 4 : IPV6_HEADER;
+    uint8_t *tcp = packet->head + ip;
+    const uint16_t old = load_be16(tcp + 12), flags = old | LTCP_PSH;
+    store_be16(tcp + 16, ltcp_sum_update(load_be16(tcp + 16), old, flags));
+    store_be16(tcp + 12, flags);
+}

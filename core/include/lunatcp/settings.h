@@ -29,6 +29,10 @@ extern "C" {
       "maximum segment lifetime")                                                                  \
     X(FLAG, synack_again, 0, 1, 0, 1, "answer a repeated SYN by the SYN-ACK instead of an ACK")    \
     X(FLAG, reset_with_ack, 0, 1, 0, 1, "the RST of an abort carries ACK")                         \
+    X(FLAG, reset_with_timestamps, 0, 1, 0, 1, "the RST of an abort carries timestamps")           \
+    X(FLAG, require_timestamps, 1, 0, 0, 1,                                                        \
+      "once agreed, drop what comes without (RFC 7323, 3.2)")                                      \
+    X(FLAG, answer_unsent_ack, 1, 0, 0, 1, "answer an ACK of what was not sent by an ACK")         \
     X(FLAG, time_wait_reuse, 1, 1, 0, 1, "a new SYN may replace TIME-WAIT (RFC9293:MAY-2)")        \
     /* retransmission, RFC 6298 */                                                                 \
     X(TIME, rto_initial, INT64_C(1000000000), INT64_C(1000000000), 1000000, INT64_C(60000000000),  \
@@ -39,6 +43,7 @@ extern "C" {
       "greatest retransmission timeout, also after backoff")                                       \
     X(TIME, rto_granularity, INT64_C(1000000), INT64_C(200000000), 0, INT64_C(1000000000),         \
       "G of RTO = SRTT + max(G, 4 RTTVAR)")                                                        \
+    X(FLAG, rto_rearm, 0, 1, 0, 1, "sending the first segment again restarts it (RFC 6675, 6)")    \
     X(COUNT, r1_count, 3, 3, 1, 255, "retransmissions until the user is advised (R1)")             \
     X(COUNT, r2_count, 0, 15, 0, 255,                                                              \
       "retransmissions until the connection is closed; 0: by time")                                \
@@ -85,7 +90,10 @@ extern "C" {
       INT64_C(3600000000000), "that interval")                                                     \
     /* sending */                                                                                  \
     X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                                \
+    X(FLAG, minshall, 0, 1, 0, 1, "Nagle holds a small segment back only behind a small one")      \
+    X(FLAG, push_bursts, 0, 1, 0, 1, "the last segment of a burst carries PSH")                    \
     X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \
+    X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
     X(COUNT, ttl, 64, 64, 1, 255, "TTL or hop limit of sent packets")                              \
     X(COUNT, dscp, 0, 0, 0, 63, "differentiated services code point of sent packets")              \

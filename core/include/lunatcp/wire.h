@@ -213,9 +213,12 @@ enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length,
 void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
                          const struct ltcp_segment *segment);
 
-/* The same for many segments of one flow: what stays is written and summed once. Not for packets
- * with IP options. `ip` and the ports as for ltcp_segment_encode; identification and ECN are given
- * anew for each packet. */
+/* Sets PSH in a TCP packet that is already made, and updates its checksum (RFC 1624). */
+void ltcp_segment_push(struct ltcp_packet *packet);
+
+/* ltcp_segment_encode for many segments of one flow: what stays is written and summed once. Not for
+ * packets with IP options. `ip` and the ports as for ltcp_segment_encode; identification and ECN
+ * are given anew for each packet. */
 struct ltcp_template {
     uint64_t ip_sum, tcp_sum; /* of the constant fields; tcp_sum with pseudo header and ports */
     uint8_t ip[40];
