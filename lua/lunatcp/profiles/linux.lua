@@ -1,4 +1,5 @@
 -- What a Linux kernel does by default, and what its administrator's commands mean here.
+local core = require "lunatcp.core"
 
 -- A setting of the kernel that is a switch here.
 local function switch(name) return function(value) return { [name] = value ~= 0 } end end
@@ -60,10 +61,24 @@ local MEANS <const> = {
   tcp_autocorking = nothing,
 }
 
+-- "net.lunatcp.quick_acks=0": what the engine can be set to and the kernel has no name for.
+local function own(name, text)
+  local value = tonumber(text)
+  for _, setting in ipairs(core.settings_list()) do
+    if setting.name == name and value then
+      if setting.kind == "flag" then return { [name] = value ~= 0 } end
+      return { [name] = value }
+    end
+  end
+  return nil, ("unknown setting net.lunatcp.%s=%s"):format(name, text)
+end
+
 -- "net.ipv4.tcp_sack=1", "/proc/sys/net/ipv4/tcp_sack=1".
 local function one(assignment)
   local name, text = assignment:match "^([^=]+)=(.*)$"
   if not name then return nil, ("'%s' sets nothing"):format(assignment) end
+  local engine = name:match "^net%.lunatcp%.([%w_]+)$"
+  if engine then return own(engine, text) end
   local short = name:match "^net[./]ipv4[./](.+)$" or name:match "^/proc/sys/net/ipv4/(.+)$"
   local means = short and MEANS[short]
   if not means then return nil, "unknown setting " .. name end
