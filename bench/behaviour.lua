@@ -1,0 +1,141 @@
+-- bench/behaviour.lua: what one flow gets out of a path, and how several share it.
+--
+-- Goodput: 100 Mbit/s, 10 ms each way, drop-tail of 250,000 octets, independent loss behind it on the way
+-- of the data; a bulk transfer from a cold start, with the profile `linux` and ample buffers; beside each
+-- row what Linux and ns-3 get there (bench/support/reference.lua). `law` is what the algorithm may reach at
+-- that loss by its own law, and more would be somebody else's share:
+--   * newreno, and CUBIC in its Reno-friendly region: 1.15 * 1.31 / sqrt(p) segments a round trip (Mathis
+--     and others 1997, each segment acknowledged; the path's round trip without its queue);
+--   * bbr1: the link, less what is lost. bbr (version 3): that up to its loss threshold of 2 %, and above it
+--     no more than it, since each round with more loss shrinks its upper bound (BBRLossThresh).
+--
+-- Fairness: flows that start within a second, 60 s, counted from 10 s on; Jain's index and the shares.
+--
+--   ./dev bench behaviour [--json] [--seeds=10] [--seconds=20] [--only=goodput|fairness] [--cc=cubic]
+--
+-- In virtual time: the same on every machine.
+
+local here <const> = arg[0]:match "^(.*)/" or "."
+package.path = here .. "/support/?.lua;" .. package.path
+local flows, reference, report = require "flows", require "reference", require "report"
+
+local options <const> = report.options(arg, { seeds = 10, seconds = 20, only = "", cc = "", fairness = 60 })
+
+local RATE <const>, DELAY <const>, QUEUE <const>, SEGMENT <const> = 100e6, 0.010, 250000, 1448
+local CONTROLS <const> = { "newreno", "cubic", "bbr1", "bbr" }
+
+local function table_line(...)
+  if not options.json then print((...):format(select(2, ...))) end
+end
+
+-- Mbit/s; nil where the law allows the whole link.
+local function law(control, loss)
+  local link = RATE * SEGMENT / 1500 / 1e6
+  if control == "newreno" or control == "cubic" then
+    if loss == 0 then return link end
+    return math.min(link, 1.15 * 1.31 / math.sqrt(loss) * SEGMENT * 8 / (2 * DELAY) / 1e6)
+  end
+  return link * (1 - loss)
+end
+
+-- ---- goodput ----------------------------------------------------------------------------------
+
+local function goodput(control, column, loss)
+  local values, again = {}, {}
+  for seed = 1, options.seeds do
+    local results = flows.run {
+      seed = seed, seconds = options.seconds, rate = RATE, delay = DELAY, queue = { bytes = QUEUE },
+      loss = loss, flows = { { congestion = control } },
+    }
+    values[seed] = results[1].goodput / 1e6
+    again[seed] = results[1].info.segments_retransmitted
+  end
+  local least, median, greatest = report.spread(values)
+  local _, resent = report.spread(again)
+  local linux = reference.linux[control] and reference.linux[control][column]
+  local ns3 = reference.ns3[control] and reference.ns3[control][column]
+  if options.json then
+    report.json("bench", "behaviour", "case", control, "loss", loss, "metric", "goodput_bps",
+      "value", median * 1e6, "least", least * 1e6, "greatest", greatest * 1e6, "unit", "bit/s",
+      "versus", linux and "Linux 6.18", "versus_value", linux and linux[2] * 1e6,
+      "ratio", linux and median / linux[2], "law", law(control, loss) * 1e6)
+    return
+  end
+  print(("  %-8s %5.1f %% %8.2f %8.2f %8.2f   %-24s %-8s %7s %9.2f %8.0f"):format(control, loss * 100,
+    least, median, greatest, linux and ("%.2f %.2f %.2f"):format(table.unpack(linux)) or "",
+    ns3 and ("%.2f"):format(ns3) or "", linux and ("%.3f"):format(median / linux[2]) or "",
+    law(control, loss), resent))
+end
+
+local function all_goodputs()
+  table_line("behaviour: goodput of one flow in Mbit/s, %d seeds, %g s", options.seeds, options.seconds)
+  table_line("  %-8s %7s %8s %8s %8s   %-24s %-8s %7s %9s %8s", "control", "loss", "least", "median", "most",
+    "Linux 6.18", "ns-3", "ratio", "law", "resent")
+  for _, control in ipairs(CONTROLS) do
+    if options.cc == "" or options.cc == control then
+      for column, loss in ipairs(reference.LOSSES) do goodput(control, column, loss) end
+    end
+  end
+end
+
+-- ---- fairness ---------------------------------------------------------------------------------
+
+local function many(control, count, delay)
+  local list = {}
+  for i = 1, count do
+    list[i] = { congestion = control, start = (i - 1) / count, delay = delay and delay[i] }
+  end
+  return list
+end
+
+local SCENES <const> = {
+  { "two newreno", many("newreno", 2) }, { "ten newreno", many("newreno", 10) },
+  { "two cubic", many("cubic", 2) }, { "ten cubic", many("cubic", 10) },
+  { "two bbr1", many("bbr1", 2) }, { "ten bbr1", many("bbr1", 10) },
+  { "two bbr", many("bbr", 2) }, { "ten bbr", many("bbr", 10) },
+  { "cubic, newreno", { { congestion = "cubic" }, { congestion = "newreno", start = 0.5 } } },
+  { "bbr, cubic", { { congestion = "bbr" }, { congestion = "cubic", start = 0.5 } } },
+  { "bbr1, cubic", { { congestion = "bbr1" }, { congestion = "cubic", start = 0.5 } } },
+  { "newreno, 20 and 60 ms", many("newreno", 2, { 0, 0.020 }) },
+  { "cubic, 20 and 60 ms", many("cubic", 2, { 0, 0.020 }) },
+  { "bbr, 20 and 60 ms", many("bbr", 2, { 0, 0.020 }) },
+}
+
+local function fairness(name, list)
+  local indices, totals, shares = {}, {}, {}
+  for seed = 1, math.max(1, options.seeds // 2) do
+    local results = flows.run {
+      seed = seed, seconds = options.fairness, from = 10, rate = RATE, delay = DELAY,
+      queue = { bytes = QUEUE }, flows = list,
+    }
+    local goodputs, sum = {}, 0
+    for i, result in ipairs(results) do
+      goodputs[i] = result.goodput / 1e6
+      sum = sum + goodputs[i]
+    end
+    indices[seed], totals[seed], shares[seed] = report.jain(goodputs), sum, goodputs[1] / sum
+  end
+  local least, median, greatest = report.spread(indices)
+  local _, total = report.spread(totals)
+  local _, share = report.spread(shares)
+  if options.json then
+    report.json("bench", "behaviour", "case", name, "metric", "jain_index", "value", median, "least", least,
+      "greatest", greatest, "unit", "", "total_bps", total * 1e6, "share_of_first", share)
+  else
+    print(("  %-24s %8.3f %8.3f %8.3f %10.2f %12.2f"):format(name, least, median, greatest, total, share))
+  end
+end
+
+local function all_fairness()
+  table_line("behaviour: Jain's index of flows, from 10 to %g s; the total in Mbit/s, the share of the first",
+    options.fairness)
+  table_line("  %-24s %8s %8s %8s %10s %12s", "flows", "least", "median", "most", "total", "first")
+  for _, scene in ipairs(SCENES) do
+    local of_control = options.cc == ""
+    for _, flow in ipairs(scene[2]) do of_control = of_control or flow.congestion == options.cc end
+    if of_control then fairness(scene[1], scene[2]) end
+  end
+end
+
+if options.only ~= "fairness" then all_goodputs() end
+if options.only ~= "goodput" then all_fairness() end
