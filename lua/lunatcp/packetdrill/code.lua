@@ -46,10 +46,11 @@ function M.variables(sockets, fd)
 end
 
 --- Runs all snippets as one program.
--- @tparam table snippets `{ code =, names = }` in their order
+-- @tparam table snippets `{ code =, names =, time = }` in their order
 -- @tparam table out lines that are printed
 -- @treturn string what is wrong, nil: nothing
 -- @treturn table where: `line`, `column`
+-- @treturn integer when the snippet had looked, nanoseconds
 function M.run(snippets, out)
   local names = {}
   for name, value in pairs(constants_of()) do names[name] = value end -- a table again
@@ -58,7 +59,7 @@ function M.run(snippets, out)
     local statements, message, line = python.compile(snippet.code.text, snippet.code.line)
     local ok = statements
     if statements then ok, message, line = python.run(statements, names, out) end
-    if not ok then return message, { line = line or snippet.code.line, column = 1 } end
+    if not ok then return message, { line = line or snippet.code.line, column = 1 }, snippet.time end
   end
   return nil
 end

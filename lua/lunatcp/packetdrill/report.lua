@@ -4,6 +4,7 @@
 local M = {}
 
 local TEXT_MOST <const> = 400 -- characters of one value of a field
+local LADDER_MOST <const> = 80 -- its last lines: what came just before a failure
 
 local function cut(text)
   text = tostring(text)
@@ -52,6 +53,20 @@ local function field_table(lines, fields)
   end
 end
 
+local function ladder_lines(lines, ladder)
+  local all = {}
+  indented(all, (ladder:gsub("\n+$", "")), "    ")
+  local first = math.max(1, #all - LADDER_MOST + 1)
+  if first > 2 then
+    lines[#lines + 1] = all[1] -- the heads of its columns
+    lines[#lines + 1] = ("    ... %d lines"):format(first - 1)
+    first = first + 1
+  else
+    first = 1
+  end
+  table.move(all, first, #all, #lines + 1, lines)
+end
+
 --- A failed result in full.
 -- @tparam table result
 -- @treturn string lines, or the empty string for one that is ok
@@ -68,7 +83,7 @@ function M.explain(result)
   end
   if problem.fields then field_table(lines, problem.fields) end
   for _, line in ipairs(result.printed or {}) do add(lines, "  printed: %s", cut(line)) end
-  if result.ladder then indented(lines, (result.ladder:gsub("\n+$", "")), "    ") end
+  if result.ladder then ladder_lines(lines, result.ladder) end
   return table.concat(lines, "\n")
 end
 

@@ -5,33 +5,25 @@ local calls = require "lunatcp.packetdrill.calls"
 local clocks = require "lunatcp.packetdrill.clock"
 local code = require "lunatcp.packetdrill.code"
 local commands = require "lunatcp.packetdrill.commands"
-local compare = require "lunatcp.packetdrill.compare"
 local core = require "lunatcp.core"
+local exchange = require "lunatcp.packetdrill.exchange"
 local flows = require "lunatcp.packetdrill.flow"
 local network = require "lunatcp.network"
-local text = require "lunatcp.packetdrill.text"
+local timing = require "lunatcp.packetdrill.timing"
 local values = require "lunatcp.packetdrill.values"
-local wire = require "lunatcp.packetdrill.wire"
 
 local M = {}
 
 local SECOND <const> = 1000000000
-local PATIENCE <const> = 2 * SECOND -- for an expected packet, beyond its time
+local PATIENCE <const> = 2 * SECOND -- for a call that was to return at once, or by the end
 local CALL_PATIENCE <const> = SECOND -- for a blocked call, when the next one is due
 local MOST_TIME <const> = 86400 -- seconds of virtual time
 local MOST_EVENTS <const> = 2000000
 
+local fail <const>, seconds <const>, slack <const> = timing.fail, timing.seconds, timing.slack
+
 local Run = {}
 Run.__index = Run
-
--- Ends the run: what is wrong, at an event or a line.
-local function fail(where, problem)
-  if type(problem) == "string" then problem = { message = problem } end
-  problem.line, problem.column, problem.event = where.line, where.column, where.first and where or nil
-  error({ script_problem = problem }, 0)
-end
-
-local function seconds(ns) return ("%.6f"):format(ns / 1e9) end
 
 -- ---- the world --------------------------------------------------------------------------------
 
@@ -87,176 +79,6 @@ end
 function Run:accepted(script)
   local known = self.descriptors[script]
   return known ~= nil and known.flow ~= nil
-end
-
--- ---- time -------------------------------------------------------------------------------------
-
--- When the event is to happen, and what a range of times begins and ends with.
-local function schedule(run, event)
-  local when, last = event.when, run.last
-  event.base = 0
-  if when.kind ~= "absolute" then
-    local function injected(other)
-      return other and other.kind == "packet" and other.action.direction == "in"
-    end
-    event.base = injected(last) and injected(event) and last.time or run.clock:now()
-  end
-  event.time = event.base + when.from
-  event.time_end = when.to and event.base + when.to
-end
-
-local function slack(run, interval)
-  return math.max(run.config.tolerance, run.config.tolerance_percent / 100 * interval)
-end
-
--- nil, or what is wrong with the moment at which something happened.
-local function off_time(run, event, actual, what)
-  if event.when.kind == "any" then return nil end
-  local room = slack(run, event.time - (run.last and run.last.time or 0))
-  local first, last = event.time, event.time_end or event.time
-  if actual >= first - room and actual <= last + room then return nil end
-  local wanted = event.time_end and ("from %s to %s s"):format(seconds(first), seconds(last))
-    or ("at %s s"):format(seconds(first))
-  return ("%s was expected %s and happened at %s s (tolerance %s s)"):format(what, wanted, seconds(actual),
-    seconds(room))
-end
-
-local WHAT <const> = {
-  packet = "the injected packet", call = "the call", command = "the command", code = "the code",
-}
-
-local function wait_for(run, event)
-  if run.clock:now() <= event.time then run.clock:advance(event.time) end
-  local problem = off_time(run, event, run.clock:now(), WHAT[event.kind])
-  if problem then fail(event, "timing: " .. problem) end
-end
-
--- ---- injected packets -------------------------------------------------------------------------
-
-local function flow_of_injected(run, event, packet)
-  if packet.kind == "tcp" and (not run.flow or run.flow.state == "listening") then
-    local flow = flows.passive(run.config, packet, #run.children)
-    run.children[#run.children + 1] = flow
-    run.flow = flow
-  end
-  if not run.flow then fail(event, "there is no connection that this packet could belong to") end
-  return run.flow
-end
-
-local function inject(run, event)
-  local packet = event.action
-  if packet.encapsulation or packet.psp then fail(event, "the stack understands no encapsulated packets") end
-  if packet.kind == "udp" then fail(event, "the stack is a TCP: it has no UDP to send this to") end
-  wait_for(run, event)
-  local flow = flow_of_injected(run, event, packet)
-  flow:injects(packet)
-  local bytes
-  if packet.kind == "icmp" then
-    local seq = flow.space:quoted_seq(packet.quoted.seq or 0)
-    bytes = wire.icmp_message(packet, run.config.family, flow:inward {}, seq)
-  else
-    local live, message = flow.space:to_wire(packet, run.config.tcp_ts_ecr_scaled)
-    if not live then fail(event, message) end
-    bytes = wire.segment(live, flow:inward(packet))
-  end
-  run.peer.core:send(bytes)
-  run.clock:settle()
-end
-
--- ---- expected packets -------------------------------------------------------------------------
-
--- The next packet of this flow, or nil and why none came.
-local function next_packet(run, event, flow)
-  local clock = run.clock
-  local last = run.last and run.last.time or 0
-  local delay = math.max(event.time, event.time_end or 0) - last
-  local limit = clock:now() + delay // SECOND * SECOND + PATIENCE
-  if event.when.kind == "any" then limit = clock.bounds.time end
-  while true do
-    local packet = clock:take()
-    if packet and flow:owns(packet) then return packet end
-    if not packet then
-      local outcome = clock:advance(limit, function() return clock:has_packet() end, not clock.waiting)
-      if outcome == "idle" then return nil, "nothing came, and nothing more can happen by itself" end
-      if outcome == "reached" then return nil, ("nothing came until %s s"):format(seconds(clock:now())) end
-    end
-  end
-end
-
-local function mismatch(script, seen, fields, message)
-  return {
-    message = message, expected = text.packet(script), fields = fields,
-    actual = seen and text.packet(M.like(script, seen)), actual_time = seen and seen.time,
-  }
-end
-
---- A packet that came, with those fields shown that the script's packet shows.
-function M.like(script, seen)
-  local shown = {}
-  for key, value in pairs(seen) do shown[key] = value end -- a table again: the order does not matter
-  local ip, got = script.ip or {}, seen.seen_ip or {}
-  shown.ip = {
-    ecn = (ip.ecn or ip.ect01) and got.ecn or nil, tos = ip.tos and got.tos or nil,
-    ttl = ip.ttl and got.ttl or nil, flow_label = ip.flow_label and got.flow_label or nil,
-  }
-  if script.kind == "tcp" and seen.kind == "tcp" then
-    if not script.window then shown.window = nil end
-    if script.ace then shown.ace = seen.ace_seen end
-  end
-  return shown
-end
-
--- One segment, or several that make up the length that the script says.
-local function gather(run, event, flow)
-  local script, pieces, total = event.action, {}, 0
-  local length = script.kind == "tcp" and script.length or 0
-  repeat
-    local live, why = next_packet(run, event, flow)
-    if not live then
-      local message = total == 0 and why or ("%d of %d octets came, then %s"):format(total, length, why)
-      fail(event, mismatch(script, pieces[#pieces], nil, message))
-    end
-    flow:saw(script, live)
-    local seen = live.kind == "tcp" and flow.space:to_script(live) or live
-    local before = pieces[#pieces]
-    local gap = before and (seen.kind ~= "tcp" and "another kind of packet came"
-      or compare.continues(before, seen, length - total))
-    if gap then
-      fail(event, mismatch(script, seen, nil, ("%d of %d octets came, then %s"):format(total, length, gap)))
-    end
-    pieces[#pieces + 1] = seen
-    total = total + (seen.length or 0)
-    -- An empty one is nothing that could be glued to what follows.
-  until total >= length or (pieces[#pieces].length or 0) == 0 or run.config.strict_segments
-  return #pieces == 1 and pieces[1] or compare.glue(pieces)
-end
-
-local function expect(run, event)
-  local script, flow = event.action, run.flow
-  if script.encapsulation or script.psp then fail(event, "the stack sends no encapsulated packets") end
-  if script.kind == "udp" then fail(event, "the stack is a TCP: it never sends UDP") end
-  if not flow then fail(event, "there is no connection that this packet could belong to") end
-  flow:expects(script)
-  local seen = gather(run, event, flow)
-  if script.kind == "tcp" and seen.kind == "tcp" then flow.space:learn_timestamp(script, seen) end
-  local result = compare.packets(script, seen, {
-    family = run.config.family, space = flow.space, strict = run.strict,
-    tick = run.config.tcp_ts_tick_usecs * 1000, tick_slack = slack(run, event.time),
-  })
-  local problem = off_time(run, event, seen.time, "the packet")
-  if result.good and not problem then return end
-  local names = {}
-  for _, field in ipairs(result.fields) do
-    if not field.good then names[#names + 1] = field.name end
-  end
-  if problem then
-    result.fields[#result.fields + 1] = {
-      name = "time", got = seconds(seen.time), good = false,
-      expected = seconds(event.time) .. (event.time_end and "~" .. seconds(event.time_end) or ""),
-    }
-  end
-  local message = #names > 0 and "the packet differs: " .. table.concat(names, ", ") or "timing: " .. problem
-  fail(event, mismatch(script, seen, result.fields, message))
 end
 
 -- ---- calls ------------------------------------------------------------------------------------
@@ -330,7 +152,7 @@ local function wait_for_blocked(run, limit)
 end
 
 local function call(run, event)
-  wait_for(run, event)
+  timing.wait_for(run, event)
   wait_for_blocked(run, run.clock:now() + CALL_PATIENCE)
   before_call(run, event.action)
   local made, check = calls.begin(run, event.action)
@@ -374,20 +196,21 @@ local function run_command(run, command)
 end
 
 local function collect_code(run, event)
-  wait_for(run, event)
+  timing.wait_for(run, event)
   local fd = current_descriptor(run)
   local names, message = code.variables(run.sockets, fd)
   if not names then fail(event, message) end
-  run.snippets[#run.snippets + 1] = { code = event.action, names = names }
+  run.snippets[#run.snippets + 1] = { code = event.action, names = names, time = run.clock:now() }
 end
 
 local ACTIONS <const> = {
   packet = function(run, event)
-    if event.action.direction == "in" then inject(run, event) else expect(run, event) end
+    local play_packet = event.action.direction == "in" and exchange.inject or exchange.expect
+    play_packet(run, event)
   end,
   call = call,
   command = function(run, event)
-    wait_for(run, event)
+    timing.wait_for(run, event)
     run_command(run, event.action)
     run.clock:settle()
   end,
@@ -400,7 +223,7 @@ local function play(run)
   if run.script.init then run_command(run, run.script.init) end
   for _, event in ipairs(run.script.events) do
     run.event = event
-    schedule(run, event)
+    timing.schedule(run, event)
     ACTIONS[event.kind](run, event)
     run.last = event
     run.done = run.done + 1
@@ -411,8 +234,21 @@ local function play(run)
     wait_for_blocked(run, math.max(run.clock:now(), ends) + PATIENCE)
   end
   if run.script.cleanup then run_command(run, run.script.cleanup) end
-  local problem, at = code.run(run.snippets, run.printed)
-  if problem then fail(at, problem) end
+  local problem, at, time = code.run(run.snippets, run.printed)
+  if problem then fail(at, { message = problem, until_ = time }) end
+end
+
+-- The ladder, up to the time at which the code that failed had looked.
+local function ladder_of(run, limit)
+  local ladder = run.net:ladder()
+  if not limit then return ladder end
+  local lines = {}
+  for line in ladder:gmatch "[^\n]+" do
+    local time = tonumber(line:match "^%s*(%d+%.%d+) ")
+    if time and time * 1e9 > limit + 500 then break end -- printed in microseconds
+    lines[#lines + 1] = line
+  end
+  return table.concat(lines, "\n")
 end
 
 local function outcome(run, ok, problem)
@@ -432,7 +268,7 @@ local function outcome(run, ok, problem)
   if type(problem) ~= "table" or not problem.script_problem then error(problem, 0) end
   result.ok, result.problem = false, problem.script_problem
   result.problem.file = run.script.file
-  result.ladder = run.net and run.net:ladder()
+  result.ladder = ladder_of(run, result.problem.until_)
   return result
 end
 
