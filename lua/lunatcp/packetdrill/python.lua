@@ -8,16 +8,16 @@
 -- @module lunatcp.packetdrill.python
 
 local lpeg = require "lpeg"
-local values = require "lunatcp.packetdrill.python_values"
+local base = require "lunatcp.packetdrill.python_values"
 
 local C, Cc, Cp, P, R, S = lpeg.C, lpeg.Cc, lpeg.Cp, lpeg.P, lpeg.R, lpeg.S
 
 local M = {}
 
-local truth <const>, number <const>, integer <const> = values.truth, values.number, values.integer
-local text_of <const> = values.text_of
-local BINARY <const>, COMPARE <const> = values.binary, values.compare
-local FUNCTIONS <const>, CONSTANTS <const> = values.functions, values.constants
+local truth <const>, number <const>, integer <const> = base.truth, base.number, base.integer
+local text_of <const> = base.text_of
+local BINARY <const>, COMPARE <const> = base.binary, base.compare
+local FUNCTIONS <const>, CONSTANTS <const> = base.functions, base.constants
 local DEEPEST <const> = 60
 
 -- ---- tokens -----------------------------------------------------------------------------------

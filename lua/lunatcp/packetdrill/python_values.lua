@@ -1,5 +1,5 @@
---- What the Python of scripts computes with: numbers, strings, lists; operators and functions. A wrong operand
--- is raised as a table with `python`.
+--- What the Python of scripts computes with: numbers, strings, lists; operators and functions. A wrong
+-- operand is raised as a table with `python`.
 -- @module lunatcp.packetdrill.python_values
 
 local M = {}

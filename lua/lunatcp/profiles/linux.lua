@@ -21,6 +21,16 @@ local function send_memory(_, text)
   return default and { send_buffer = tonumber(default) }
 end
 
+-- The kernel's names of congestion controls that have others here.
+local CONGESTION <const> = { reno = "newreno", bbr = "bbr1" }
+local function congestion_control(_, text)
+  local name = CONGESTION[text] or text
+  for _, known in ipairs(core.congestions()) do
+    if known == name then return { congestion = name } end
+  end
+  return nil
+end
+
 -- net.ipv4.NAME: what its value changes.
 local MEANS <const> = {
   tcp_timestamps = switch "timestamps",
@@ -42,7 +52,7 @@ local MEANS <const> = {
   tcp_wmem = send_memory,
   ip_default_ttl = count "ttl",
   ip_no_pmtu_disc = function(value) return { path_mtu_discovery = value == 0 } end,
-  tcp_congestion_control = nothing,
+  tcp_congestion_control = congestion_control,
   tcp_dsack = switch "dsack",
   tcp_fack = nothing,
   tcp_frto = nothing,
