@@ -81,7 +81,11 @@ static void set_variables(lua_State *L, const struct ltcp_info *info)
     NUMBER(timeouts) NUMBER(fast_recoveries) NUMBER(duplicate_acks_received) NUMBER(acks_sent)
     NUMBER(out_of_order_segments) NUMBER(duplicate_segments) NUMBER(challenge_acks)
     NUMBER(probes_sent) NUMBER(paws_rejected)
-    NUMBER(ce_received) NUMBER(ece_received) NUMBER(ecn_reductions)
+    NUMBER(ce_received) NUMBER(ece_received) NUMBER(ecn_reductions) FLAG(ecn_sending)
+    FLAG(accecn) FLAG(accecn_option_seen) FLAG(accecn_zeroed) FLAG(accecn_blocked) FLAG(accecn_deaf)
+    NUMBER(received_ce_bytes) NUMBER(received_ect0_bytes) NUMBER(received_ect1_bytes)
+    NUMBER(delivered_ce) NUMBER(delivered_ce_bytes) NUMBER(delivered_ect0_bytes)
+    NUMBER(delivered_ect1_bytes)
 #undef SEQ
 #undef NUMBER
 #undef FLAG
@@ -116,7 +120,7 @@ static void set_congestion(lua_State *L, const struct ltcp_info *info)
 
 void bind_push_info(lua_State *L, const struct ltcp_info *info)
 {
-    lua_createtable(L, 0, 96);
+    lua_createtable(L, 0, 112);
     set_names(L, info);
     set_variables(L, info);
     set_congestion(L, info);

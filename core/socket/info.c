@@ -77,6 +77,19 @@ static uint8_t congestion_state(const struct ltcp_info *info, const struct ltcp_
     return LTCP_TCP_CA_Open;
 }
 
+/* ecn_mode, accecn_opt_seen, accecn_fail_mode. */
+static uint32_t ecn_word(const struct ltcp_info *info)
+{
+    if (!info->accecn) return info->ecn ? LTCP_TCPI_ECN_MODE_RFC3168 : LTCP_TCPI_ECN_MODE_DISABLED;
+    uint32_t seen = LTCP_TCP_ACCECN_OPT_NOT_SEEN, fails = 0;
+    if (info->accecn_option_seen) seen = LTCP_TCP_ACCECN_OPT_COUNTER_SEEN;
+    if (info->accecn_zeroed) seen = LTCP_TCP_ACCECN_OPT_FAIL_SEEN;
+    if (info->accecn_deaf) fails |= LTCP_TCP_ACCECN_ACE_FAIL_RECV;
+    if (info->accecn_zeroed) fails |= LTCP_TCP_ACCECN_OPT_FAIL_RECV;
+    if (info->accecn_blocked) fails |= LTCP_TCP_ACCECN_OPT_FAIL_SEND;
+    return LTCP_TCPI_ECN_MODE_ACCECN | seen << 2 | fails << 4;
+}
+
 static void fill_state(const struct ltcp_info *info, const struct ltcp_outstanding *sent,
                        struct ltcp_tcp_info *out)
 {
@@ -94,7 +107,7 @@ static void fill_state(const struct ltcp_info *info, const struct ltcp_outstandi
     if (info->window_scaling) out->options |= LTCP_TCPI_OPT_WSCALE;
     if (info->ecn) out->options |= LTCP_TCPI_OPT_ECN;
     if (info->ecn && info->ce_received > 0) out->options |= LTCP_TCPI_OPT_ECN_SEEN;
-    out->accecn = info->ecn ? LTCP_TCPI_ECN_MODE_RFC3168 : LTCP_TCPI_ECN_MODE_DISABLED;
+    out->accecn = ecn_word(info);
     out->wscales = (uint8_t)(low_half_first() ? snd | rcv << 4 : snd << 4 | rcv);
 }
 
@@ -149,6 +162,13 @@ static void fill_counts(const struct socket *s, const struct ltcp_info *info,
     out->rcv_ooopack = clip(info->out_of_order_segments);
     out->dsack_dups = clip(info->dsacks_received);
     out->received_ce = clip(info->ce_received);
+    out->delivered_ce = clip(info->delivered_ce);
+    out->delivered_ce_bytes = clip(info->delivered_ce_bytes);
+    out->delivered_e0_bytes = clip(info->delivered_ect0_bytes);
+    out->delivered_e1_bytes = clip(info->delivered_ect1_bytes);
+    out->received_ce_bytes = clip(info->received_ce_bytes);
+    out->received_e0_bytes = clip(info->received_ect0_bytes);
+    out->received_e1_bytes = clip(info->received_ect1_bytes);
     out->total_rto = (uint16_t)(info->timeouts > UINT16_MAX ? UINT16_MAX : info->timeouts);
 }
 

@@ -99,6 +99,7 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
                               bool recovering)
 {
     const uint64_t has = delivered(c);
+    if (c->ecn) ecn_acknowledged(c, a, sample, (uint32_t)(has - had));
     if (has == had || c->cc.cwnd == 0) return;
     if (c->out != NULL) c->out->delivered_time = a->packet->time;
     rate_generate(c, sample);

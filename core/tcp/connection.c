@@ -53,6 +53,7 @@ void connection_destroy(struct ltcp_connection *c)
     deadlines_remove(c);
     if (c->state == LTCP_TIME_WAIT) e->time_waits--;
     share_unref(e, c->share);
+    if (c->accecn) accecn_release(c);
     engine_resize(e, c->rare, sizeof *c->rare, 0);
     engine_resize(e, c, sizeof *c, 0);
 }

@@ -144,6 +144,8 @@ enum ltcp_loss_timer {
     LTCP_TIMER_PROBE
 };
 
+struct ltcp_accecn; /* accecn.h */
+
 /* What most connections never need; made when something first happens (rare_of). */
 struct ltcp_rare {
     ltcp_time challenge_since;
@@ -155,6 +157,7 @@ struct ltcp_rare {
     uint64_t segments_retransmitted, bytes_retransmitted;
     ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one */
     uint32_t ce_received, ece_received, ecn_reductions;
+    struct ltcp_accecn *accecn;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
@@ -221,7 +224,8 @@ struct ltcp_connection {
     bool keepalive_due : 1;
     bool force_retransmit : 1; /* the first lost segment leaves whatever the window says */
     bool write_blocked : 1;    /* the user waits for room */
-    bool ecn : 1;              /* agreed (RFC 3168) */
+    bool ecn : 1;              /* agreed (RFC 3168 or 9768) */
+    bool accecn : 1;           /* ... with accurate feedback: rare->accecn is there */
     bool ecn_echo : 1;         /* ECE on every ACK until the peer says CWR */
     bool ecn_reduced : 1;      /* CWR is owed on the next new data */
     bool pushed : 1;
@@ -567,11 +571,33 @@ void connection_note_illegal_change(struct ltcp_connection *c, enum ltcp_state t
 void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length);
 
 /* ecn.c, RFC 3168 */
-uint16_t ecn_syn_flags(const struct ltcp_connection *c, bool again);
-void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_segment *s);
+uint16_t ecn_syn_flags(struct ltcp_connection *c, bool again);
+void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+/* The SYN that made the connection, again; true: it asks for what the first one did not, and the
+ * connection is to be reset. */
+bool ecn_syn_contradicts(struct ltcp_connection *c, const struct ltcp_arrival *a);
 void ecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+/* What an acknowledgment says of marks: `newly` octets were acknowledged or SACKed by it. */
+void ecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a,
+                      struct ltcp_ack_sample *sample, uint32_t newly);
 /* The flags of a segment that leaves, and the codepoint of its packet. */
-uint16_t ecn_flags(struct ltcp_connection *c, bool fresh_data);
+uint16_t ecn_flags(struct ltcp_connection *c, ltcp_time now, const struct ltcp_packet *packet,
+                   uint16_t flags);
+uint8_t ecn_codepoint(const struct ltcp_connection *c, const struct ltcp_packet *packet);
+
+/* accecn.c, RFC 9768; more in accecn.h. For connections whose `accecn` is set only. */
+void accecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+void accecn_rejected(struct ltcp_connection *c, const struct ltcp_arrival *a);
+void accecn_established(struct ltcp_connection *c, ltcp_time now);
+/* The ACK of a SYN-ACK is owed by itself, before data (section 3.2.2.1). */
+bool accecn_owes_handshake_ack(const struct ltcp_connection *c);
+/* The segment that is being made carries the option, and no SACK blocks. */
+bool accecn_option_is_due(const struct ltcp_connection *c);
+bool accecn_forbids_sack(const struct ltcp_connection *c);
+void accecn_option_write(const struct ltcp_connection *c, ltcp_time now, uint32_t payload,
+                         struct ltcp_options *o);
+void accecn_option_write_synack(const struct ltcp_connection *c, struct ltcp_options *o);
+void accecn_release(struct ltcp_connection *c);
 
 /* source_route.c, RFC 9293 section 3.9.2.1 */
 void source_route_set(struct ltcp_connection *c, const struct ltcp_address *hops, uint8_t count);

@@ -6,7 +6,7 @@
  * Times are taken as seen from now; where a congestion control keeps times of its own, the time
  * itself is taken in too. */
 #include "tcp/digest.h"
-#include "tcp/connection.h"
+#include "tcp/accecn.h"
 
 static void digest_flags(struct digest *d, const bool *flags, size_t count)
 {
@@ -128,11 +128,43 @@ static void digest_receive_queue(struct digest *d, const struct ltcp_connection 
         digest_seq(d, ahead->recent[i]);
 }
 
+static void digest_accecn(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_accecn *x = accecn_of(c);
+    if (x == NULL) return;
+    const bool flags[] = {
+        x->last_ack_had,  x->options_blocked, x->first_data_sent,
+        x->stamped,       x->option_seen,     x->options_zeroed,
+        x->option_before, x->responder,       x->syn_received,
+        x->handshake_ack, x->synack_ce,       x->syn_met_ce,
+        x->tested,        x->not_ect,         x->deaf,
+        x->acks_an_ack,
+    };
+    digest_flags(d, flags, sizeof flags / sizeof *flags);
+    for (unsigned i = 0; i < 4; i++) {
+        digest_word(d, x->r_bytes[i]);
+        digest_word(d, x->s_bytes[i]);
+    }
+    digest_word(d, (uint64_t)x->r_cep << 32 | x->s_cep);
+    digest_word(d, (uint64_t)x->changed << 24 | (uint64_t)x->changed_now << 16 |
+                       (uint64_t)x->changed_since << 8 | x->last_packet);
+    digest_word(d, (uint64_t)x->last_data << 24 | (uint64_t)x->ce_unreported << 16 |
+                       (uint64_t)x->repetitions << 8 | x->acks_without);
+    digest_word(d, (uint64_t)x->duplicates << 24 | (uint64_t)x->handshake_ecn << 16 |
+                       (uint64_t)x->synacks_sent << 8 | x->earlier_timeouts);
+    digest_word(d, (uint64_t)x->bytes_unsaid << 32 | x->acked_average);
+    digest_word(d, (uint64_t)x->cep_at_option << 32 | x->segments_at_option);
+    digest_word(d, (uint64_t)x->stamp << 32 | x->ce_owed);
+    digest_word(d, x->ce_told);
+    digest_time(d, now, x->option_sent);
+}
+
 static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_rare *rare = c->rare;
     static const struct ltcp_rare none;
     if (rare == NULL) rare = &none;
+    digest_accecn(d, c, now);
     /* Only as far as the interval of RFC 5961 section 7 still runs. */
     const bool counting = rare->challenges > 0 &&
                           now - rare->challenge_since < settings_of(c)->challenge_ack_interval;
@@ -193,15 +225,15 @@ static void digest_congestion(struct digest *d, const struct ltcp_connection *c,
 static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
 {
     const bool flags[] = {
-        c->passive,       c->scaling,          c->stamping,        c->sacking,
-        c->pending,       c->queued_event,     c->in_accept_queue, c->released,
-        c->user_closed,   c->fin_wanted,       c->fin_queued,      c->fin_received,
-        c->fin_processed, c->ack_now,          c->syn_acked,       c->cwnd_limited,
-        c->probe_due,     c->urgent_mark,      c->oob_taken,       c->advised,
-        c->keepalive_due, c->force_retransmit, c->write_blocked,   c->ecn,
-        c->ecn_echo,      c->ts_recent_valid,  c->ecn_reduced,     c->pushed,
-        c->changed,       c->listener != NULL, c->dsack_due,       c->loss_probe_due,
-        c->pace_held,     c->probe_unsampled,
+        c->passive,        c->scaling,          c->stamping,         c->sacking,
+        c->pending,        c->queued_event,     c->in_accept_queue,  c->released,
+        c->user_closed,    c->fin_wanted,       c->fin_queued,       c->fin_received,
+        c->fin_processed,  c->ack_now,          c->syn_acked,        c->cwnd_limited,
+        c->probe_due,      c->urgent_mark,      c->oob_taken,        c->advised,
+        c->keepalive_due,  c->force_retransmit, c->write_blocked,    c->ecn,
+        c->accecn,         c->ecn_echo,         c->ts_recent_valid,  c->ecn_reduced,
+        c->pushed,         c->changed,          c->listener != NULL, c->dsack_due,
+        c->loss_probe_due, c->pace_held,        c->probe_unsampled,
     };
     digest_flags(d, flags, sizeof flags / sizeof *flags);
 }

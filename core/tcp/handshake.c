@@ -79,7 +79,6 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
  * offers no more than the SYN did. */
 void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now)
 {
-    ecn_syn_arrives(c, s);
     const struct ltcp_options *o = &s->options;
     if (o->present & LTCP_HAS_MSS) /* RFC9293:MUST-14; a silly value is raised to what is usable */
         c->peer_mss = o->mss < 48 ? 48 : o->mss;
@@ -116,4 +115,5 @@ void handshake_write_options(const struct ltcp_connection *c, ltcp_time now, str
         o->ts_value = timestamp_now(c, now);
         o->ts_echo = c->ts_recent_valid ? c->ts_recent : 0;
     }
+    if (c->accecn) accecn_option_write_synack(c, o);
 }

@@ -37,7 +37,8 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
                              uint32_t payload, uint8_t out[40])
 {
     const struct ltcp_settings *s = settings_of(c);
-    if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due)
+    const bool accecn = c->accecn && accecn_option_is_due(c);
+    if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due && !accecn)
         return c->stamping && !(flags & LTCP_RST) ? timestamps_alone(c, now, out) : 0;
     if (flags & LTCP_RST) {
         const bool stamps = c->stamping && s->reset_with_timestamps;
@@ -54,7 +55,7 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
         o.ts_value = timestamp_now(c, now);
         o.ts_echo = c->ts_recent;
     }
-    if (c->sacking) {
+    if (c->sacking && !(c->accecn && accecn_forbids_sack(c))) {
         const uint8_t room = sack_blocks_that_fit(c, payload);
         uint8_t first = 0;
         if (c->dsack_due && room > 0) o.sack[first++] = c->rare->duplicate; /* RFC2883:4-1 */
@@ -62,6 +63,7 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
         o.sack_count += reassembly_sack_blocks(c, o.sack + first, (uint8_t)(room - first));
         if (o.sack_count > 0) o.present |= LTCP_HAS_SACK;
     }
+    if (accecn) accecn_option_write(c, now, payload, &o);
     return (uint8_t)ltcp_options_encode(&o, s->other_options, s->other_options_count, out);
 }
 
@@ -124,13 +126,12 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     if (packet == NULL) return false;
     uint8_t options[40];
     struct ltcp_segment s;
-    const bool fresh_data = packet->payload_length > 0 && packet->notes == 0;
     s.source_port = c->flow.local_port;
     s.destination_port = c->flow.remote_port;
     s.seq = seq;
     s.ack = flags & LTCP_ACK ? c->rcv_nxt : ltcp_seq_of(0);
     s.flags = flags;
-    if (c->ecn && !(flags & (LTCP_SYN | LTCP_RST))) s.flags |= ecn_flags(c, fresh_data);
+    if (c->ecn) s.flags |= ecn_flags(c, now, packet, flags);
     s.reserved = 0;
     s.window = flags & LTCP_RST ? 0 : window_advertise(c, (flags & LTCP_SYN) != 0);
     s.options_bytes = options;
@@ -138,7 +139,7 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     point_at_urgent(c, &s);
     packet->interface = c->interface;
     packet->time = now;
-    encode(c, packet, c->ecn && fresh_data ? LTCP_ECN_ECT0 : LTCP_ECN_NOT_ECT, &s);
+    encode(c, packet, c->ecn ? ecn_codepoint(c, packet) : LTCP_ECN_NOT_ECT, &s);
     engine_enqueue(c->engine, packet);
     c->segments_sent++;
     if (!(flags & LTCP_ACK)) return true;
@@ -405,6 +406,7 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         else
             send_lost(c, now);
     } else {
+        if (c->accecn && accecn_owes_handshake_ack(c)) send_acknowledgment(c, now);
         if (wants_fin(c)) send_queue_fin(c);
         restart_after_idle(c, now);
         c->cwnd_limited = c->pace_held = false;

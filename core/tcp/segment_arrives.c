@@ -103,6 +103,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2 */
     const uint32_t length = ltcp_segment_length(a->segment);
+    if (c->accecn) accecn_rejected(c, a);
     if (a->segment->length > 0) {
         const ltcp_seq end = seq_add(a->segment->seq, a->segment->length);
         rare_of(c)->duplicate_segments++;
@@ -115,7 +116,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
         seq_eq(seq_add(a->segment->seq, length), c->rcv_nxt)) {
         timers_start_time_wait(c, a->now);
         acknowledge_now(c);
-    } else if (settings_of(c)->synack_again && c->state == LTCP_SYN_RECEIVED &&
+    } else if ((settings_of(c)->synack_again || c->accecn) && c->state == LTCP_SYN_RECEIVED &&
                (a->flags & LTCP_SYN) && seq_eq(a->segment->seq, c->irs)) {
         scoreboard_lose_all(c, a->now);
         connection_want_output(c);
@@ -143,8 +144,12 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
     /* The very SYN that made this connection, again: without it nothing of the segment counts,
      * though text or FIN behind it reach into the window. */
     if (c->state == LTCP_SYN_RECEIVED && seq_eq(a->seq, c->irs) &&
-        (a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) == LTCP_SYN)
-        return reject(c, a);
+        (a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) == LTCP_SYN) {
+        if (!ecn_syn_contradicts(c, a)) return reject(c, a);
+        connection_die(c, a->now, LTCP_ERR_REFUSED);
+        a->reset = true;
+        return DONE;
+    }
     /* Simultaneous open (RFC9293:MUST-10): the peer's SYN was processed before; what its SYN,ACK
      * adds is the ACK. */
     if (c->state == LTCP_SYN_RECEIVED && !c->passive && seq_eq(a->seq, c->irs) &&
@@ -254,6 +259,7 @@ static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival 
         return DONE;
     }
     remember_timestamp(c, a); /* of what is no injection */
+    if (c->accecn) accecn_segment_arrives(c, a);
     acknowledgment_arrives(c, a);
     if (c->fin_queued && c->out == NULL) our_fin_is_acknowledged(c, a);
     if (c->state == LTCP_TIME_WAIT && (a->flags & LTCP_FIN)) {
@@ -406,6 +412,7 @@ void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
     c->irs = s->seq;
     c->rcv_nxt = c->rcv_adv = c->rcv_read = c->rcv_up = c->last_ack_sent = seq_add(s->seq, 1);
     if (a->ip->options_length > 0) source_route_arrives(c, a->ip);
+    ecn_syn_arrives(c, a);
     handshake_read_options(c, s, a->now);
     c->snd_wnd = c->max_snd_wnd = s->window; /* never scaled in a SYN (RFC 7323 section 2.2) */
     c->snd_wl1 = s->seq;
@@ -431,6 +438,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
     if (acceptable) {                   /* RFC9293:3.10.7.3-3 */
         acknowledgment_arrives(c, a);
         connection_established(c, a->now);
+        if (c->accecn) accecn_established(c, a->now);
         acknowledge_now(c);
         sixth_check_urg(c, a);
         if (a->length > 0 || (a->flags & LTCP_FIN)) {

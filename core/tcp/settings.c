@@ -8,8 +8,9 @@
 
 /* Other segments carry timestamps before SACK everywhere; the order within a SYN differs. */
 #define ORDERS                                                                                     \
-    .congestion = &ltcp_newreno, .other_options = {LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_SACK},      \
-    .other_options_count = 2
+    .congestion = &ltcp_newreno,                                                                   \
+    .other_options = {LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_SACK, LTCP_OPTION_ACCECN0},              \
+    .other_options_count = 3
 
 #define RFC_VALUE(kind, name, rfc, linux_, least, most, what)   .name = rfc,
 #define LINUX_VALUE(kind, name, rfc, linux_, least, most, what) .name = linux_,
@@ -17,14 +18,14 @@
 const struct ltcp_settings ltcp_profile_rfc = {
     LTCP_SETTINGS_LIST(RFC_VALUE) ORDERS,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_SACK_PERMITTED,
-                    LTCP_OPTION_TIMESTAMPS},
-    .syn_options_count = 4,
+                    LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_ACCECN0},
+    .syn_options_count = 5,
 };
 const struct ltcp_settings ltcp_profile_linux = {
     LTCP_SETTINGS_LIST(LINUX_VALUE) ORDERS,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_SACK_PERMITTED, LTCP_OPTION_TIMESTAMPS,
-                    LTCP_OPTION_WINDOW_SCALE},
-    .syn_options_count = 4,
+                    LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_ACCECN0},
+    .syn_options_count = 5,
 };
 
 const struct ltcp_settings *ltcp_profile(const char *name)

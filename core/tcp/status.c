@@ -1,7 +1,7 @@
 /* core/tcp/status.c - STATUS, RFC 9293 section 3.10.6: the variables as they stand. */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/accecn.h"
 
 static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out)
 {
@@ -34,6 +34,25 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->undos = r->undos;
     out->bytes_lost = r->lost;
     out->source_route_count = r->route_length > 0 ? (uint8_t)(r->route_length / 4 - 1) : 0;
+}
+
+static void fill_accecn(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    const struct ltcp_accecn *x = accecn_of(c);
+    if (x == NULL) return;
+    out->accecn = true;
+    out->ecn_sending = !x->not_ect;
+    out->accecn_option_seen = x->option_seen;
+    out->accecn_zeroed = x->options_zeroed;
+    out->accecn_blocked = x->options_blocked;
+    out->accecn_deaf = x->deaf;
+    out->received_ce_bytes = x->r_bytes[LTCP_ECN_CE];
+    out->received_ect0_bytes = x->r_bytes[LTCP_ECN_ECT0] - ACCECN_BYTES_FIRST;
+    out->received_ect1_bytes = x->r_bytes[LTCP_ECN_ECT1] - ACCECN_BYTES_FIRST;
+    out->delivered_ce = x->s_cep - ACCECN_CEP_FIRST;
+    out->delivered_ce_bytes = x->s_bytes[LTCP_ECN_CE];
+    out->delivered_ect0_bytes = x->s_bytes[LTCP_ECN_ECT0] - ACCECN_BYTES_FIRST;
+    out->delivered_ect1_bytes = x->s_bytes[LTCP_ECN_ECT1] - ACCECN_BYTES_FIRST;
 }
 
 static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)
@@ -107,7 +126,8 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->window_scaling = c->scaling;
     out->timestamps = c->stamping;
     out->sack = c->sacking;
-    out->ecn = c->ecn;
+    out->ecn = out->ecn_sending = c->ecn;
+    fill_accecn(c, out);
     out->received_dscp = c->received_dscp;
     out->cwnd = c->cc.cwnd;
     out->ssthresh = c->cc.ssthresh;

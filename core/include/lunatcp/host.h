@@ -211,7 +211,8 @@ struct ltcp_info {
     uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
     bool pushed;                /* unread data was pushed by the peer (RFC9293:MAY-17) */
-    bool ecn;                   /* agreed in the handshake (RFC 3168) */
+    bool ecn;                   /* agreed in the handshake (RFC 3168 or 9768) */
+    bool ecn_sending;           /* ... and new data leaves ECN-capable */
     uint8_t received_dscp;      /* of the newest segment (RFC9293:MAY-9) */
     uint8_t source_route_count; /* hops of the source route in use */
     const char *congestion;
@@ -224,6 +225,14 @@ struct ltcp_info {
     uint64_t duplicate_acks_received, acks_sent, out_of_order_segments, duplicate_segments;
     uint64_t challenge_acks, probes_sent, paws_rejected;
     uint64_t ce_received, ece_received, ecn_reductions;
+    /* RFC 9768, where it was agreed: what arrived here, and what the peer says arrived there */
+    bool accecn;
+    bool accecn_option_seen; /* AccECN options come from the peer ... */
+    bool accecn_zeroed;      /* ... and are ignored: an initial counter was 0 */
+    bool accecn_blocked;     /* ours seem to be lost, and are not sent any more */
+    bool accecn_deaf;        /* feedback is not responded to: the ACE field was 0 */
+    uint64_t received_ce_bytes, received_ect0_bytes, received_ect1_bytes;
+    uint64_t delivered_ce, delivered_ce_bytes, delivered_ect0_bytes, delivered_ect1_bytes;
     /* RFC 8985: RACK and tail loss probes */
     bool rack, reordering_seen;
     ltcp_time reordering_window;

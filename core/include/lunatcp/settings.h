@@ -75,7 +75,13 @@ extern "C" {
     X(FLAG, abe, 0, 0, 0, 1, "back off less for a mark than for a loss (RFC 8511)")                \
     X(FLAG, window_validation, 0, 0, 0, 1, "congestion window validation (RFC 7661)")              \
     X(FLAG, rtt_independence, 1, 1, 0, 1, "Prague's reduced dependence on the RTT")                \
-    X(COUNT, ecn, 2, 2, 0, 2, "ECN (RFC 3168): 0 off, 1 ask for it, 2 agree when asked")           \
+    X(COUNT, ecn, 2, 2, 0, 5,                                                                      \
+      "ECN: 0 off; RFC 3168: 1 ask for it, 2 agree when asked; agree to AccECN (RFC 9768) when "   \
+      "asked, and ask for: 3 AccECN, 4 RFC 3168, 5 none")                                          \
+    X(COUNT, accecn_option, 2, 2, 0, 3,                                                            \
+      "AccECN options: 0 never, 1 sparingly where the peer's come, 2 where useful, 3 also where "  \
+      "they seem to be lost")                                                                      \
+    X(COUNT, accecn_beacon, 3, 3, 0, 255, "AccECN options in a round trip at least; 0: no least")  \
     X(FLAG, pacing, 0, 0, 0, 1, "spread a window over the round trip, also without a rate")        \
     /* acknowledgments */                                                                          \
     X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
