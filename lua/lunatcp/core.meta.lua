@@ -478,6 +478,26 @@ function Listener:close() end
 ---@field ce_received integer
 ---@field ece_received integer
 ---@field ecn_reductions integer
+---@field rack boolean losses are told by time (RFC 8985)
+---@field reordering_seen boolean
+---@field reordering_window? number RACK's, in seconds
+---@field loss_probes integer tail loss probes that were sent
+---@field dsacks_received integer
+---@field undos integer reductions that were taken back as spurious
+---@field bytes_lost integer octets held to be lost, each time they were
+---@field ecn_sending boolean new data leaves ECN-capable
+---@field accecn boolean AccECN (RFC 9768) was agreed; the fields below are its
+---@field accecn_option_seen boolean AccECN options come from the peer
+---@field accecn_zeroed boolean ... and are ignored: an initial counter was 0
+---@field accecn_blocked boolean one's own options seem to be lost, and are not sent any more
+---@field accecn_deaf boolean feedback is not responded to: the ACE field was 0
+---@field received_ce_bytes integer that arrived here with CE
+---@field received_ect0_bytes integer
+---@field received_ect1_bytes integer
+---@field delivered_ce integer packets that arrived at the peer with CE, as it says
+---@field delivered_ce_bytes integer
+---@field delivered_ect0_bytes integer
+---@field delivered_ect1_bytes integer
 
 -- ---- links and rules ---------------------------------------------------------------------------
 
