@@ -1,5 +1,6 @@
 -- Two hosts on one link: what most specs begin with.
 local busted = require "busted"
+local moved = require "support.moved"
 local tcp = require "lunatcp"
 
 local M = {}
@@ -30,8 +31,8 @@ function M.pair(options)
   for key, value in pairs(options.network or {}) do of_network[key] = value end
   local net = tcp.network(of_network)
   newest = net
-  net.client = net:host("client", options.client)
-  net.server = net:host("server", options.server)
+  net.client = net:host("client", moved.pair(options.client))
+  net.server = net:host("server", moved.pair(options.server))
   net.wire = net:link(net.client, net.server, options.link or { delay = 0.01 })
   if options.listen ~= false then net.listener = net.server:listen(options.listen or 80) end
   return net
@@ -54,9 +55,10 @@ function M.forge(options)
   options = options or {}
   local net = tcp.network { seed = options.seed or 1 }
   newest = net
-  net.host_under_test = net:host("host", options.host)
+  net.host_under_test = net:host("host", moved.host(options.host))
   net.peer_of_script = net:peer("peer", options.peer)
   net.wire = net:link(net.peer_of_script, net.host_under_test, options.link or { delay = 0.01 })
+  moved.forged(net, net.host_under_test)
   return net, net.host_under_test, net.peer_of_script
 end
 
