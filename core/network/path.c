@@ -234,23 +234,14 @@ static void count_queue(struct ltcp_path *path)
     if (c->queued_bytes > c->greatest_queue_bytes) c->greatest_queue_bytes = c->queued_bytes;
 }
 
-/* How one packet, or one copy of it, goes its way. */
-struct passage {
-    ltcp_time now, extra; /* held back by that */
-    uint64_t serial, index;
-    uint32_t order;
-    bool lost; /* once it is past the queue */
-    bool mark;
-};
-
-static ltcp_time release_time(struct ltcp_path *path, ltcp_time extra, uint64_t index,
+static ltcp_time release_time(struct ltcp_path *path, const struct passage *passage,
                               ltcp_time departure, bool *held)
 {
     const struct ltcp_path_config *config = &path->config;
-    ltcp_time release =
-        departure + config->delay + impairment_jitter(&path->chances, config->jitter, index);
-    *held = extra > 0 || (config->jitter > 0 && config->jitter_reorders);
-    if (*held) return release + extra;
+    ltcp_time release = departure + config->delay +
+                        impairment_jitter(&path->chances, config->jitter, passage->index);
+    *held = passage->extra > 0 || (config->jitter > 0 && config->jitter_reorders);
+    if (*held) return release + passage->extra;
     if (release < path->last_release) release = path->last_release;
     path->last_release = release;
     return release;
@@ -258,15 +249,16 @@ static ltcp_time release_time(struct ltcp_path *path, ltcp_time extra, uint64_t 
 
 /* Past the queue, with its last bit leaving at `departure`. Takes over the reference unless there
  * is no memory. */
-static bool propagate(struct ltcp_path *path, const struct waiting *waiting, ltcp_time departure)
+static inline bool propagate(struct ltcp_path *path, struct ltcp_packet *packet,
+                             const struct passage *passage, ltcp_time departure)
 {
     bool held;
     struct delayed delayed = {
-        .release = release_time(path, waiting->extra, waiting->index, departure, &held),
-        .serial = waiting->serial,
-        .packet = waiting->packet,
-        .order = waiting->order,
-        .reason = waiting->lost ? LTCP_DROP_LOSS : LTCP_DROP_NONE,
+        .release = release_time(path, passage, departure, &held),
+        .serial = passage->serial,
+        .packet = packet,
+        .order = passage->order,
+        .reason = passage->lost ? LTCP_DROP_LOSS : LTCP_DROP_NONE,
     };
     return delay_line_add(&path->line, path->allocator, &delayed, held);
 }
@@ -275,8 +267,8 @@ static bool propagate(struct ltcp_path *path, const struct waiting *waiting, ltc
 static void let_go(struct ltcp_path *path, struct waiting *waiting, ltcp_time now)
 {
     const ltcp_time departure = queue_depart(&path->queue, &path->config, now, waiting->length);
-    path->served = waiting->serial;
-    if (propagate(path, waiting, departure)) return;
+    path->served = waiting->passage.serial;
+    if (propagate(path, waiting->packet, &waiting->passage, departure)) return;
     path->counters.dropped[LTCP_DROP_MEMORY]++;
     ltcp_packet_unref(waiting->packet);
 }
@@ -301,61 +293,53 @@ static void serve(struct ltcp_path *path, ltcp_time now)
         path->counters.marked += path->counters.queue.marked - marked;
         if (!leaves) break;
         const bool is_l4s = path->config.queue.kind == LTCP_QUEUE_DUALPI2 && waiting.ecn % 2 == 1;
-        sojourn_count(&path->counters.queue.sojourn[is_l4s], free - waiting.arrived);
+        sojourn_count(&path->counters.queue.sojourn[is_l4s], free - waiting.passage.arrived);
         let_go(path, &waiting, free);
     }
     count_queue(path);
 }
 
-/* Both take over the reference if they return LTCP_DROP_NONE. */
-static enum ltcp_drop admit_managed(struct ltcp_path *path, struct waiting *waiting, ltcp_time now)
+/* Takes over the reference if it returns LTCP_DROP_NONE; otherwise *packet may be another one, in
+ * which CE was set. */
+static enum ltcp_drop admit_managed(struct ltcp_path *path, struct ltcp_packet **packet,
+                                    const struct passage *passage)
 {
+    const ltcp_time now = passage->arrived;
+    struct waiting waiting = {
+        .packet = *packet, .passage = *passage, .length = (uint32_t)ltcp_packet_length(*packet)};
     queue_advance(&path->queue, now);
     serve(path, now);
     const struct aqm_moment at = moment(path, now);
     const uint64_t marked = path->counters.queue.marked;
-    const enum ltcp_drop drop = aqm_enqueue(&path->aqm, &at, waiting);
+    const enum ltcp_drop drop = aqm_enqueue(&path->aqm, &at, &waiting);
     path->counters.marked += path->counters.queue.marked - marked;
+    *packet = waiting.packet;
     if (drop != LTCP_DROP_NONE) return drop;
     count_queue(path);
     serve(path, now);
     return LTCP_DROP_NONE;
 }
 
-static enum ltcp_drop admit_drop_tail(struct ltcp_path *path, const struct waiting *waiting,
-                                      ltcp_time now)
+/* Takes over the reference if it returns LTCP_DROP_NONE. */
+static enum ltcp_drop admit_drop_tail(struct ltcp_path *path, struct ltcp_packet *packet,
+                                      const struct passage *passage)
 {
-    const ltcp_time free = path->queue.busy_until;
+    const ltcp_time now = passage->arrived, free = path->queue.busy_until;
     ltcp_time departure;
-    enum ltcp_drop drop =
-        queue_enter(&path->queue, path->allocator, &path->config, now, waiting->length, &departure);
+    enum ltcp_drop drop = queue_enter(&path->queue, path->allocator, &path->config, now,
+                                      (uint32_t)ltcp_packet_length(packet), &departure);
     if (drop == LTCP_DROP_QUEUE) path->counters.queue.overflow++;
     if (drop != LTCP_DROP_NONE) return drop;
     if (queue_has_rate(&path->config))
         sojourn_count(&path->counters.queue.sojourn[0], free > now ? free - now : 0);
     count_queue(path);
-    return propagate(path, waiting, departure) ? LTCP_DROP_NONE : LTCP_DROP_MEMORY;
+    return propagate(path, packet, passage, departure) ? LTCP_DROP_NONE : LTCP_DROP_MEMORY;
 }
 
-/* `packet` is the caller's reference: it is another one when CE was set in it. */
-static enum ltcp_drop admit(struct ltcp_path *path, struct ltcp_packet **packet,
-                            const struct passage *passage)
+static bool is_managed(const struct ltcp_path *path)
 {
-    struct waiting waiting = {
-        .packet = *packet,
-        .extra = passage->extra,
-        .serial = passage->serial,
-        .index = passage->index,
-        .order = passage->order,
-        .length = (uint32_t)ltcp_packet_length(*packet),
-        .lost = passage->lost,
-    };
-    const bool is_managed =
-        path->aqm.ops != NULL && (queue_has_rate(&path->config) || path->aqm.backlog.packets > 0);
-    const enum ltcp_drop drop = is_managed ? admit_managed(path, &waiting, passage->now)
-                                           : admit_drop_tail(path, &waiting, passage->now);
-    *packet = waiting.packet;
-    return drop;
+    return path->aqm.ops != NULL &&
+           (queue_has_rate(&path->config) || path->aqm.backlog.packets > 0);
 }
 
 static ltcp_time bounded(ltcp_time time)
@@ -386,7 +370,8 @@ static enum ltcp_drop send_one(struct ltcp_path *path, struct ltcp_packet *packe
     if (sent == NULL) return LTCP_DROP_MEMORY;
     if (passage->mark && packet_ecn(sent) != LTCP_ECN_NOT_ECT && packet_set_ce(&sent))
         path->counters.marked++;
-    enum ltcp_drop drop = admit(path, &sent, passage);
+    enum ltcp_drop drop = is_managed(path) ? admit_managed(path, &sent, passage)
+                                           : admit_drop_tail(path, sent, passage);
     if (drop != LTCP_DROP_NONE) ltcp_packet_unref(sent);
     return drop;
 }
@@ -431,7 +416,7 @@ enum ltcp_drop ltcp_path_push(struct ltcp_path *path, ltcp_time now, struct ltcp
                               const struct ltcp_fate *forced, uint64_t serial)
 {
     static const struct ltcp_fate untouched = {0};
-    struct passage passage = {.now = now, .serial = serial, .index = ++path->counters.packets};
+    struct passage passage = {.arrived = now, .serial = serial, .index = ++path->counters.packets};
     path->counters.bytes += ltcp_packet_length(packet);
     /* Drawn for every packet, so that the n-th one's loss does not hang on the others' fates. */
     bool lost = impairment_loses(&path->chances, &path->config, passage.index);
@@ -451,10 +436,10 @@ enum ltcp_drop ltcp_path_push(struct ltcp_path *path, ltcp_time now, struct ltcp
 
 /* Whether the next thing that happens is in the managed queue: a packet that it has dropped is to
  * be told of, or the link is free for the next one. */
-static bool next_is_in_queue(const struct ltcp_path *path, const struct delayed *first)
+static inline bool next_is_in_queue(const struct ltcp_path *path, const struct delayed *first)
 {
+    if ((path->aqm.dropped.packets | path->aqm.backlog.packets) == 0) return false;
     if (path->aqm.dropped.packets > 0) return true;
-    if (path->aqm.backlog.packets == 0) return false;
     return first == NULL || path->queue.busy_until <= first->release;
 }
 

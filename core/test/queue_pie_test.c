@@ -42,7 +42,7 @@ static void sample(struct rig *rig, ltcp_time now, ltcp_time delay)
         CHECK(backlog_reserve(&rig->aqm.backlog, &rig->allocator));
         fifo_push(&rig->aqm.backlog, &rig->aqm.waiting, &filler);
     }
-    fifo_head(&rig->aqm.backlog, &rig->aqm.waiting)->arrived = now - delay;
+    fifo_head(&rig->aqm.backlog, &rig->aqm.waiting)->passage.arrived = now - delay;
     CHECK(rig_get(rig, now).id != 0);
 }
 
@@ -179,7 +179,7 @@ static unsigned drops_of(struct rig *rig, ltcp_time now, uint8_t ecn, unsigned c
     while (rig->aqm.backlog.packets < 4) {
         struct waiting filler = {.packet = rig_packet(rig, 1000, 0, 1), .length = 1000};
         CHECK(backlog_reserve(&rig->aqm.backlog, &rig->allocator));
-        filler.arrived = now - 15 * MS;
+        filler.passage.arrived = now - 15 * MS;
         fifo_push(&rig->aqm.backlog, &rig->aqm.waiting, &filler);
     }
     for (unsigned i = 0; i < count; i++) {

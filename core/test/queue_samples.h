@@ -65,7 +65,7 @@ static inline enum ltcp_drop rig_put_flow(struct rig *rig, ltcp_time now, uint32
                                           uint8_t ecn, uint16_t port)
 {
     struct waiting waiting = {.packet = rig_packet(rig, length, ecn, port), .length = length};
-    waiting.index = waiting.serial = rig->index;
+    waiting.passage.index = waiting.passage.serial = rig->index;
     const struct aqm_moment at = {now, rig->busy_until, &rig->path};
     const enum ltcp_drop drop = aqm_enqueue(&rig->aqm, &at, &waiting);
     if (drop != LTCP_DROP_NONE) ltcp_packet_unref(waiting.packet);

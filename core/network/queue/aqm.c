@@ -93,7 +93,7 @@ enum ltcp_drop aqm_enqueue(struct aqm *aqm, const struct aqm_moment *at, struct 
     }
     if (!backlog_reserve(&aqm->backlog, aqm->allocator)) return LTCP_DROP_MEMORY;
     waiting->ecn = packet_ecn(waiting->packet);
-    waiting->arrived = at->now;
+    waiting->passage.arrived = at->now;
     aqm->newest = aqm->clock = at->now;
     return aqm->ops->enqueue(aqm, at, waiting);
 }
@@ -163,7 +163,7 @@ enum ltcp_drop aqm_refuse(struct aqm *aqm)
 bool aqm_draw(const struct aqm *aqm, const struct waiting *waiting, uint64_t probability,
               unsigned bits)
 {
-    const uint64_t index = waiting->index ^ (uint64_t)waiting->order << 48;
+    const uint64_t index = waiting->passage.index ^ (uint64_t)waiting->passage.order << 48;
     return ltcp_random_at(aqm->seed, aqm->stream, index) >> (64 - bits) < probability;
 }
 

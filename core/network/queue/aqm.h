@@ -76,7 +76,16 @@ bool aqm_dequeue(struct aqm *aqm, const struct aqm_moment *at, struct waiting *o
 /* Fetches one that was dropped inside; false: none. */
 bool aqm_next_dropped(struct aqm *aqm, struct waiting *out);
 void aqm_digest(const struct aqm *aqm, struct digest *d, ltcp_time now);
-void sojourn_count(struct ltcp_sojourn *sojourn, ltcp_time wait);
+/* The place of a wait of so many microseconds, at least 4. */
+unsigned sojourn_bin(uint64_t microseconds);
+static inline void sojourn_count(struct ltcp_sojourn *sojourn, ltcp_time wait)
+{
+    const uint64_t microseconds = (uint64_t)wait / 1000;
+    sojourn->packets++;
+    sojourn->sum += (uint64_t)wait;
+    if (wait > sojourn->greatest) sojourn->greatest = wait;
+    sojourn->bins[microseconds < 4 ? microseconds : sojourn_bin(microseconds)]++;
+}
 
 /* ---- what the algorithms share ------------------------------------------------------------------
  */

@@ -68,9 +68,9 @@ void fifo_digest(const struct backlog *backlog, const struct fifo *fifo, struct 
     uint32_t at = fifo->head;
     for (uint32_t i = 0; i < fifo->packets; i++) {
         const struct waiting *waiting = &backlog->places[at].waiting;
-        digest_time(d, now, waiting->arrived);
-        digest_word(d, (uint64_t)waiting->extra);
-        digest_word(d, waiting->lost);
+        digest_time(d, now, waiting->passage.arrived);
+        digest_word(d, (uint64_t)waiting->passage.extra);
+        digest_word(d, waiting->passage.lost);
         digest_packet(d, waiting->packet);
         at = backlog->places[at].next;
     }

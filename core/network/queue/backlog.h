@@ -11,15 +11,20 @@
 
 #define NO_PLACE UINT32_MAX
 
-/* A packet that waits, and how it goes on. */
-struct waiting {
-    struct ltcp_packet *packet; /* a reference */
-    ltcp_time arrived;
+/* How one packet, or one copy of it, goes its way through a path. */
+struct passage {
+    ltcp_time arrived;      /* when it came in */
     ltcp_time extra;        /* held back by that once it has left */
     uint64_t serial, index; /* of the push, and on this path */
     uint32_t order;         /* among the copies that one push made */
+    bool lost;              /* once it is past the queue */
+    bool mark;              /* before it */
+};
+
+struct waiting {
+    struct ltcp_packet *packet; /* a reference */
+    struct passage passage;
     uint32_t length;
-    bool lost;      /* past the queue */
     uint8_t ecn;    /* as it came in */
     uint8_t reason; /* enum ltcp_drop, once it was dropped */
 };

@@ -47,7 +47,7 @@ static struct dodequeue_result dodequeue(struct codel *codel, struct aqm *aqm, s
     }
     fifo_pop(&aqm->backlog, fifo, out);
     r.has_packet = true;
-    ltcp_time sojourn_time = now - out->arrived;
+    ltcp_time sojourn_time = now - out->passage.arrived;
     if (sojourn_time < aqm->config.target || fifo->bytes <= aqm->config.packet_size)
         codel->first_above_time = LTCP_NEVER;
     else if (codel->first_above_time == LTCP_NEVER)
@@ -113,7 +113,7 @@ bool codel_dequeue(struct codel *codel, struct aqm *aqm, struct fifo *fifo, ltcp
     else if (r.ok_to_drop)
         has_packet = begin_dropping(codel, aqm, fifo, now, out);
     /* RFC 8290 section 5.2.7. */
-    if (has_packet && now - out->arrived > aqm->config.ce_threshold &&
+    if (has_packet && now - out->passage.arrived > aqm->config.ce_threshold &&
         (out->packet->notes & LTCP_NOTE_CE_MARKED) == 0)
         aqm_mark(aqm, out, false);
     return has_packet;

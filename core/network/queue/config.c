@@ -105,14 +105,12 @@ bool queue_config_is_valid(const struct ltcp_queue_config *c)
 /* ---- sojourn ----------------------------------------------------------------------------------
  */
 
-static unsigned bin_of(ltcp_time wait)
+unsigned sojourn_bin(uint64_t microseconds)
 {
-    uint64_t us = (uint64_t)wait / (uint64_t)MICROSECOND;
     unsigned octave = 0;
     for (unsigned step = 32; step > 0; step /= 2)
-        if (us >> octave >> step > 0) octave += step;
-    if (octave < 2) return (unsigned)us; /* 0, 1, 2, 3 */
-    unsigned bin = 4 * (octave - 1) + (unsigned)(us >> (octave - 2) & 3);
+        if (microseconds >> octave >> step > 0) octave += step;
+    const unsigned bin = 4 * (octave - 1) + (unsigned)(microseconds >> (octave - 2) & 3);
     return bin < LTCP_SOJOURN_BINS ? bin : LTCP_SOJOURN_BINS - 1;
 }
 
@@ -122,14 +120,6 @@ static ltcp_time edge_of(unsigned bin)
     bin++;
     if (bin <= 4) return (ltcp_time)bin * MICROSECOND;
     return (ltcp_time)((4 + (uint64_t)(bin & 3)) << (bin / 4 - 1)) * MICROSECOND;
-}
-
-void sojourn_count(struct ltcp_sojourn *sojourn, ltcp_time wait)
-{
-    sojourn->packets++;
-    sojourn->sum += (uint64_t)wait;
-    if (wait > sojourn->greatest) sojourn->greatest = wait;
-    sojourn->bins[bin_of(wait)]++;
 }
 
 ltcp_time ltcp_sojourn_percentile(const struct ltcp_sojourn *sojourn, unsigned percent)

@@ -103,7 +103,7 @@ static ltcp_time queue_time(const struct aqm *aqm, const struct dualpi2 *dual, i
                             ltcp_time now)
 {
     const struct waiting *head = fifo_head(&aqm->backlog, &dual->queues[queue]);
-    return head == NULL ? 0 : now - head->arrived;
+    return head == NULL ? 0 : now - head->passage.arrived;
 }
 
 static ltcp_time greater_time(const struct aqm *aqm, const struct dualpi2 *dual, ltcp_time now)
@@ -187,7 +187,8 @@ static bool l4s_leaves(struct aqm *aqm, struct dualpi2 *dual, struct waiting *ou
     const struct ltcp_queue_config *config = &aqm->config;
     const int64_t coupled = coupled_probability(dual, config);
     if (coupled < CERTAIN_40) {
-        int64_t native = length > config->ramp_packets ? laqm(config, now - out->arrived) : 0;
+        int64_t native =
+            length > config->ramp_packets ? laqm(config, now - out->passage.arrived) : 0;
         if (native < coupled) native = coupled;
         if (recur(dual, L4S, native)) aqm_mark(aqm, out, true);
         return true;

@@ -124,7 +124,7 @@ static bool dequeue(struct aqm *aqm, const struct aqm_moment *at, struct waiting
     struct pie *pie = aqm->state;
     catch_up(pie, &aqm->config, at->now, aqm->backlog.packets == 0);
     if (!aqm_take_waiting(aqm, out)) return false;
-    pie->current_qdelay = aqm->backlog.packets > 0 ? at->now - out->arrived : 0;
+    pie->current_qdelay = aqm->backlog.packets > 0 ? at->now - out->passage.arrived : 0;
     return true;
 }
 

@@ -24,7 +24,7 @@ static bool dequeue(struct aqm *aqm, const struct aqm_moment *at, struct waiting
 {
     const struct ltcp_queue_config *config = &aqm->config;
     while (aqm_take_waiting(aqm, out)) {
-        if (at->now - out->arrived <= config->step_time) return true;
+        if (at->now - out->passage.arrived <= config->step_time) return true;
         const bool is_marked = (out->packet->notes & LTCP_NOTE_CE_MARKED) != 0;
         if (is_marked || aqm_mark(aqm, out, false) || !config->drop_not_ect) return true;
         aqm_drop(aqm, out, LTCP_DROP_AQM, false);
