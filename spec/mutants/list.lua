@@ -10,6 +10,22 @@
 -- Where the code has moved on, `text` is to be looked for again; an entry whose place is gone is replaced
 -- by one that breaks what does its work now.
 return {
+  -- ---- core/include/lunatcp/types.h: the circle of sequence numbers ------------------------------
+  {
+    name = "numbers-compared-as-unsigned",
+    requirement = "RFC 9293 section 3.4: arithmetic on sequence numbers is modulo 2^32",
+    file = "include/lunatcp/types.h",
+    text = "return (int32_t)(a.n - b.n) < 0;",
+    with = "return a.n < b.n;",
+  },
+  {
+    name = "numbers-compared-as-signed",
+    requirement = "RFC 9293 section 3.4: arithmetic on sequence numbers is modulo 2^32",
+    file = "include/lunatcp/types.h",
+    text = "return (int32_t)(a.n - b.n) < 0;",
+    with = "return (int32_t)a.n < (int32_t)b.n;",
+  },
+
   -- ---- core/tcp/segment_arrives.c: acceptance, RFC 9293 section 3.10.7.4 ------------------------
   {
     name = "window-accepts-one-more",
@@ -457,6 +473,13 @@ return {
     file = "tcp/output.c",
     text = "if (c->fin_queued && !has_unsent(c) && c->state == LTCP_CLOSE_WAIT)",
     with = "if (c->fin_queued && c->state == LTCP_CLOSE_WAIT)",
+  },
+  {
+    name = "last-ack-entered-behind-the-data",
+    requirement = "RFC 9293 section 3.10.4, CLOSE-WAIT: then send a FIN segment, enter LAST-ACK",
+    file = "tcp/output.c",
+    text = "connection_set_state(c, now, LTCP_LAST_ACK);",
+    with = "connection_set_state(c, now, LTCP_CLOSING);",
   },
   {
     name = "urgent-pointer-at-the-last-urgent-octet",
