@@ -160,7 +160,9 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
                        const struct ltcp_ack_sample *ack)
 {
     struct hystart *h = &s->hystart;
-    uint32_t growth = ack->bytes_acked < cc->mss ? ack->bytes_acked : cc->mss;
+    const bool all = (cc->switches & LTCP_CC_BYTE_COUNTING) != 0;
+    uint32_t growth = all || ack->bytes_acked < cc->mss ? ack->bytes_acked : cc->mss;
+    if (all && growth > cc->ssthresh - cc->cwnd) growth = cc->ssthresh - cc->cwnd;
     if ((cc->switches & LTCP_CC_HYSTART) && !h->done) growth = hystart_on_ack(h, cc, ack);
     s->region = h->css_rounds > 0 ? CSS : SLOW_START;
     cc->cwnd = clamp_window((uint64_t)cc->cwnd + growth);
@@ -175,6 +177,7 @@ static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
         return;
     }
     skip_limited_time(s, ack->now);
+    if (ack->advanced == 0) return; /* RFC 5681 section 3.1: ACKs of new data */
     if (cc->cwnd < cc->ssthresh)
         slow_start(s, cc, ack);
     else

@@ -68,7 +68,8 @@ uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
         return 0;
     }
     uint32_t growth = ack->bytes_acked;
-    if (!(cc->switches & LTCP_CC_PACED) && growth > L * cc->mss) growth = L * cc->mss;
+    const bool bounded = !(cc->switches & (LTCP_CC_PACED | LTCP_CC_BYTE_COUNTING));
+    if (bounded && growth > L * cc->mss) growth = L * cc->mss;
     if (h->css_rounds > 0) growth /= CSS_GROWTH_DIVISOR;
     take_sample(h, ack->rtt);
     if (h->css_rounds == 0)

@@ -30,7 +30,10 @@ static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
 /* Equation (2): cwnd += min(N, SMSS). */
 static void slow_start(struct ltcp_congestion *cc, uint32_t acked)
 {
-    cc->cwnd += acked < cc->mss ? acked : cc->mss;
+    const bool all = (cc->switches & LTCP_CC_BYTE_COUNTING) != 0;
+    uint32_t growth = all || acked < cc->mss ? acked : cc->mss;
+    if (all && growth > cc->ssthresh - cc->cwnd) growth = cc->ssthresh - cc->cwnd;
+    cc->cwnd += growth;
 }
 
 /* One SMSS for each window that was acknowledged, counted in octets as section 3.1 recommends. */
@@ -44,7 +47,8 @@ static void congestion_avoidance(struct ltcp_congestion *cc, uint32_t acked)
 
 static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
-    if (ack->in_recovery || !ack->cwnd_limited) return; /* RFC 7661 section 4.3 */
+    /* RFC 7661 section 4.3; section 3.1 of RFC 5681 speaks of ACKs of new data. */
+    if (ack->in_recovery || !ack->cwnd_limited || ack->advanced == 0) return;
     if (cc->cwnd >= UINT32_MAX / 2) return;
     if (cc->cwnd < cc->ssthresh)
         slow_start(cc, ack->bytes_acked);

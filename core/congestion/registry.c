@@ -26,6 +26,7 @@ uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings, bool sack
     if (settings->abe) switches |= LTCP_CC_ABE;
     if (settings->fast_convergence) switches |= LTCP_CC_FAST_CONVERGENCE;
     if (settings->window_validation) switches |= LTCP_CC_VALIDATION;
+    if (settings->byte_counting) switches |= LTCP_CC_BYTE_COUNTING;
     if (settings->pacing) switches |= LTCP_CC_PACED;
     if (settings->rtt_independence) switches |= LTCP_CC_RTT_INDEPENDENCE;
     if (sack) switches |= LTCP_CC_SACK;

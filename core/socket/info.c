@@ -73,6 +73,7 @@ static uint8_t congestion_state(const struct ltcp_info *info, const struct ltcp_
 {
     if (info->in_loss) return LTCP_TCP_CA_Loss;
     if (info->in_recovery) return LTCP_TCP_CA_Recovery;
+    if (info->in_cwr) return LTCP_TCP_CA_CWR;
     if (sent->sacked > 0 || info->duplicate_acks > 0) return LTCP_TCP_CA_Disorder;
     return LTCP_TCP_CA_Open;
 }
@@ -122,7 +123,8 @@ static void fill_sizes(const struct socket *s, const struct ltcp_info *info,
     out->rcv_space = s->settings.receive_buffer;
     out->snd_ssthresh = segments(info->ssthresh, info->snd_mss);
     out->snd_cwnd = segments(info->cwnd, info->snd_mss);
-    out->reordering = clip((uint64_t)s->settings.duplicate_ack_threshold);
+    const uint64_t threshold = (uint64_t)s->settings.duplicate_ack_threshold;
+    out->reordering = clip(info->reordering > threshold ? info->reordering : threshold);
     out->reord_seen = info->reordering_seen;
     out->snd_wnd = info->snd_wnd;
     out->rcv_wnd = info->rcv_wnd;

@@ -112,7 +112,6 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     sample->bytes_acked = (uint32_t)(has - had);
     sample->in_flight = pipe_size(c);
     sample->delivered = has;
-    sample->cwnd_limited = c->cwnd_limited;
     sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST || recovering;
     sample->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
     c->cc.ops->on_ack(&c->cc, sample);
@@ -138,7 +137,9 @@ static struct ltcp_times times_of(const struct ltcp_connection *c, const struct 
 
 void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
-    struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
+    struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c),
+                                     .cwnd_limited = rate_window_is_used(c),
+                                     .advanced = seq_diff(a->segment->ack, c->snd_una)};
     struct ltcp_times times = times_of(c, a, &sample);
     const uint64_t had = delivered(c);
     send_queue_acknowledge(c, a->segment->ack, &times);
@@ -162,7 +163,8 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
 {
     const struct ltcp_segment *s = a->segment;
     const uint32_t acked = seq_gt(s->ack, c->snd_una) ? seq_diff(s->ack, c->snd_una) : 0;
-    struct ltcp_ack_sample sample = {.prior_in_flight = pipe_size(c)};
+    struct ltcp_ack_sample sample = {
+        .prior_in_flight = pipe_size(c), .cwnd_limited = rate_window_is_used(c), .advanced = acked};
     const uint64_t had = delivered(c);
     const uint64_t lost = lost_so_far(c);
     struct ltcp_times times = times_of(c, a, &sample);

@@ -26,7 +26,8 @@ enum ltcp_mark {
     LTCP_MARK_LOST = 1 << 1,          /* held to be lost, so not in the pipe ... */
     LTCP_MARK_RETRANSMITTED = 1 << 2, /* ... but sent again since, so in it once more */
     LTCP_MARK_EVER = 1 << 3,          /* ever sent again: no RTT sample (Karn) */
-    LTCP_MARK_APP_LIMITED = 1 << 4    /* last sent while there was too little to send */
+    LTCP_MARK_APP_LIMITED = 1 << 4,   /* last sent while there was too little to send */
+    LTCP_MARK_BOUNDARY = 1 << 5       /* the user's record ends here: nothing joins (MSG_EOR) */
 };
 /* A run of sequence numbers that is (or will be) one segment. */
 struct ltcp_record {
@@ -91,6 +92,9 @@ struct ltcp_send_queue {
     ltcp_time pace_time;       /* when the next burst may leave */
     ltcp_time pace_deadline;   /* the timer for it; LTCP_NEVER: not running */
     uint64_t burst;            /* octets that may still leave with the present one */
+    ltcp_seq usage_end;        /* until this is acknowledged one round is looked at: */
+    uint32_t usage_most;       /* the most that was in flight in it */
+    bool usage_limited;        /* the congestion window held something back */
     ltcp_seq small_end;        /* of the last segment that was less than full (Minshall) */
     bool small_sent;
     ltcp_time timer_started;  /* since when the RTO counts */
@@ -167,6 +171,7 @@ struct ltcp_rare {
     /* RFC 8985 section 6.1, beyond a flight: */
     bool reordering_seen, dsack_round_valid;
     uint8_t reo_wnd_mult, reo_wnd_persist; /* mult 0 stands for 1 */
+    uint16_t reordering;                   /* how many segments one was overtaken by, at most */
     ltcp_seq dsack_round;
     /* section 7.1: the tail loss probe that is not judged yet */
     bool probed, probe_retransmitted;
@@ -433,6 +438,8 @@ void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times);
 void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s);
 void rate_look_for_limit(struct ltcp_connection *c);
+void rate_note_usage(struct ltcp_connection *c);
+bool rate_window_is_used(const struct ltcp_connection *c);
 void rate_hold_back(struct ltcp_connection *c);
 void rate_lost(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now);
 uint64_t pacing_rate(const struct ltcp_connection *c);
@@ -499,7 +506,8 @@ bool send_queue_open(struct ltcp_connection *c);
 void send_queue_close(struct ltcp_connection *c);
 /* One record more at the tail, or NULL when there is no memory. */
 struct ltcp_record *send_queue_append(struct ltcp_connection *c);
-size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push);
+size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push,
+                        bool boundary);
 bool send_queue_fin(struct ltcp_connection *c);
 /* Cuts a record so that its first part has `length` octets; false: no memory. */
 bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length);

@@ -83,6 +83,8 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
     digest_word(d, (uint64_t)q->sacked_above << 32 | q->segments_above);
     digest_word(d, (uint64_t)q->duplicate_point.n << 32 | q->duplicate_octets);
     digest_time(d, now, q->waiting_since);
+    digest_word(d, (uint64_t)q->usage_most << 8 | (uint64_t)q->usage_limited << 1 | q->small_sent);
+    digest_word(d, (uint64_t)q->usage_end.n << 32 | q->small_end.n);
     digest_rack(d, c, now);
     if (c->cc.state != NULL) {
         digest_time(d, now, q->delivered_time);

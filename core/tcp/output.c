@@ -39,7 +39,9 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
     const struct ltcp_settings *s = settings_of(c);
     const bool accecn = c->accecn && accecn_option_is_due(c);
     if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due && !accecn)
-        return c->stamping && !(flags & LTCP_RST) ? timestamps_alone(c, now, out) : 0;
+        return c->stamping && (!(flags & LTCP_RST) || s->reset_with_timestamps)
+                   ? timestamps_alone(c, now, out)
+                   : 0;
     if (flags & LTCP_RST) {
         const bool stamps = c->stamping && s->reset_with_timestamps;
         return stamps ? timestamps_alone(c, now, out) : 0;
@@ -278,7 +280,7 @@ static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_reco
     if (n >= c->snd_mss) return n; /* (1) */
     if (r->flags & LTCP_FIN) return n == span ? n : 0;
     if (last && n == span && idle && (r->flags & LTCP_PSH)) return n; /* (2) */
-    if (!last && n == span && record_span(r) == c->snd_mss) return n;
+    if (!last && n == span && (r->marks & LTCP_MARK_BOUNDARY)) return n;
     if (idle && n >= c->max_snd_wnd / 2) return n; /* (3) */
     return 0;
 }
@@ -332,12 +334,13 @@ static void send_loss_probe(struct ltcp_connection *c, ltcp_time now)
     loss_probe_sent(c, now, record_at(q, position), again);
 }
 
-/* As many segments as one burst has: half of the peer's greatest window, and what an IP packet
- * could hold. */
+/* As many segments as one burst has: half of the peer's greatest window and of the congestion
+ * window, and what an IP packet could hold. */
 static uint32_t burst_most(const struct ltcp_connection *c)
 {
-    const uint32_t half = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
-    return half / c->snd_mss;
+    uint32_t most = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
+    if (c->cc.cwnd / 2 < most) most = c->cc.cwnd / 2;
+    return most > c->snd_mss ? most / c->snd_mss : 1;
 }
 
 /* A receiver that gathers a burst hands it over at once if its last segment pushes (RFC9293:MAY-16:
@@ -415,7 +418,7 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         if (c->loss_probe_due) send_loss_probe(c, now);
         if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state)) send_new(c, now);
         rate_look_for_limit(c);
-        if (pipe_size(c) + c->snd_mss > c->cc.cwnd) c->cwnd_limited = true;
+        rate_note_usage(c);
         after_fin_sent(c, now);
     }
     if (c->keepalive_due) send_keepalive(c, now);

@@ -11,6 +11,14 @@ static bool sent_after(ltcp_time t1, ltcp_seq seq1, ltcp_time t2, ltcp_seq seq2)
     return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
 }
 
+static void note_reordering(struct ltcp_connection *c, uint32_t octets)
+{
+    struct ltcp_rare *r = rare_of(c);
+    const uint32_t segments = (octets + c->snd_mss - 1) / c->snd_mss;
+    r->reordering_seen = true;
+    if (segments > r->reordering) r->reordering = (uint16_t)(segments < 300 ? segments : 300);
+}
+
 /* Steps 1 to 3 for one segment that is newly known to be delivered. One acknowledgment speaks of
  * its segments in no order of their arrival: only what earlier ones said tells of reordering.
  * RFC8985:6.2-2, 6.2-3 */
@@ -24,7 +32,7 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
     if (seq_gt(end, k->fack))
         k->fack = end;
     else if (seq_lt(end, times->fack) && !again)
-        rare_of(c)->reordering_seen = true;
+        note_reordering(c, seq_diff(times->fack, r->seq));
     if (again) {
         const uint32_t stamp = timestamp_now(c, r->last_sent);
         if (times->stamped && (int32_t)(times->echo - stamp) < 0) return;

@@ -73,6 +73,30 @@ void rate_look_for_limit(struct ltcp_connection *c)
     hold(c);
 }
 
+/* A window that is not used says nothing of the network (RFC 7661 section 4.3): what counts is the
+ * most of a round trip, not the moment at which an acknowledgment finds it half empty. */
+void rate_note_usage(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return;
+    const uint32_t pipe = pipe_size(c);
+    const bool limited = c->cwnd_limited || pipe + c->snd_mss > c->cc.cwnd;
+    if (seq_lt(c->snd_una, q->usage_end) && !limited && (q->usage_limited || pipe <= q->usage_most))
+        return;
+    q->usage_limited = limited;
+    q->usage_most = pipe;
+    q->usage_end = c->snd_nxt;
+}
+
+/* In slow start a window twice as large as what was used does no harm. */
+bool rate_window_is_used(const struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return false;
+    if (q->usage_limited) return true;
+    return c->cc.cwnd < c->cc.ssthresh && c->cc.cwnd / 2 < q->usage_most;
+}
+
 void rate_hold_back(struct ltcp_connection *c)
 {
     c->cc.hold_back = false;

@@ -93,7 +93,9 @@ static struct ltcp_record *open_tail(const struct ltcp_connection *c)
     struct ltcp_send_queue *q = c->out;
     if (q == NULL || q->tail == q->unsent) return NULL;
     struct ltcp_record *r = record_at(q, q->tail - 1);
-    if (r->block == NULL || r->block->refs != 1 || (r->flags & LTCP_FIN)) return NULL;
+    if (r->block == NULL || r->block->refs != 1 || (r->flags & LTCP_FIN) ||
+        (r->marks & LTCP_MARK_BOUNDARY))
+        return NULL;
     if (r->offset + r->length != r->block->length) return NULL;
     return r->length < c->snd_mss && r->block->length < r->block->capacity ? r : NULL;
 }
@@ -126,7 +128,8 @@ static void fill(struct ltcp_block *block, const uint8_t *bytes, uint32_t n)
 
 /* Queues as much as the send buffer lets in; returns how many octets. `push`: the last octet ends a
  * SEND, and its segment carries PSH (RFC9293:MUST-61; successive ones merge, SHLD-27). */
-size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push)
+size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push,
+                        bool boundary)
 {
     const uint32_t limit = settings_of(c)->send_buffer;
     const uint32_t held = c->out != NULL ? c->out->octets : 0;
@@ -149,6 +152,8 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
     /* A buffer that is full is as good as a PUSH: nothing can join what waits in it. */
     if (taken > 0 && (push || taken < length))
         record_at(c->out, c->out->tail - 1)->flags |= LTCP_PSH;
+    if (taken > 0 && boundary && taken == length)
+        record_at(c->out, c->out->tail - 1)->marks |= LTCP_MARK_BOUNDARY;
     return taken;
 }
 
@@ -183,6 +188,7 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
     if (second->block != NULL) ltcp_block_ref(second->block);
     first->length = length;
     first->flags &= (uint8_t) ~(LTCP_FIN | LTCP_PSH);
+    first->marks &= (uint8_t)~LTCP_MARK_BOUNDARY;
     second->flags &= (uint8_t)~LTCP_SYN;
     second->seq = record_end(first);
     second->offset += length;
@@ -195,6 +201,7 @@ void send_queue_fill(struct ltcp_connection *c)
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, q->unsent);
+    if (r->marks & LTCP_MARK_BOUNDARY) return;
     if (r->length >= c->snd_mss || q->tail - q->unsent < 2 || r->flags != (r->flags & LTCP_PSH))
         return;
     struct ltcp_block *block = ltcp_block_create(c->engine->pool, c->snd_mss);
@@ -217,9 +224,10 @@ void send_queue_fill(struct ltcp_connection *c)
         from->length -= n;
         if (from->length > 0) break;
         r->flags = (uint8_t)((r->flags & ~LTCP_PSH) | from->flags);
+        r->marks |= from->marks;
         ltcp_block_unref(from->block);
         gone++;
-        if (from->flags & LTCP_FIN) break;
+        if ((from->flags & LTCP_FIN) || (from->marks & LTCP_MARK_BOUNDARY)) break;
     }
     if (gone == 0) return;
     for (uint32_t i = q->unsent + 1; i + gone != q->tail; i++)

@@ -8,7 +8,6 @@
 
 /* Other segments carry timestamps before SACK everywhere; the order within a SYN differs. */
 #define ORDERS                                                                                     \
-    .congestion = &ltcp_newreno,                                                                   \
     .other_options = {LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_SACK, LTCP_OPTION_ACCECN0},              \
     .other_options_count = 3
 
@@ -17,12 +16,14 @@
 
 const struct ltcp_settings ltcp_profile_rfc = {
     LTCP_SETTINGS_LIST(RFC_VALUE) ORDERS,
+    .congestion = &ltcp_newreno,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_SACK_PERMITTED,
                     LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_ACCECN0},
     .syn_options_count = 5,
 };
 const struct ltcp_settings ltcp_profile_linux = {
     LTCP_SETTINGS_LIST(LINUX_VALUE) ORDERS,
+    .congestion = &ltcp_cubic,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_SACK_PERMITTED, LTCP_OPTION_TIMESTAMPS,
                     LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_ACCECN0},
     .syn_options_count = 5,

@@ -28,6 +28,8 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->ecn_reductions = r->ecn_reductions;
     out->rack = uses_rack(c);
     out->reordering_seen = r->reordering_seen;
+    out->reordering = r->reordering;
+    out->in_cwr = c->ecn && r->ecn_reductions > 0 && seq_lt(c->snd_una, c->ecn_point);
     out->reordering_window = out->rack ? rack_reordering_window(c) : 0;
     out->loss_probes = r->loss_probes;
     out->dsacks_received = r->dsacks_received;

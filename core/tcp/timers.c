@@ -172,10 +172,11 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 }
 
 /* RFC 8985 section 7.3. */
-static void probe_timeout(struct ltcp_connection *c)
+static void probe_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     c->out->probe_deadline = LTCP_NEVER;
     c->loss_probe_due = loss_probe_may(c);
+    if (c->loss_probe_due) c->out->timer_started = now; /* the RTO comes after the probe */
     timers_choose_loss(c);
     connection_want_output(c);
 }
@@ -188,7 +189,7 @@ static void loss_timeout(struct ltcp_connection *c, ltcp_time now)
         recovery_on_reordering_timeout(c, now);
         timers_choose_loss(c);
     } else if (c->loss_timer == LTCP_TIMER_PROBE && !closed) {
-        probe_timeout(c);
+        probe_timeout(c, now);
     } else if (c->loss_timer == LTCP_TIMER_PERSIST || closed) {
         persist_timeout(c, now);
     } else {

@@ -21,6 +21,7 @@ struct ltcp_ack_sample {
     ltcp_time srtt, min_rtt; /* 0 before the first sample */
     ltcp_seq una, nxt;       /* SND.UNA after it, and SND.NXT: for rounds that end with a window */
     uint32_t bytes_acked;    /* newly acknowledged, cumulatively or selectively */
+    uint32_t advanced;       /* by how much SND.UNA moved */
     uint32_t bytes_lost;     /* newly held to be lost */
     uint32_t ce_bytes;       /* of bytes_acked, those known to have met Congestion Experienced */
     uint32_t in_flight;      /* pipe, after this acknowledgment */
@@ -65,7 +66,8 @@ enum ltcp_congestion_switch {
     LTCP_CC_VALIDATION = 1 << 3,       /* congestion window validation (RFC 7661) */
     LTCP_CC_RTT_INDEPENDENCE = 1 << 4, /* Prague's reduced RTT-dependence */
     LTCP_CC_PACED = 1 << 5,            /* the sender paces: HyStart++'s L has no bound */
-    LTCP_CC_SACK = 1 << 6              /* agreed: more than one loss a round trip can be seen */
+    LTCP_CC_SACK = 1 << 6,             /* agreed: more than one loss a round trip can be seen */
+    LTCP_CC_BYTE_COUNTING = 1 << 7     /* slow start counts all octets (RFC 3465 with no L) */
 };
 
 /* One number of an algorithm's own, for info and drawings. */

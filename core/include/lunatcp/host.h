@@ -143,8 +143,10 @@ enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct
 enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_handle *out);
 
 enum ltcp_write_flag {
-    LTCP_WRITE_URGENT = 1 << 0, /* the octets are urgent (RFC 9293 section 3.8.5) */
-    LTCP_WRITE_MORE = 1 << 1    /* no PUSH: more will follow (RFC9293:MAY-15, MAY-16) */
+    LTCP_WRITE_URGENT = 1 << 0,  /* the octets are urgent (RFC 9293 section 3.8.5) */
+    LTCP_WRITE_MORE = 1 << 1,    /* no PUSH: more will follow (RFC9293:MAY-15, MAY-16) */
+    LTCP_WRITE_BOUNDARY = 1 << 2 /* a record of the user's ends: its last segment takes nothing of
+                                  * what follows (MSG_EOR) */
 };
 /* Queues octets, copied: LTCP_OK with 1 <= *taken <= length; LTCP_AGAIN when the send buffer is
  * full; LTCP_ERR_PIPE after a shutdown. */
@@ -235,6 +237,8 @@ struct ltcp_info {
     uint64_t delivered_ce, delivered_ce_bytes, delivered_ect0_bytes, delivered_ect1_bytes;
     /* RFC 8985: RACK and tail loss probes */
     bool rack, reordering_seen;
+    uint32_t reordering; /* segments that one was overtaken by, at most; 0: none seen */
+    bool in_cwr;         /* the window was reduced for ECN less than a round trip ago */
     ltcp_time reordering_window;
     uint64_t loss_probes, dsacks_received;
     uint64_t undos;      /* reductions that were taken back as spurious */

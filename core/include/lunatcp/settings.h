@@ -82,6 +82,8 @@ extern "C" {
       "AccECN options: 0 never, 1 sparingly where the peer's come, 2 where useful, 3 also where "  \
       "they seem to be lost")                                                                      \
     X(COUNT, accecn_beacon, 3, 3, 0, 255, "AccECN options in a round trip at least; 0: no least")  \
+    X(FLAG, byte_counting, 0, 1, 0, 1,                                                             \
+      "slow start by all octets acknowledged (RFC 3465), no limit")                                \
     X(FLAG, pacing, 0, 0, 0, 1, "spread a window over the round trip, also without a rate")        \
     /* acknowledgments */                                                                          \
     X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
