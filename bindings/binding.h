@@ -113,6 +113,23 @@ void bind_read_settings(lua_State *L, int index, int arg, const char *where,
                         struct ltcp_settings *settings);
 void bind_push_settings(lua_State *L, const struct ltcp_settings *settings);
 
+/* ---- congestion control in Lua (congestion.c) ------------------------------------------------ */
+struct bind_congestions; /* of a Lua state */
+struct bind_network;
+void bind_open_congestion(lua_State *L);
+/* The core's, or one that a script has defined; NULL: none has that name. */
+const struct ltcp_congestion_ops *bind_congestion_find(lua_State *L, const char *name);
+int bind_congestion_names(lua_State *L); /* pushes an array */
+void bind_congestion_attach(lua_State *L, struct bind_network *net);
+bool bind_congestion_exists(const struct bind_network *net);
+/* Raises while a function of a congestion control runs. */
+void bind_congestion_guard(lua_State *L, const struct bind_network *net);
+/* One has failed: the core is to return soon. */
+bool bind_congestion_stops(const struct bind_network *net);
+/* Once the core has returned: true, and the error on top of the stack; or raises it. */
+bool bind_congestion_failed(lua_State *L, const struct bind_network *net);
+void bind_congestion_raise(lua_State *L, const struct bind_network *net);
+
 /* ---- the network ---------------------------------------------------------------------------- */
 enum bind_node_kind { BIND_NODE_HOST, BIND_NODE_ROUTER, BIND_NODE_PEER };
 struct bind_node_record {
@@ -161,6 +178,7 @@ struct bind_network {
     struct bind_view *view;
     struct bind_capture *captures;
     struct bind_sockets_record *sockets; /* tables of descriptors, of any host (socket.h) */
+    struct bind_congestions *congestions;
     struct bind_explorer *explorer; /* that leads the run, or NULL (explore.h) */
     uint64_t heard;                 /* serial of the first trace event that the hook has not seen */
     uint32_t heard_kinds;           /* 0: no hook */

@@ -433,6 +433,7 @@ static int connection_abort(lua_State *L)
 static int connection_release(lua_State *L)
 {
     struct bind_connection *c = luaL_checkudata(L, 1, BIND_CONNECTION);
+    bind_congestion_guard(L, c->net);
     if (c->net->network != NULL) release(c);
     return 0;
 }
@@ -467,6 +468,7 @@ static int connection_set_settings(lua_State *L)
     if (status != LTCP_OK) return bind_failure(L, status);
     bind_read_settings(L, 2, 2, "", &settings);
     status = ltcp_set_settings(call.host, call.now, call.c->handle, &settings);
+    bind_congestion_raise(L, call.c->net);
     return bind_result(L, end(&call, status));
 }
 

@@ -43,6 +43,7 @@ LUAMOD_API int luaopen_lunatcp_core(lua_State *L)
     bind_open_flags(L);
     bind_open_segment(L);
     bind_open_settings(L);
+    bind_open_congestion(L);
     bind_open_trace(L);
     bind_open_connection(L);
     bind_open_nodes(L);

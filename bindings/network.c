@@ -42,6 +42,7 @@ struct bind_network *bind_check_network(lua_State *L, int index)
 void bind_check_open(lua_State *L, const struct bind_network *net)
 {
     if (net->network == NULL) luaL_error(L, "network is closed");
+    bind_congestion_guard(L, net);
 }
 
 static void network_destroy(struct bind_network *net)
@@ -103,6 +104,7 @@ static int network_new(lua_State *L)
 
     struct bind_network *net = lua_newuserdatauv(L, sizeof *net, BIND_NETWORK_VALUES);
     *net = (struct bind_network){.seed = (uint64_t)seed};
+    bind_congestion_attach(L, net);
     net->allocate = lua_getallocf(L, &net->allocate_context);
     luaL_setmetatable(L, BIND_NETWORK);
     for (int i = BIND_NETWORK_NODES; i <= BIND_NETWORK_CAPTURES; i++) {
@@ -124,6 +126,7 @@ static int network_close(lua_State *L)
     struct bind_network *net = luaL_checkudata(L, 1, BIND_NETWORK);
     if (net->network == NULL) return 0;
     if (net->stepping) return luaL_error(L, "a network cannot be closed inside its own hook");
+    bind_congestion_guard(L, net);
     network_destroy(net);
     return 0;
 }

@@ -45,20 +45,26 @@ static int64_t read_value(const struct bind_options *o, const struct ltcp_settin
                            setting->most);
 }
 
+static void unknown_congestion(const struct bind_options *o, const char *name)
+{
+    lua_State *L = o->L;
+    bind_congestion_names(L);
+    lua_pushliteral(L, "");
+    for (lua_Integer i = 1; lua_rawgeti(L, -2, i) == LUA_TSTRING; i++) {
+        lua_pushfstring(L, i > 1 ? "%s, %s" : "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+    bind_option_error(o, "congestion", "unknown congestion control '%s'; known: %s", name,
+                      lua_tostring(L, -2));
+}
+
 static void read_congestion(const struct bind_options *o, struct ltcp_settings *settings)
 {
     const char *name = bind_option_string(o, "congestion", NULL);
     if (name != NULL) {
-        const struct ltcp_congestion_ops *ops = ltcp_congestion_find(name);
-        if (ops == NULL) {
-            lua_pushliteral(o->L, "");
-            for (size_t i = 0; (ops = ltcp_congestion_at(i)) != NULL; i++) {
-                lua_pushfstring(o->L, i > 0 ? ", %s" : "%s", ops->name);
-                lua_concat(o->L, 2);
-            }
-            bind_option_error(o, "congestion", "unknown congestion control '%s'; known: %s", name,
-                              lua_tostring(o->L, -1));
-        }
+        const struct ltcp_congestion_ops *ops = bind_congestion_find(o->L, name);
+        if (ops == NULL) unknown_congestion(o, name);
         settings->congestion = ops;
     }
     lua_pop(o->L, 1);
@@ -195,23 +201,12 @@ static int check_settings(lua_State *L)
     return 1;
 }
 
-static int congestions(lua_State *L)
-{
-    lua_newtable(L);
-    const struct ltcp_congestion_ops *ops;
-    for (size_t i = 0; (ops = ltcp_congestion_at(i)) != NULL; i++) {
-        lua_pushstring(L, ops->name);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
-}
-
 void bind_open_settings(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"profile", profile},
                                          {"settings_list", settings_list},
                                          {"check_settings", check_settings},
-                                         {"congestions", congestions},
+                                         {"congestions", bind_congestion_names},
                                          {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

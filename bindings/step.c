@@ -130,9 +130,10 @@ static enum ltcp_step core_step(struct bind_network *net, ltcp_time limit, uint6
     for (;;) {
         uint64_t chunk = *left;
         if (net->captures != NULL && (chunk == 0 || chunk > CAPTURE_CHUNK)) chunk = CAPTURE_CHUNK;
+        if (bind_congestion_exists(net)) chunk = 1; /* one in Lua that fails ends the run at once */
         enum ltcp_step step = ltcp_network_step(net->network, limit, chunk, detail);
         bind_captures_drain(net);
-        if (step != LTCP_STEP_EVENTS_LIMIT) {
+        if (step != LTCP_STEP_EVENTS_LIMIT || bind_congestion_stops(net)) {
             if (bounded && *left > 1) --*left;
             return step;
         }
@@ -152,6 +153,7 @@ static enum outcome go_on(lua_State *L, struct bind_network *net, ltcp_time limi
         answer->step = LTCP_STEP_TRACE;
         if (stop) return SAY;
         answer->step = core_step(net, limit, &left, &answer->detail);
+        if (bind_congestion_failed(L, net)) return RAISE;
         const struct ltcp_step_detail *detail = &answer->detail;
         switch (answer->step) {
         case LTCP_STEP_VERDICT:

@@ -787,7 +787,7 @@ function Capture:close() end
 
 -- ---- settings ----------------------------------------------------------------------------------
 
----Keys: those of settings_list(), and congestion ("newreno", "fixed"), syn_options and other_options
+---Keys: those of settings_list(), and congestion (one of congestions()), syn_options and other_options
 ---(arrays of option names or kinds, in the order they are written).
 ---@class lunatcp.core.Settings
 ---@field congestion? string
@@ -805,8 +805,21 @@ function core.settings_list() end
 ---@param settings lunatcp.core.Settings
 ---@return lunatcp.core.Settings
 function core.check_settings(settings) end
----@return string[] names of the congestion controls
+---@return string[] names of the congestion controls, the core's first
 function core.congestions() end
+---Defines a congestion control: functions init, on_ack, on_rtt, on_segment_lost, on_loss, on_ecn,
+---on_recovered, on_timeout, on_idle, on_restart, on_undo; `ecn`, `own_recovery`.
+---@param name string
+---@param functions table
+function core.congestion(name, functions) end
+
+---What such functions are given first. Other fields are the script's own.
+---@class lunatcp.core.Congestion
+---@field cwnd integer octets
+---@field ssthresh integer octets
+---@field pacing_rate number bits a second; 0: none
+---@field mss integer
+---@field initial_window integer
 
 -- ---- small things ------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 -- @module lunatcp
 
 local check = require "lunatcp.check"
+local congestion = require "lunatcp.congestion"
 local core = require "lunatcp.core"
 local network = require "lunatcp.network"
 
@@ -57,8 +58,12 @@ end
 --- Every setting: name, kind, limits, what it is, its value in each profile.
 M.settings = core.settings_list
 
---- Names of the congestion controls.
+--- Names of the congestion controls: the core's, then the script's.
 M.congestions = core.congestions
+
+--- Defines a congestion control in Lua: see `lunatcp.congestion`.
+-- @function congestion
+M.congestion = congestion.define
 
 --- Names of the eleven states.
 M.states = core.STATES

@@ -29,7 +29,8 @@ local function known_fields(conn)
   end
   table.move(M.FIELDS, 1, #M.FIELDS, #known + 1, known)
   table.move({ "retransmission_deadline", "persist_deadline", "delayed_ack_deadline", "min_rtt",
-    "keepalive_deadline", "time_wait_deadline", "latest_rtt", "error", "code" }, 1, 9, #known + 1, known)
+    "keepalive_deadline", "time_wait_deadline", "latest_rtt", "error", "code", "pacing_rate" }, 1, 10,
+    #known + 1, known)
   table.sort(known)
   local unique = {}
   for _, name in ipairs(known) do

@@ -195,3 +195,18 @@ describe("examples/queues.lua", function()
     assert.equal("usage: queues.lua [SECONDS]\n", complained)
   end)
 end)
+
+describe("examples/aimd.lua", function()
+  it("has the window of the core's NewReno, to the octet", function()
+    local printed, complained, status = runner.run "aimd"
+    assert.equal("", complained)
+    assert.equal(0, status)
+    local rows = 0
+    for mine, theirs in printed:gmatch "\n *[%d.]+ s +(%d+) +(%d+) " do
+      assert.equal(theirs, mine)
+      rows = rows + 1
+    end
+    assert.equal(40, rows)
+    assert.matches("\nThey are the same, to the octet%.\n$", printed)
+  end)
+end)
