@@ -115,9 +115,8 @@ return {
     name = "missing-timestamps-accepted",
     requirement = "RFC 7323 section 3.2: a non-RST segment without agreed timestamps SHOULD be dropped",
     file = "tcp/segment_arrives.c",
-    text = "    if (c->stamping && !(a->segment->options.present & LTCP_HAS_TIMESTAMPS) &&\n"
-      .. "        !(a->flags & LTCP_RST)) {",
-    with = "    if (false) {",
+    text = "c->stamping && !stamped && !(a->flags & LTCP_RST) && settings_of(c)->require_timestamps",
+    with = "!stamped && false",
   },
   {
     name = "unacceptable-reset-answered",
@@ -457,8 +456,8 @@ return {
     name = "nagle-always-off",
     requirement = "RFC9293:SHLD-7: small segments wait while anything is outstanding",
     file = "tcp/output.c",
-    text = "const bool idle = seq_eq(c->snd_nxt, c->snd_una) || !settings_of(c)->nagle;",
-    with = "const bool idle = true;",
+    text = "const bool idle = !nagle_holds(c);",
+    with = "(void)nagle_holds;\n    const bool idle = true;",
   },
   {
     name = "last-segment-not-pushed",
@@ -707,8 +706,8 @@ return {
     name = "ecn-agreed-with-any-syn",
     requirement = "RFC 3168 section 6.1.1: an ECN-setup SYN has ECE and CWR",
     file = "tcp/ecn.c",
-    text = "c->ecn = mode != ECN_OFF && both == (LTCP_ECE | LTCP_CWR);",
-    with = "c->ecn = mode != ECN_OFF;",
+    text = "settings_of(c)->ecn != ECN_OFF && both == (LTCP_ECE | LTCP_CWR)",
+    with = "settings_of(c)->ecn != ECN_OFF && (both == both)",
   },
   {
     name = "ecn-echo-never-ends",
