@@ -6,8 +6,11 @@
 -- @module lunatcp.packetdrill.grammar_call
 
 local core = require "lunatcp.core"
+local parser = require "lunatcp.packetdrill.parser"
 
 local M = {}
+
+local RESERVED <const> = parser.RESERVED
 
 local expression
 
@@ -190,6 +193,9 @@ local function word(p)
   local token = p:take "word"
   if token.text == "inet_addr" then return { type = "address", family = 4, text = quoted_address(p, 4) } end
   if token.text == "inet6_addr" then return { type = "address", family = 6, text = quoted_address(p, 6) } end
+  if RESERVED[token.text] then
+    p:fail(("'%s' has a meaning of its own, and is no value"):format(token.text), token)
+  end
   local made = { type = "word", text = token.text }
   if p:take "=" then return { type = "assign", left = made, right = p:nested(expression) } end
   return made
