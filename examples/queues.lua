@@ -11,9 +11,7 @@ if not seconds or seconds < 1 or #arg > 1 then
 end
 
 local RATE <const>, DELAY <const> = 10e6, 0.020 -- bits a second; seconds each way
-local SETTINGS <const> = {
-  profile = "linux", congestion = "newreno", ecn = 1, send_buffer = 4 << 20, receive_buffer = 4 << 20,
-}
+local BUFFER <const> = 4 << 20
 local QUEUES <const> = {
   { name = "drop-tail, 1000", queue = 1000 },
   { name = "drop-tail, 40", queue = 40 }, -- about the bandwidth times the round trip
@@ -22,14 +20,20 @@ local QUEUES <const> = {
   { name = "FQ-CoDel", queue = "fq_codel" },
   { name = "PIE", queue = "pie" },
   { name = "step, 40", queue = { kind = "step", threshold = 40 } },
+  { name = "step, 20, DCTCP", queue = { kind = "step", threshold = 20 }, congestion = "dctcp" },
   { name = "DualPI2", queue = "dualpi2" },
+  { name = "DualPI2, Prague", queue = "dualpi2", congestion = "prague", ecn = 3 },
 }
 
 -- The same transfer each time; beside it a short question each 100 ms, whose answers are timed.
-local function run(queue)
+local function run(case)
   local net = tcp.network { seed = 7 }
-  local client, server = net:host("client", SETTINGS), net:host("server", SETTINGS)
-  local link = net:link(client, server, { delay = DELAY, forward = { rate = RATE, queue = queue } })
+  local settings = {
+    profile = "linux", congestion = case.congestion or "newreno", ecn = case.ecn or 1,
+    send_buffer = BUFFER, receive_buffer = BUFFER,
+  }
+  local client, server = net:host("client", settings), net:host("server", settings)
+  local link = net:link(client, server, { delay = DELAY, forward = { rate = RATE, queue = case.queue } })
   local octets, times = 0, {}
 
   net:spawn(function()
@@ -63,12 +67,13 @@ local function run(queue)
   return link:counters(client), octets * 8 / seconds, times
 end
 
-print(("%g Mbit/s, %g ms there and back, %g s, NewReno with ECN; times in milliseconds"):format(RATE / 1e6,
-  DELAY * 2e3, seconds))
+print(("%g Mbit/s, %g ms there and back, %g s, NewReno with ECN where nothing else is said; times in ms")
+  :format(RATE / 1e6, DELAY * 2e3, seconds))
 print "queue              Mbit/s   waits: mean    99 %   most   ping: median   most   dropped  marked"
 for _, case in ipairs(QUEUES) do
-  local counters, goodput, times = run(case.queue)
+  local counters, goodput, times = run(case)
   local sojourn = counters.queue.sojourn
+  if case.congestion == "prague" then sojourn = counters.queue.l4s.sojourn end
   print(("%-16s %8.2f %13.1f %7.1f %6.0f %14.1f %6.0f %9d %7d"):format(case.name, goodput / 1e6,
     sojourn.mean * 1e3, sojourn.p99 * 1e3, sojourn.greatest * 1e3, times[#times // 2 + 1] * 1e3,
     times[#times] * 1e3, counters.dropped.queue + counters.dropped.aqm, counters.marked))
