@@ -1,6 +1,7 @@
 /* bindings/socket.c - the socket layer of the core (lunatcp/socket.h) as a class.
  *
- *   sockets = host:sockets{ first = 3, most = 1024 }   -- host: a core host; the table is optional
+ *   sockets = host:sockets{ first = 3, most = 1024, not_sent_low = 0 }   -- host: a core host;
+ *                                                     the table is optional (see socket.h)
  *   call = sockets:call(name, ...)                     -- starts the call and steps it once
  *   call:done()      -> boolean
  *   call:step()      -> boolean: goes on with a call that would block; true once it is done
@@ -100,13 +101,14 @@ static struct bind_sockets_record *new_record(const struct bind_node *node,
 
 int bind_sockets(lua_State *L)
 {
-    static const char *const known[] = {"first", "most", NULL};
+    static const char *const known[] = {"first", "most", "not_sent_low", NULL};
     const struct bind_node *node = bind_check_host(L, 1);
     struct bind_options o;
     bind_options_open(&o, L, 2, 2, "", known, 0);
     struct ltcp_sockets_config config = {.host = bind_host_of(node), .pool = node->net->pool};
     config.first = (int)bind_option_integer(&o, "first", 3, 1, 1 << 20);
     config.most = (int)bind_option_integer(&o, "most", 1024, config.first + 1, 1 << 20);
+    config.not_sent_low = (uint32_t)bind_option_integer(&o, "not_sent_low", 0, 0, UINT32_MAX);
     struct bind_sockets *object = lua_newuserdatauv(L, sizeof *object, 1);
     *object = (struct bind_sockets){.net = node->net};
     lua_pushvalue(L, 1); /* which keeps the network */

@@ -86,8 +86,7 @@ static int member_socket(void *userdata, int domain, int type, int protocol)
     struct object *o = userdata;
     if (o->read_sysctls) {
         o->read_sysctls = false;
-        settings_read_sysctls(&o->settings);
-        ltcp_host_set_settings(o->host, &o->settings);
+        settings_read_sysctls(o);
     }
     struct ltcp_call call = {.op = LTCP_CALL_SOCKET, .arg = {domain, type, protocol}};
     return real_descriptor(o, (int)call_run(o, &call));
@@ -369,7 +368,8 @@ static int member_pipe(void *userdata, int fds[2])
 static int member_splice(void *userdata, int in, loff_t *in_offset, int out, loff_t *out_offset,
                          size_t length, unsigned flags)
 {
-    if (in_offset != NULL || out_offset != NULL) {
+    /* A script's NULL arrives as a pointer to 0. */
+    if ((in_offset != NULL && *in_offset != 0) || (out_offset != NULL && *out_offset != 0)) {
         errno = ESPIPE;
         return -1;
     }

@@ -125,8 +125,9 @@ static bool make_host(struct object *o)
     o->host = ltcp_host_create(
         &(struct ltcp_host_config){.pool = o->pool, .settings = &o->settings, .secret = secret});
     if (o->host == NULL) return false;
-    o->sockets = ltcp_sockets_create(
-        &(struct ltcp_sockets_config){.host = o->host, .pool = o->pool, .most = 1 << 16});
+    /* Numbers that the table chooses lie above all that the system gives. */
+    o->sockets = ltcp_sockets_create(&(struct ltcp_sockets_config){
+        .host = o->host, .pool = o->pool, .first = 1 << 15, .most = 1 << 16});
     const struct ltcp_address v4 = ltcp_address_v4(0, 0, 0, 0);
     return o->sockets != NULL &&
            ltcp_host_add_interface(o->host, 1500, &o->interface_number) == LTCP_OK &&

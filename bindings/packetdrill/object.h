@@ -80,6 +80,6 @@ void object_adopt(struct object *o, const struct ltcp_address *address);
 /* NAME=VALUE of --so_flags; false: not understood. */
 bool settings_flag(struct object *o, const char *name, const char *value);
 /* What /proc/sys/net/ipv4 says in this network namespace. */
-void settings_read_sysctls(struct ltcp_settings *settings);
+void settings_read_sysctls(struct object *o);
 
 #endif

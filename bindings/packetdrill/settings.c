@@ -114,8 +114,9 @@ static void read_congestion(struct ltcp_settings *settings)
     fclose(file);
 }
 
-void settings_read_sysctls(struct ltcp_settings *settings)
+void settings_read_sysctls(struct object *o)
 {
+    struct ltcp_settings *settings = &o->settings;
     int64_t n[3];
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (read_numbers(plain[i].sysctl, n) > 0)
@@ -129,5 +130,8 @@ void settings_read_sysctls(struct ltcp_settings *settings)
         set_by_name(settings, "path_mtu_discovery", n[0] == 0);
     if (read_numbers("tcp_early_retrans", n) > 0) set_by_name(settings, "tlp", n[0] >= 3);
     if (read_numbers("tcp_recovery", n) > 0) set_by_name(settings, "rack", n[0] & 1);
+    if (read_numbers("tcp_notsent_lowat", n) > 0)
+        ltcp_sockets_set_not_sent_low(o->sockets, n[0] < INT32_MAX ? (uint32_t)n[0] : 0);
     read_congestion(settings);
+    ltcp_host_set_settings(o->host, settings);
 }

@@ -185,6 +185,7 @@ static struct socket *child_of(struct ltcp_sockets *t, const struct socket *pare
     s->handle = handle;
     s->options = parent->options;
     s->options.defer_accept = 0;
+    s->not_sent_low = parent->not_sent_low;
     if (ltcp_settings_of(t->host, handle, &s->settings) != LTCP_OK) s->settings = parent->settings;
     s->local = parent->local;
     s->role = ROLE_CONNECTED;

@@ -157,7 +157,10 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
     case LTCP_TCP_USER_TIMEOUT:
         return set_time(o, &settings->user_timeout, value > MOST_TIMEOUT ? MOST_TIMEOUT : value, 0,
                         MOST_TIMEOUT, LTCP_MILLISECOND);
-    case LTCP_TCP_NOTSENT_LOWAT: s->options.not_sent_low = (uint32_t)value; return 0;
+    case LTCP_TCP_NOTSENT_LOWAT:
+        s->options.not_sent_low = (uint32_t)value;
+        s->not_sent_low = value != 0 ? (uint32_t)value : o->t->not_sent_low;
+        return 0;
     case LTCP_TCP_INQ: return set_flag(&s->options.inq, value);
     case LTCP_TCP_THIN_LINEAR_TIMEOUTS: return set_flag(&s->options.thin_linear, value);
     case LTCP_TCP_THIN_DUPACK: return set_flag(&s->options.thin_dupack, value);

@@ -10,6 +10,7 @@ struct socket *socket_create(struct ltcp_sockets *t, uint16_t domain)
     if (s == NULL) return NULL;
     s->serial = ++t->serial;
     s->domain = domain;
+    s->not_sent_low = t->not_sent_low;
     s->settings = *ltcp_host_settings(t->host);
     s->options = (struct socket_options){.receive_low = 1,
                                          .receive_timeout = LTCP_NEVER,
@@ -111,7 +112,7 @@ static uint32_t queued(const struct ltcp_info *info)
 
 bool socket_has_room(const struct socket *s, const struct ltcp_info *info)
 {
-    const uint32_t low = s->options.not_sent_low;
+    const uint32_t low = s->not_sent_low;
     if (low != 0 && info->unsent >= low) return false;
     return queued(info) < s->settings.send_buffer;
 }

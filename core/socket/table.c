@@ -29,6 +29,7 @@ struct ltcp_sockets *ltcp_sockets_create(const struct ltcp_sockets_config *confi
     t->first = config->first > 0 ? config->first : FIRST_DEFAULT;
     t->most = config->most > 0 ? config->most : MOST_DEFAULT;
     t->next_port = 32768;
+    t->not_sent_low = config->not_sent_low;
     return t;
 }
 
@@ -43,6 +44,11 @@ void ltcp_sockets_destroy(struct ltcp_sockets *t, ltcp_time now)
     table_resize(t, t->files, (size_t)t->capacity * sizeof *t->files, 0);
     struct ltcp_allocator a = t->allocator;
     a.resize(a.context, t, sizeof *t, 0);
+}
+
+void ltcp_sockets_set_not_sent_low(struct ltcp_sockets *t, uint32_t octets)
+{
+    t->not_sent_low = octets;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ struct socket {
     struct ltcp_settings settings;
     struct socket_options options;
     /* as it was looked at last */
+    uint32_t not_sent_low; /* what holds: its own, or the table's */
     uint8_t seen_state;
     bool seen_fin, seen_urgent;
     uint32_t seen_rcv_nxt, seen_waiting;
@@ -120,6 +121,7 @@ struct ltcp_sockets {
     struct orphan *orphans;
     uint32_t orphan_count, orphan_room;
     uint16_t next_port;
+    uint32_t not_sent_low; /* of sockets that do not say */
 };
 
 /* table.c */

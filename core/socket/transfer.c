@@ -235,12 +235,27 @@ static unsigned write_flags(const struct transfer *x, size_t left, size_t piece)
     return flags;
 }
 
-/* How much may be queued now. */
+/* What could leave at once if it were there. */
+static uint32_t sendable(const struct ltcp_info *info)
+{
+    const uint32_t flight = seq_diff(info->snd_nxt, info->snd_una);
+    const uint32_t window = info->snd_wnd > flight ? info->snd_wnd - flight : 0;
+    const uint32_t congestion = info->cwnd > info->pipe ? info->cwnd - info->pipe : 0;
+    return window < congestion ? window : congestion;
+}
+
+/* TCP_NOTSENT_LOWAT is looked at when a new run of segments is begun, and what leaves at once does
+ * not count. A run has at most half of the peer's greatest window (RFC 9293 section 3.8.6.2.1,
+ * (3)): so the mark is passed by less than one run. */
 static size_t send_room(const struct transfer *x)
 {
-    const uint32_t low = x->s->options.not_sent_low;
-    if (low == 0) return SIZE_MAX;
-    return x->info.unsent < low ? low - x->info.unsent : 0;
+    const struct ltcp_info *info = &x->info;
+    const uint32_t low = x->s->not_sent_low, most = info->max_snd_wnd / 2;
+    if (low == 0 || info->snd_mss == 0) return SIZE_MAX;
+    uint32_t run = (most < 65535 ? most : 65535) / info->snd_mss * info->snd_mss;
+    if (run == 0) run = info->snd_mss;
+    const uint64_t limit = ((uint64_t)low + run - 1) / run * run + sendable(info);
+    return limit > info->unsent ? (size_t)(limit - info->unsent) : 0;
 }
 
 static enum ltcp_status put(struct transfer *x)
@@ -267,12 +282,13 @@ static enum ltcp_status put(struct transfer *x)
 static int64_t send_more(struct transfer *x)
 {
     struct ltcp_call *call = x->call;
+    const size_t before = call->progress.moved;
     const enum ltcp_status status = put(x);
     const size_t moved = call->progress.moved;
     if (moved == x->length) return (int64_t)moved;
     if (status == LTCP_AGAIN || status == LTCP_ERR_NO_BUFFERS) {
         x->s->no_space = true;
-        if (moved > 0) ltcp_push(x->t->host, x->now, x->s->handle); /* nothing can join it now */
+        if (moved > before) ltcp_push(x->t->host, x->now, x->s->handle); /* nothing can join it */
         if (x->waits && call_wait(call, x->now, x->s->options.send_timeout)) return CALL_WAITS;
         return moved > 0 ? (int64_t)moved : -LTCP_EAGAIN;
     }

@@ -87,7 +87,7 @@ static void writable_again(void)
 
 static void low_water_marks(void)
 {
-    static char bulk[30000];
+    static char bulk[100000];
     struct ltcp_settings settings = ltcp_profile_rfc;
     settings.initial_window = 2;
     processes_open(&p, &settings);
@@ -100,11 +100,26 @@ static void low_water_marks(void)
     pair_wait(&p.pair);
     settle(&p);
     CHECK_EQUAL(ready(1, fd[1]), IN | OUT);
-    /* TCP_NOTSENT_LOWAT: so much may wait unsent */
+    /* TCP_NOTSENT_LOWAT: so much may wait unsent, beyond what can leave at once (two segments, less
+     * the octet under way); it is counted in runs of segments of half the window (45 of 1,448) */
     set_option(&p, 0, fd[0], LTCP_SOL_TCP, LTCP_TCP_NOTSENT_LOWAT, 4000);
-    CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, sizeof bulk, 0), 4000);
+    CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, sizeof bulk, 0), 45 * 1448 + 2 * 1448 - 1);
     CHECK_EQUAL(ready(0, fd[0]), 0);
+    CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, 1, 0), -LTCP_EAGAIN);
     pair_collect(&p.pair, 0);
+    CHECK_EQUAL(ready(0, fd[0]), 0);
+    for (int i = 0; i < 100 && ready(0, fd[0]) == 0; i++) {
+        static char sink[sizeof bulk];
+        int value;
+        CALL(0, .op = LTCP_CALL_IOCTL, .fd = fd[0], .arg = {LTCP_SIOCOUTQNSD}, .value = &value,
+             .length = sizeof value);
+        CHECK(value >= 4000);
+        pair_deliver(&p.pair, 1);
+        receive_flags(&p, 1, fd[1], sink, sizeof sink, 0);
+        pair_collect(&p.pair, 1);
+        pair_deliver(&p.pair, 0);
+        if (pair_collect(&p.pair, 0) == 0) pair_wait(&p.pair);
+    }
     CHECK_EQUAL(ready(0, fd[0]), OUT);
     processes_close(&p);
 }

@@ -12,6 +12,7 @@
 ---@class lunatcp.core.SocketsOptions
 ---@field first? integer lowest descriptor that is given out; default 3
 ---@field most? integer descriptors are below it; default 1024
+---@field not_sent_low? integer TCP_NOTSENT_LOWAT of sockets that set none (the sysctl tcp_notsent_lowat); default 0: none
 
 ---@class lunatcp.core.SocketAddress
 ---@field family? string|integer "AF_INET", "AF_INET6"; default by the address's text

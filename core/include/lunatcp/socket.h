@@ -49,11 +49,15 @@ struct ltcp_sockets_config {
     struct ltcp_pool *pool; /* memory is its allocator's */
     int first;              /* lowest descriptor that is given out; 0: 3 */
     int most;               /* descriptors below it exist; 0: 1024. More are EMFILE */
+    uint32_t not_sent_low;  /* see ltcp_sockets_set_not_sent_low; 0: none */
 };
 /* NULL: no memory. */
 struct ltcp_sockets *ltcp_sockets_create(const struct ltcp_sockets_config *config);
 /* Closes all descriptors as the end of a process does; connections live on as orphans. */
 void ltcp_sockets_destroy(struct ltcp_sockets *sockets, ltcp_time now);
+
+/* TCP_NOTSENT_LOWAT, in octets, of sockets that are made from now on and set none; 0: none. */
+void ltcp_sockets_set_not_sent_low(struct ltcp_sockets *sockets, uint32_t octets);
 
 /* Gives an open descriptor another number, so that it is the one that a kernel gave for something
  * else. 0, or -EBADF, -EBUSY (that number is open), -EMFILE, -ENOMEM. */
