@@ -174,6 +174,7 @@ static const struct field ack_fields[] = {
     OF_ACK(SEQ, una),
     OF_ACK(SEQ, nxt),
     OF_ACK(OCTETS, bytes_acked),
+    OF_ACK(OCTETS, advanced),
     OF_ACK(OCTETS, bytes_lost),
     OF_ACK(OCTETS, ce_bytes),
     OF_ACK(OCTETS, in_flight),
@@ -576,15 +577,9 @@ void bind_congestion_attach(lua_State *L, struct bind_network *net)
     net->congestions = congestions_of(L);
 }
 
-void bind_open_congestion(lua_State *L)
+/* Once for a Lua state, however often the module is loaded: networks of before point at it. */
+static void make_congestions(lua_State *L)
 {
-    static const luaL_Reg control_meta[] = {{"__index", control_index},
-                                            {"__newindex", control_newindex},
-                                            {"__tostring", control_tostring},
-                                            {NULL, NULL}};
-    static const luaL_Reg sample_meta[] = {{"__index", sample_index}, {NULL, NULL}};
-    bind_class(L, CLASS_CONTROL, NULL, control_meta);
-    bind_class(L, CLASS_SAMPLE, NULL, sample_meta);
     struct bind_congestions *all = lua_newuserdatauv(L, sizeof *all, 1);
     *all = (struct bind_congestions){0};
     all->thread = lua_newthread(L);
@@ -594,6 +589,18 @@ void bind_open_congestion(lua_State *L)
     luaL_setmetatable(L, CLASS_SAMPLE);
     all->view_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+}
+
+void bind_open_congestion(lua_State *L)
+{
+    static const luaL_Reg control_meta[] = {{"__index", control_index},
+                                            {"__newindex", control_newindex},
+                                            {"__tostring", control_tostring},
+                                            {NULL, NULL}};
+    static const luaL_Reg sample_meta[] = {{"__index", sample_index}, {NULL, NULL}};
+    bind_class(L, CLASS_CONTROL, NULL, control_meta);
+    bind_class(L, CLASS_SAMPLE, NULL, sample_meta);
+    if (congestions_of(L) == NULL) make_congestions(L);
     lua_pushcfunction(L, congestion);
     lua_setfield(L, -2, "congestion");
 }

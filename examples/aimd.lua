@@ -10,7 +10,7 @@ tcp.congestion "aimd" {
   init = function(cc) cc.acked = 0 end,
 
   on_ack = function(cc, ack)
-    if ack.in_recovery or not ack.cwnd_limited then return end
+    if ack.in_recovery or not ack.cwnd_limited or ack.advanced == 0 then return end
     if cc.cwnd < cc.ssthresh then                                             -- slow start
       cc.cwnd = cc.cwnd + math.min(ack.bytes_acked, cc.mss)                   -- equation (2)
       return

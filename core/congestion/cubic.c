@@ -1,6 +1,7 @@
 /* core/congestion/cubic.c - CUBIC, RFC 9438. Windows count octets, so each of the RFC's formulas
  * has the SMSS as a factor; time within an epoch counts ticks of 2^-16 s. */
 #include "congestion/hystart.h"
+#include "congestion/window.h"
 
 #define TICK_BITS 16
 #define LONGEST   (1024 * LTCP_SECOND) /* of t and of K: the cube of it still fits */
@@ -160,9 +161,7 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
                        const struct ltcp_ack_sample *ack)
 {
     struct hystart *h = &s->hystart;
-    const bool all = (cc->switches & LTCP_CC_BYTE_COUNTING) != 0;
-    uint32_t growth = all || ack->bytes_acked < cc->mss ? ack->bytes_acked : cc->mss;
-    if (all && growth > cc->ssthresh - cc->cwnd) growth = cc->ssthresh - cc->cwnd;
+    uint32_t growth = window_slow_start(cc, ack->bytes_acked);
     if ((cc->switches & LTCP_CC_HYSTART) && !h->done) growth = hystart_on_ack(h, cc, ack);
     s->region = h->css_rounds > 0 ? CSS : SLOW_START;
     cc->cwnd = clamp_window((uint64_t)cc->cwnd + growth);
@@ -200,7 +199,7 @@ static uint32_t reduce(struct cubic *s, struct ltcp_congestion *cc, uint32_t fli
     s->hystart.done = true;
     s->hystart.css_rounds = 0;
     const uint32_t reduced = scale(flight, beta);
-    cc->ssthresh = reduced > 2 * cc->mss ? reduced : 2 * cc->mss;
+    cc->ssthresh = window_at_least_two(cc, reduced);
     cc->acked = 0;
     return reduced;
 }

@@ -1,25 +1,17 @@
 /* core/congestion/dctcp.c - DCTCP, RFC 8257: backs off in proportion to what was marked. Growth and
  * the answer to loss are RFC 5681's (sections 3.4 and 3.5). */
 #include "congestion/marking.h"
+#include "congestion/window.h"
 
-static uint32_t half(const struct ltcp_congestion *cc, uint32_t flight)
-{
-    return flight / 2 > 2 * cc->mss ? flight / 2 : 2 * cc->mss;
-}
-
-/* A window is acknowledged for each SMSS of growth; marked octets ask for none. */
+/* Marked octets ask for no growth. */
 static void grow(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     const uint32_t acked = ack->bytes_acked - ack->ce_bytes;
-    if (cc->cwnd >= UINT32_MAX / 2) return;
-    if (cc->cwnd < cc->ssthresh) {
-        cc->cwnd += acked < cc->mss ? acked : cc->mss;
-        return;
-    }
-    cc->acked += acked;
-    if (cc->acked < cc->cwnd) return;
-    cc->acked -= cc->cwnd;
-    cc->cwnd += cc->mss;
+    if (ack->advanced == 0 || cc->cwnd >= UINT32_MAX / 2) return;
+    if (cc->cwnd < cc->ssthresh)
+        cc->cwnd += window_slow_start(cc, acked);
+    else
+        window_congestion_avoidance(cc, acked);
 }
 
 static void dctcp_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
@@ -37,7 +29,7 @@ static void dctcp_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
 static void dctcp_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     (void)now;
-    cc->ssthresh = half(cc, flight);
+    cc->ssthresh = window_at_least_two(cc, flight / 2);
     cc->cwnd = cc->ssthresh;
     cc->acked = 0;
 }
@@ -51,7 +43,7 @@ static void dctcp_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
 static void dctcp_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight, bool first)
 {
     (void)now;
-    if (first) cc->ssthresh = half(cc, flight);
+    if (first) cc->ssthresh = window_at_least_two(cc, flight / 2);
     cc->cwnd = cc->mss;
     cc->acked = 0;
 }

@@ -5,7 +5,7 @@
 #ifndef LUNATCP_CONGESTION_MARKING_H
 #define LUNATCP_CONGESTION_MARKING_H
 
-#include "lunatcp/congestion.h"
+#include "congestion/window.h"
 
 #define MARKING_ONE 1048576u /* an alpha of 1 */
 
@@ -47,8 +47,7 @@ static inline bool marking_begins(struct marking *m, const struct ltcp_ack_sampl
 static inline void marking_reduce(const struct marking *m, struct ltcp_congestion *cc)
 {
     const uint32_t cut = (uint32_t)((uint64_t)cc->cwnd * m->alpha / (2 * MARKING_ONE));
-    const uint32_t left = cc->cwnd - cut;
-    cc->cwnd = left > 2 * cc->mss ? left : 2 * cc->mss;
+    cc->cwnd = window_at_least_two(cc, cc->cwnd - cut);
     cc->ssthresh = cc->cwnd;
     cc->acked = 0;
 }

@@ -1,6 +1,6 @@
 /* core/congestion/newreno.c - RFC 5681, with RFC 6582's and RFC 6675's recovery done by core/tcp.
  */
-#include "lunatcp/congestion.h"
+#include "congestion/window.h"
 
 /* RFC 5681 section 3.1, with the upper bounds of its three cases. */
 uint32_t ltcp_initial_window_rfc5681(uint32_t mss)
@@ -10,15 +10,10 @@ uint32_t ltcp_initial_window_rfc5681(uint32_t mss)
     return 4 * mss;
 }
 
-static uint32_t at_least_two(const struct ltcp_congestion *cc, uint32_t octets)
-{
-    return octets > 2 * cc->mss ? octets : 2 * cc->mss;
-}
-
 /* Equation (4): half of FlightSize, and never less than two segments. */
 static uint32_t half(const struct ltcp_congestion *cc, uint32_t flight)
 {
-    return at_least_two(cc, flight / 2);
+    return window_at_least_two(cc, flight / 2);
 }
 
 static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
@@ -27,33 +22,15 @@ static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
     cc->acked = 0;
 }
 
-/* Equation (2): cwnd += min(N, SMSS). */
-static void slow_start(struct ltcp_congestion *cc, uint32_t acked)
-{
-    const bool all = (cc->switches & LTCP_CC_BYTE_COUNTING) != 0;
-    uint32_t growth = all || acked < cc->mss ? acked : cc->mss;
-    if (all && growth > cc->ssthresh - cc->cwnd) growth = cc->ssthresh - cc->cwnd;
-    cc->cwnd += growth;
-}
-
-/* One SMSS for each window that was acknowledged, counted in octets as section 3.1 recommends. */
-static void congestion_avoidance(struct ltcp_congestion *cc, uint32_t acked)
-{
-    cc->acked += acked;
-    if (cc->acked < cc->cwnd) return;
-    cc->acked -= cc->cwnd;
-    cc->cwnd += cc->mss;
-}
-
 static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     /* RFC 7661 section 4.3; section 3.1 of RFC 5681 speaks of ACKs of new data. */
     if (ack->in_recovery || !ack->cwnd_limited || ack->advanced == 0) return;
     if (cc->cwnd >= UINT32_MAX / 2) return;
     if (cc->cwnd < cc->ssthresh)
-        slow_start(cc, ack->bytes_acked);
+        cc->cwnd += window_slow_start(cc, ack->bytes_acked);
     else
-        congestion_avoidance(cc, ack->bytes_acked);
+        window_congestion_avoidance(cc, ack->bytes_acked);
 }
 
 static void newreno_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
@@ -69,7 +46,7 @@ static void newreno_on_ecn(struct ltcp_congestion *cc, ltcp_time now, uint32_t f
 {
     newreno_on_loss(cc, now, flight);
     if (!(cc->switches & LTCP_CC_ABE)) return;
-    cc->ssthresh = at_least_two(cc, (uint32_t)((uint64_t)flight * 4 / 5));
+    cc->ssthresh = window_at_least_two(cc, (uint32_t)((uint64_t)flight * 4 / 5));
     cc->cwnd = cc->ssthresh;
 }
 

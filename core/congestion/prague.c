@@ -2,6 +2,7 @@
  * to marks made fit for the Internet by the requirements of RFC 9331 section 4.3: it falls back to
  * Reno's answer on loss, paces, and depends less on the RTT where that is short. */
 #include "congestion/marking.h"
+#include "congestion/window.h"
 
 /* Reduced RTT-dependence: a flow acts as if its RTT were at least RTT_VIRT_MIN, once it has lasted
  * for D round trips. */
@@ -17,11 +18,6 @@ struct prague {
     uint32_t rounds;
     bool in_round, marked; /* marked: there was a first mark */
 };
-
-static uint32_t at_least_two(const struct ltcp_congestion *cc, uint32_t octets)
-{
-    return octets > 2 * cc->mss ? octets : 2 * cc->mss;
-}
 
 static bool is_independent(const struct prague *s, const struct ltcp_congestion *cc)
 {
@@ -70,9 +66,9 @@ static void congestion_avoidance(struct prague *s, struct ltcp_congestion *cc,
 static void grow(struct prague *s, struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     const uint32_t acked = ack->bytes_acked - ack->ce_bytes;
-    if (acked == 0 || cc->cwnd >= UINT32_MAX / 2) return;
+    if (acked == 0 || ack->advanced == 0 || cc->cwnd >= UINT32_MAX / 2) return;
     if (cc->cwnd < cc->ssthresh)
-        cc->cwnd += acked < cc->mss ? acked : cc->mss;
+        cc->cwnd += window_slow_start(cc, acked);
     else
         congestion_avoidance(s, cc, ack, acked);
 }
@@ -102,7 +98,7 @@ static void prague_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_samp
 static void prague_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     (void)now;
-    cc->ssthresh = at_least_two(cc, flight / 2);
+    cc->ssthresh = window_at_least_two(cc, flight / 2);
     cc->cwnd = cc->ssthresh;
 }
 
@@ -116,7 +112,7 @@ static void prague_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_
                               bool first)
 {
     (void)now;
-    if (first) cc->ssthresh = at_least_two(cc, flight / 2);
+    if (first) cc->ssthresh = window_at_least_two(cc, flight / 2);
     cc->cwnd = cc->mss;
 }
 

@@ -188,6 +188,7 @@ static inline void bottleneck_acknowledge(struct bottleneck *p, uint64_t i)
         .una = ltcp_seq_of((uint32_t)(p->una * MSS)),
         .nxt = ltcp_seq_of((uint32_t)(p->sent * MSS)),
         .bytes_acked = MSS,
+        .advanced = MSS,
         .bytes_lost = lost,
         .ce_bytes = f->marked ? MSS : 0,
         .in_flight = p->in_flight,

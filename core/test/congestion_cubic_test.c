@@ -49,6 +49,7 @@ static void acknowledge(uint32_t octets, bool cwnd_limited)
                                         .una = ltcp_seq_of(una),
                                         .nxt = ltcp_seq_of(una + cc.cwnd),
                                         .bytes_acked = octets,
+                                        .advanced = octets,
                                         .cwnd_limited = cwnd_limited};
     cc.ops->on_ack(&cc, &ack);
 }

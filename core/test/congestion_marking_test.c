@@ -33,6 +33,7 @@ static void acknowledge(uint32_t octets, uint32_t marked)
                                         .una = ltcp_seq_of(una),
                                         .nxt = ltcp_seq_of(una + p.cc.cwnd),
                                         .bytes_acked = octets,
+                                        .advanced = octets,
                                         .ce_bytes = marked,
                                         .cwnd_limited = true};
     p.cc.ops->on_ack(&p.cc, &ack);

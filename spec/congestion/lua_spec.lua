@@ -6,7 +6,7 @@ local tcp = require "lunatcp"
 -- A flow over a lossy bottleneck: the window every 10 ms, and the connection's last word.
 local function windows(congestion, options)
   local net, client, server = lab.connected {
-    client = { congestion = congestion, profile = options and options.profile },
+    client = { congestion = congestion, profile = options and options.profile, byte_counting = false },
     link = { delay = 0.020, rate = 10e6, queue = 50, loss = 0.01 },
   }
   net:spawn(function() for _ in server:chunks() do end end)
@@ -278,6 +278,17 @@ describe("a congestion control in Lua", function()
     local ok, message = pcall(lab.pair, { client = { congestion = "spec-unheard" } })
     assert.is_false(ok)
     assert.matches("unknown congestion control 'spec%-unheard'; known: newreno, cubic, .*spec%-flow", message)
+  end)
+
+  it("outlives the module's being loaded again", function()
+    tcp.congestion "spec-reloaded" { on_ack = function(cc, ack) cc.cwnd = cc.cwnd + ack.bytes_acked // 7 end }
+    local before = windows "spec-reloaded"
+    local loaded = package.loaded["lunatcp.core"]
+    package.loaded["lunatcp.core"] = nil
+    require "lunatcp.core"
+    package.loaded["lunatcp.core"] = loaded
+    collectgarbage()
+    assert.same(before, (windows "spec-reloaded"))
   end)
 
   it("runs again the same", function()
