@@ -7,9 +7,8 @@
 -- something is different. One that takes many times as long as it should has hung, which counts as a
 -- failure. What fails is tried with the core as it is too, where it has to succeed.
 --
--- Exit status 1 when a mutant survives that list.lua does not explain, one fails that it explains, or a spec
--- fails with the core as it is;
--- 2 when the list does not fit the sources any more.
+-- Exit status 1 when a mutant survives that list.lua does not explain, one fails that it explains, one does
+-- not fit the sources any more, or a spec fails with the core as it is.
 
 local ROOT <const> = "build-mutate"
 local TREE <const>, BUILD <const>, CLEAN <const> = ROOT .. "/tree", ROOT .. "/build", ROOT .. "/clean"
@@ -105,11 +104,7 @@ end
 local function chosen(list, names)
   local mutants = {}
   for _, mutant in ipairs(list) do
-    if is_wanted(mutant, names) then
-      local problem = M.problem(mutant)
-      if problem then fail("%s: %s", mutant.name, problem) end
-      mutants[#mutants + 1] = mutant
-    end
+    if is_wanted(mutant, names) then mutants[#mutants + 1] = mutant end
   end
   if #mutants == 0 then fail("no mutant's name contains %s", table.concat(names, " or ")) end
   return mutants
@@ -264,13 +259,13 @@ local function main(names)
   local count = { killed = 0, explained = 0, wrong = 0 }
   for i, mutant in ipairs(mutants) do
     local path = TREE .. "/core/" .. mutant.file
-    local source = read(path)
-    write(path, mutated(mutant, source))
+    local problem, source = M.problem(mutant)
     local check, what
-    if build() then
-      check, what = killer(mutant, checks)
+    if problem then
+      what = "NO MUTANT: " .. problem
     else
-      what = "does not compile"
+      write(path, mutated(mutant, source))
+      if build() then check, what = killer(mutant, checks) else what = "NO MUTANT: does not compile" end
     end
     local verdict
     if not check and what then
@@ -287,7 +282,7 @@ local function main(names)
     end
     print(("%3d/%d %s: %s"):format(i, #mutants, mutant.name, verdict))
     io.stdout:flush()
-    write(path, source)
+    if source then write(path, source) end
     save_times(checks)
   end
   print(("%d mutants: %d killed, %d survived and explained, %d to be looked at; %d min"):format(#mutants,
