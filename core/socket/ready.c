@@ -18,7 +18,7 @@ static uint32_t socket_poll(struct ltcp_sockets *t, ltcp_time now, struct socket
     const bool apart = !s->settings.urgent_inline && info.urgent_remaining == 1;
     const uint32_t target = (uint32_t)s->options.receive_low + apart;
     if (socket_readable(s, &info, target)) mask |= IN;
-    if (info.urgent_remaining > 0) mask |= LTCP_POLLPRI;
+    if (socket_urgent(s, &info)) mask |= LTCP_POLLPRI;
     if ((s->shut & SHUT_SEND) || socket_writable(s, &info))
         mask |= OUT;
     else

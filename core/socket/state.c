@@ -82,14 +82,14 @@ void socket_look(struct ltcp_sockets *t, ltcp_time now, struct socket *s, struct
     if (info->fin_received) s->shut |= SHUT_RECEIVE;
     if (info->rcv_nxt.n != s->seen_rcv_nxt && info->unread >= (uint32_t)s->options.receive_low)
         s->wakes.in++;
-    if ((info->urgent_remaining > 0) != s->seen_urgent) s->wakes.in++;
+    if (socket_urgent(s, info) && !s->seen_urgent) s->wakes.in++;
     if (s->no_space && socket_writable(s, info)) {
         s->no_space = false;
         s->wakes.out++;
     }
     s->seen_state = (uint8_t)info->state;
     s->seen_fin = info->fin_received;
-    s->seen_urgent = info->urgent_remaining > 0;
+    s->seen_urgent = socket_urgent(s, info);
     s->seen_rcv_nxt = info->rcv_nxt.n;
 }
 
@@ -126,6 +126,11 @@ bool socket_writable(const struct socket *s, const struct ltcp_info *info)
 bool socket_readable(const struct socket *s, const struct ltcp_info *info, uint32_t target)
 {
     return info->unread >= target || (s->shut & SHUT_RECEIVE) != 0;
+}
+
+bool socket_urgent(const struct socket *s, const struct ltcp_info *info)
+{
+    return info->urgent_remaining > 0 && !(s->urgent_taken && s->urgent_at == info->rcv_up.n);
 }
 
 int socket_apply(struct ltcp_sockets *t, ltcp_time now, struct socket *s)

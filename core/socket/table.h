@@ -58,7 +58,9 @@ struct socket {
     uint8_t role;    /* enum socket_role */
     uint8_t shut;    /* SHUT_RECEIVE, SHUT_SEND */
     bool bound, died, no_space;
-    int error; /* pending: told once (SO_ERROR, or the next call that fails) */
+    bool urgent_taken;  /* the octet before urgent_at was read out of band */
+    uint32_t urgent_at; /* RCV.UP then */
+    int error;          /* pending: told once (SO_ERROR, or the next call that fails) */
     ltcp_handle handle;
     uint32_t backlog;
     struct ltcp_sockaddr local; /* when bound */
@@ -163,6 +165,8 @@ uint32_t socket_send_buffer(const struct socket *s);
 uint32_t socket_waiting(struct ltcp_sockets *t, ltcp_time now, struct socket *s);
 /* The oldest of them; 0: none. */
 ltcp_handle socket_take(struct ltcp_sockets *t, ltcp_time now, struct socket *s);
+/* Whether urgent data waits of which the program was not told all (RFC9293:MUST-32). */
+bool socket_urgent(const struct socket *s, const struct ltcp_info *info);
 void sockaddr_of(struct ltcp_sockaddr *out, uint16_t domain, const struct ltcp_address *address,
                  uint16_t port);
 

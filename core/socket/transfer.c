@@ -85,6 +85,8 @@ static int64_t receive_urgent(const struct transfer *x)
     if (status == LTCP_AGAIN) return x->s->shut & SHUT_RECEIVE ? 0 : -LTCP_EAGAIN;
     if (status != LTCP_OK) return -LTCP_EINVAL;
     x->call->out_flags |= LTCP_MSG_OOB;
+    x->s->urgent_taken = true;
+    x->s->urgent_at = x->info.rcv_up.n;
     uint8_t *to = piece_at(x->call, 0, &left);
     if (left == 0) {
         x->call->out_flags |= LTCP_MSG_TRUNC;
@@ -113,6 +115,14 @@ static size_t peek(const struct transfer *x)
     return got;
 }
 
+/* With SO_OOBINLINE the urgent octet is in the stream, and a read ends before it (RFC9293:MUST-33:
+ * so the program sees where it is). The octets until there; without a mark ahead, all. */
+static size_t until_mark(const struct transfer *x)
+{
+    const uint32_t remaining = x->info.urgent_remaining;
+    return x->s->settings.urgent_inline && remaining > 1 ? remaining - 1 : SIZE_MAX;
+}
+
 /* Moves what is there. True: the urgent mark was reached, where one call ends. */
 static bool take(struct transfer *x)
 {
@@ -126,11 +136,12 @@ static bool take(struct transfer *x)
             to = waste;
             if (left > sizeof waste) left = sizeof waste;
         }
-        const size_t before = x->info.unread;
+        const size_t before = x->info.unread, mark = until_mark(x);
+        if (mark < left) left = mark;
         if (ltcp_read(x->t->host, x->now, x->s->handle, to, left, 0, &got) != LTCP_OK) return false;
         call->progress.moved += got;
         if (ltcp_info(x->t->host, x->s->handle, &x->info) != LTCP_OK) return false;
-        if (got < left && got < before) return true;
+        if (got == mark || (got < left && got < before)) return true;
     }
 }
 

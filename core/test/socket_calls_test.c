@@ -338,8 +338,32 @@ static void out_of_band(void)
     CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 8, 0), 2); /* up to the mark */
     CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 1, LTCP_MSG_OOB), 1);
     CHECK(text[0] == '!');
+    CHECK(!(ltcp_sockets_poll(p.at[1], p.pair.now, fd[1]) & LTCP_POLLPRI));
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 1, LTCP_MSG_OOB), -LTCP_EINVAL);
     CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 8, 0), 2);
     CHECK(memcmp(text, "cd", 2) == 0);
+    processes_close(&p);
+}
+
+/* SO_OOBINLINE: the octet stays where it is, and a read ends before it. */
+static void urgent_in_line(void)
+{
+    char text[8];
+    int at_mark = 0;
+    processes_open(&p, &ltcp_profile_linux);
+    make_connected(&p, fd);
+    set_option(&p, 1, fd[1], LTCP_SOL_SOCKET, LTCP_SO_OOBINLINE, 1);
+    send_flags(&p, 0, fd[0], "ab!", 3, LTCP_MSG_OOB);
+    settle(&p);
+    CHECK(ltcp_sockets_poll(p.at[1], p.pair.now, fd[1]) & LTCP_POLLPRI);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 8, 0), 2);
+    CALL(1, .op = LTCP_CALL_IOCTL, .fd = fd[1], .arg = {LTCP_SIOCATMARK}, .value = &at_mark,
+         .length = sizeof at_mark);
+    CHECK_EQUAL(at_mark, 1);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 1, LTCP_MSG_OOB), -LTCP_EINVAL);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], text, 8, 0), 1);
+    CHECK(text[0] == '!');
+    CHECK(!(ltcp_sockets_poll(p.at[1], p.pair.now, fd[1]) & LTCP_POLLPRI));
     processes_close(&p);
 }
 
@@ -479,6 +503,7 @@ int main(void)
     shuts_down();
     lingers();
     out_of_band();
+    urgent_in_line();
     corks();
     asks_how_much();
     descriptors();
