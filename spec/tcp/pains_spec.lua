@@ -279,3 +279,129 @@ describe("a forgotten connection", function()
     assert.equal(run(false), run(true))
   end)
 end)
+
+describe("a segment that other stacks mistake", function()
+  local function settle(net) net:run { until_ = net:now() + 0.1 } end
+
+  it("a RST without ACK is honoured in SYN-RECEIVED, of a passive and of an active open", function()
+    local net, host, peer = lab.forge { host = { isn = 5000 } }
+    assert(host:listen(80))
+    peer:send { flags = "S", seq = 1000, destination_port = 80 }
+    peer:expect { flags = "SA", seq = 5000, ack = 1001 }
+    peer:send { flags = "R", seq = 1001 }
+    settle(net)
+    assert.equal(0, host:counters().connections)
+    peer:expect_nothing(10)
+
+    net, host, peer = lab.forge { host = { isn = 5000 } }
+    local conn = host:connect_start(peer, 80)
+    peer:expect { flags = "S", seq = 5000 }
+    peer:send { flags = "S", seq = 1000 }
+    peer:expect { flags = "SA", seq = 5000, ack = 1001 }
+    peer:send { flags = "R", seq = 1001 }
+    settle(net)
+    assert.equal("CLOSED", conn:state())
+    assert.equal("ECONNREFUSED", select(2, conn:error()))
+  end)
+
+  it("a SYN,ACK in the window gives a challenge ACK in ESTABLISHED, and changes nothing", function()
+    local net, conn, peer = wire.passive()
+    for _, seq in ipairs { 1001, 1002, 2000, 1000 } do
+      peer:send { flags = "SA", seq = seq, ack = 5001, payload = "x" }
+      peer:expect { flags = "A", seq = 5001, ack = 1001, length = 0 }
+    end
+    settle(net)
+    assert.equal("ESTABLISHED", conn:state())
+    assert.equal(4, conn:info().challenge_acks)
+    assert.equal(1001, conn:info().rcv_nxt)
+  end)
+
+  it("a FIN with data waits, data and all, for what comes before it", function()
+    local net, conn, peer = wire.passive()
+    peer:send { flags = "FPA", seq = 1006, ack = 5001, payload = "world" }
+    peer:expect { flags = "A", ack = 1001 }
+    settle(net)
+    assert.equal("ESTABLISHED", conn:state())
+    assert.equal("EAGAIN", select(3, conn:read(1, { timeout = 0 })))
+    peer:send { flags = "PA", seq = 1001, ack = 5001, payload = "hello" }
+    peer:expect { flags = "A", ack = 1012 }
+    assert.equal("helloworld", conn:read_exactly(10))
+    assert.is_nil((conn:read(1)))
+    assert.equal("CLOSE-WAIT", conn:state())
+  end)
+
+  it("a FIN while closing does not lose what was not read yet", function()
+    local net, conn, peer = wire.passive()
+    peer:send { flags = "PA", seq = 1001, ack = 5001, payload = "unread " }
+    settle(net)
+    conn:shutdown()
+    wire.drain(peer, 0.1)
+    peer:send { flags = "FPA", seq = 1008, ack = 5002, payload = "so far" }
+    settle(net)
+    assert.equal("TIME-WAIT", conn:state())
+    assert.equal("unread so far", conn:read_exactly(13))
+    assert.is_nil((conn:read(1)))
+    assert.is_nil((conn:error()))
+    -- The close of both directions, with data unread, says that it is lost (RFC9293:SHLD-3).
+    net, conn, peer = wire.passive()
+    peer:send { flags = "FPA", seq = 1001, ack = 5001, payload = "unread" }
+    settle(net)
+    wire.drain(peer)
+    conn:close()
+    assert.is_truthy(tostring(peer:receive().flags):find "R")
+  end)
+
+  it("a window that shrinks under data in flight neither ends nor overruns the connection", function()
+    local net, conn, peer = wire.passive { window = 4000 }
+    conn:write(wire.pattern(6000))
+    assert.equal(4, #wire.drain(peer, 0.05)) -- all that the window takes
+    peer:send { flags = "A", seq = 1001, ack = 6001, window = 500 } -- 2,500 octets are beyond it
+    settle(net)
+    for _, packet in ipairs(wire.drain(peer)) do assert.is_true(packet.seq + packet.length <= 9001) end
+    net:run { until_ = net:now() + 100 }
+    assert.equal("ESTABLISHED", conn:state())
+    for _, packet in ipairs(wire.drain(peer)) do
+      assert.is_true(packet.seq + packet.length <= 9001, packet.seq) -- again, but nothing new
+    end
+    peer:send { flags = "A", seq = 1001, ack = 9001, window = 4000 }
+    local last
+    for _, packet in ipairs(wire.drain(peer, 10)) do
+      last = packet.seq + packet.length
+      peer:send { flags = "A", seq = 1001, ack = last, window = 4000 }
+    end
+    assert.equal(11001, last)
+  end)
+
+  it("an old duplicate is refused once TIME-WAIT is over, and kept from the next connection", function()
+    local net, conn, peer, listener = wire.passive { host = { msl = 1 } }
+    peer:send { flags = "PA", seq = 1001, ack = 5001, payload = "old" }
+    settle(net)
+    assert.equal("old", conn:read(3))
+    conn:shutdown()
+    wire.drain(peer, 0.1)
+    peer:send { flags = "FA", seq = 1004, ack = 5002 }
+    settle(net)
+    assert.equal("TIME-WAIT", conn:state())
+    net:run { until_ = net:now() + 3 }
+    assert.equal("CLOSED", conn:state())
+    wire.drain(peer)
+    for _, flags in ipairs { "PA", "FA", "A" } do
+      peer:send { flags = flags, seq = 1001, ack = 5001, payload = flags == "PA" and "old" or nil }
+      peer:expect { flags = "R", seq = 5001 }
+    end
+    -- The same pair of sockets again.
+    peer:send { flags = "S", seq = 200000 }
+    local answer = peer:expect { flags = "SA", ack = 200001 }
+    peer:send { flags = "A", seq = 200001, ack = answer.seq + 1 }
+    local second = listener:accept()
+    for _, flags in ipairs { "PA", "FPA" } do
+      peer:send { flags = flags, seq = 1001, ack = 5001, payload = "old" }
+      peer:expect { flags = "A", seq = answer.seq + 1, ack = 200001 }
+    end
+    peer:send { flags = "R", seq = 1001 }
+    peer:expect_nothing(1)
+    assert.equal("ESTABLISHED", second:state())
+    peer:send { flags = "PA", seq = 200001, ack = answer.seq + 1, payload = "new" }
+    assert.equal("new", second:read(100))
+  end)
+end)
