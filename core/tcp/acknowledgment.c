@@ -42,6 +42,14 @@ static ltcp_time retransmission_rtt(const struct ltcp_connection *c, const struc
     return a->packet->time - sent_again;
 }
 
+/* What a retransmission brought forth says nothing of the segments that it speaks of beside the
+ * repeated one: they may have waited for it since long (Karn's algorithm, RFC 6298 section 3). */
+static void choose_rtt(const struct ltcp_connection *c, const struct ltcp_arrival *a,
+                       struct ltcp_times *times)
+{
+    if (times->sent_again >= 0) times->rtt = retransmission_rtt(c, a, times->sent_again);
+}
+
 /* RFC 6298 (5.2), (5.3): all acknowledged, the timer is off; some, it starts anew. */
 static void restart_timer(struct ltcp_connection *c, ltcp_time now)
 {
@@ -145,7 +153,7 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
     send_queue_acknowledge(c, a->segment->ack, &times);
     c->snd_una = a->segment->ack;
     if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
-    if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
+    choose_rtt(c, a, &times);
     sample_rtt(c, a, &times);
     restart_timer(c, a->now);
     if (c->rare != NULL) loss_probe_acknowledged(c, a->now, a->segment->ack, true, false, &times);
@@ -179,7 +187,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
         send_queue_acknowledge(c, s->ack, &times);
         c->snd_una = s->ack;
         c->syn_acked = true;
-        if (times.rtt < 0) times.rtt = retransmission_rtt(c, a, times.sent_again);
+        choose_rtt(c, a, &times);
         if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
     }
     sample_rtt(c, a, &times);

@@ -116,6 +116,14 @@ static uint32_t window_again(const struct ltcp_connection *c, uint32_t acked, bo
     return window < prior ? window : prior;
 }
 
+/* How long the segment took that is acknowledged after all: by its timestamp, which tells the two
+ * sendings apart. */
+static ltcp_time late_rtt(const struct ltcp_connection *c, const struct ltcp_times *times)
+{
+    if (!times->stamped) return times->rtt;
+    return (timestamp_now(c, times->arrived) - times->echo) * LTCP_MILLISECOND;
+}
+
 /* Section 3.2, (8): the timeout was too short. RFC4015:3.2-8 */
 static void widen_timeout(struct ltcp_connection *c, ltcp_time sample)
 {
@@ -141,7 +149,7 @@ bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool 
     c->recovery = LTCP_RECOVERY_NONE;
     c->duplicate_acks = 0;
     c->force_retransmit = false;
-    if (timeout && times->rtt >= 0) widen_timeout(c, times->rtt);
+    if (timeout) widen_timeout(c, late_rtt(c, times));
     c->cc.ops->on_undo(&c->cc, now, cwnd > c->cc.cwnd ? cwnd : c->cc.cwnd, r->prior_ssthresh);
     connection_trace(c, now, LTCP_TRACE_RECOVERED, c->recovery_point.n);
     return true;
