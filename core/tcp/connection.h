@@ -585,6 +585,8 @@ void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
  * connection is to be reset. */
 bool ecn_syn_contradicts(struct ltcp_connection *c, const struct ltcp_arrival *a);
 void ecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+/* The congestion window was reduced for a loss. */
+void ecn_window_reduced(struct ltcp_connection *c);
 /* What an acknowledgment says of marks: `newly` octets were acknowledged or SACKed by it. */
 void ecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a,
                       struct ltcp_ack_sample *sample, uint32_t newly);

@@ -92,6 +92,15 @@ static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
     if (!echoes_exactly(c)) c->cc.ops->on_ecn(&c->cc, now, flight_size(c));
 }
 
+/* Section 6.1.2: CWR follows a reduction for whatever reason, and an echo of the same window is no
+ * reason for another. */
+void ecn_window_reduced(struct ltcp_connection *c)
+{
+    if (!c->ecn || c->accecn) return;
+    c->ecn_point = c->snd_nxt;
+    c->ecn_reduced = true;
+}
+
 /* RFC8257:3.2-1: DCTCP.CE is what the last data met, and each change of it is told at once. */
 static void echo_exactly(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {

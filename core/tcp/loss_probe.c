@@ -47,6 +47,7 @@ static void respond(struct ltcp_connection *c, ltcp_time now)
     if (c->recovery != LTCP_RECOVERY_NONE || c->cc.cwnd == 0) return;
     c->cc.ops->on_loss(&c->cc, now, flight_size(c));
     c->cc.ops->on_recovered(&c->cc, now);
+    ecn_window_reduced(c);
 }
 
 /* RFC8985:7.4-1, TLP_process_ack. */

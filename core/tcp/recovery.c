@@ -42,6 +42,7 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     rare_of(c)->fast_recoveries++;
     connection_trace(c, now, LTCP_TRACE_FAST_RETRANSMIT, c->recovery_point.n);
     c->cc.ops->on_loss(&c->cc, now, flight_before_duplicates(c));
+    ecn_window_reduced(c);
 }
 
 static void leave(struct ltcp_connection *c, ltcp_time now)
@@ -178,4 +179,5 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
     c->recovery_point = c->snd_nxt;
     c->force_retransmit = true;
     c->cc.ops->on_timeout(&c->cc, now, flight, c->unanswered <= 1);
+    ecn_window_reduced(c);
 }
