@@ -120,9 +120,7 @@ void accecn_syn_again(struct ltcp_connection *c, const struct ltcp_arrival *a)
     if (accecn_ace(a->segment->flags) == 0) x->not_ect = true;
 }
 
-/* A SYN-ACK that comes again is answered in the handshake's encoding: RFC9768:3.2.2.1-2. Data that
- * always comes again although it was acknowledged says that ACKs with the option do not arrive:
- * RFC9768:3.2.3.2.2-4 */
+/* A SYN-ACK that comes again is answered in the handshake's encoding: RFC9768:3.2.2.1-2. */
 void accecn_rejected(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     struct ltcp_accecn *x = accecn_of(c);
@@ -131,9 +129,8 @@ void accecn_rejected(struct ltcp_connection *c, const struct ltcp_arrival *a)
     if ((s->flags & (LTCP_SYN | LTCP_ACK)) == (LTCP_SYN | LTCP_ACK) && !x->responder) {
         const bool same = seq_eq(s->seq, c->irs) && seq_eq(s->ack, seq_add(c->iss, 1));
         if (same && ace >= 2 && ace != 7) count_synack(c, x, a->ip->ecn);
-    } else if (s->length > 0 && seq_lt(s->seq, c->rcv_nxt) && x->last_ack_had) {
-        if (x->duplicates < 2) x->duplicates++;
-        x->options_blocked = x->duplicates == 2;
+    } else if (s->length > 0 && seq_lt(s->seq, c->rcv_nxt)) {
+        accecn_option_unheard(c);
     }
 }
 
@@ -176,7 +173,7 @@ void accecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     }
     count_bytes(x, a->ip->ecn, a->segment->length);
     owe_acknowledgment(c, x, a->ip->ecn, a->length > 0);
-    if (a->length > 0 && seq_eq(a->seq, c->rcv_nxt)) x->duplicates = 0;
+    if (a->length > 0 && x->data_since_duplicate < UINT8_MAX) x->data_since_duplicate++;
 }
 
 /* The ACE field: RFC9768:3.2.2-1, RFC9768:3.2.2.2-1; on the pure ACK of a SYN-ACK in its own

@@ -31,15 +31,16 @@ struct ltcp_accecn {
     uint8_t ce_unreported; /* CE marks since the last acknowledgment */
 
     /* AccECN options that leave. */
-    ltcp_time option_sent; /* when the last one did */
-    uint32_t bytes_unsaid; /* that the byte counters have grown by since then */
-    uint8_t option_due;    /* on the segment that is being made: enum accecn_due */
-    uint8_t repetitions;   /* that a change of the counter still wants */
-    uint8_t acks_without;  /* acknowledgments since the last one */
-    uint8_t duplicates;    /* data that came again in a row, after ACKs with the option */
-    bool last_ack_had;     /* the last acknowledgment carried one */
-    bool options_blocked;  /* ACKs that carry it seem to be lost (section 3.2.3.2.2) */
-    bool first_data_sent;  /* and the option with it, had there been room (3.2.3.2.1) */
+    ltcp_time option_sent;        /* when the last one did */
+    uint32_t bytes_unsaid;        /* that the byte counters have grown by since then */
+    uint8_t option_due;           /* on the segment that is being made: enum accecn_due */
+    uint8_t repetitions;          /* that a change of the counter still wants */
+    uint8_t acks_without;         /* acknowledgments since the last one */
+    uint8_t duplicates;           /* of data that ACKs with the option acknowledged, in a row */
+    uint8_t data_since_duplicate; /* segments of new data */
+    bool data_ack_had;            /* it was in an ACK since data last came again */
+    bool options_blocked;         /* ACKs that carry it seem to be lost (section 3.2.3.2.2) */
+    bool first_data_sent;         /* and the option with it, had there been room (3.2.3.2.1) */
 
     /* The Data Sender: what the peer says has arrived there. */
     uint64_t s_bytes[4];
@@ -114,6 +115,8 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight);
 /* Whether the segment that is being made ought to carry it, and with what. */
 void accecn_option_choose(struct ltcp_connection *c, ltcp_time now, uint32_t payload,
                           bool retransmission, bool handshake);
+/* Data came again that was acknowledged. */
+void accecn_option_unheard(struct ltcp_connection *c);
 /* What arrived: LTCP_ECN_... counters that were there, as bits, and by how much they grew. */
 struct accecn_news {
     uint8_t present;

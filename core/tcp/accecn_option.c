@@ -4,6 +4,8 @@
 
 enum { ACK_PERIOD = 3 }; /* RFC9768:3.2.3.3-6's n */
 enum { BYTES_UNSAID_MOST = 1 << 22 };
+/* So often in a row, with so few segments of new data in between, is "always". */
+enum { DUPLICATES_MOST = 3, DATA_BETWEEN_MOST = 16 };
 enum { LEVEL_NEVER, LEVEL_SPARING, LEVEL_USEFUL, LEVEL_STUBBORN }; /* of the setting */
 
 /* The fields of order 0 (kind 172) and order 1 (kind 174). */
@@ -52,7 +54,6 @@ void accecn_option_choose(struct ltcp_connection *c, ltcp_time now, uint32_t pay
     const bool first_data = payload > 0 && !x->first_data_sent && !x->responder;
     if (payload > 0) x->first_data_sent = true;
     x->option_due = ACCECN_DUE_NONE;
-    x->last_ack_had = false;
     if (!retransmission && may_leave(c, x)) {
         if (handshake || first_data)
             x->option_due = ACCECN_DUE_ALL;
@@ -60,6 +61,19 @@ void accecn_option_choose(struct ltcp_connection *c, ltcp_time now, uint32_t pay
             x->option_due = ACCECN_DUE_CHANGES;
     }
     if (x->option_due == ACCECN_DUE_NONE && x->acks_without < UINT8_MAX) x->acks_without++;
+}
+
+/* Data that was acknowledged comes again. Where it always does after an ACK with the option, those
+ * ACKs do not arrive: RFC9768:3.2.3.2.2-4 */
+void accecn_option_unheard(struct ltcp_connection *c)
+{
+    struct ltcp_accecn *x = accecn_of(c);
+    if (!x->data_ack_had || settings_of(c)->accecn_option == LEVEL_STUBBORN) return;
+    x->data_ack_had = false;
+    if (x->data_since_duplicate > DATA_BETWEEN_MOST) x->duplicates = 0;
+    x->data_since_duplicate = 0;
+    if (x->duplicates < DUPLICATES_MOST) x->duplicates++;
+    x->options_blocked = x->duplicates == DUPLICATES_MOST;
 }
 
 /* ---- with what
@@ -120,7 +134,7 @@ void accecn_option_write(const struct ltcp_connection *c, ltcp_time now, uint32_
     x->bytes_unsaid = 0;
     x->acks_without = 0;
     x->option_sent = now;
-    x->last_ack_had = true;
+    x->data_ack_had = true;
     if (x->repetitions > 0) x->repetitions--;
 }
 

@@ -135,7 +135,7 @@ static void digest_accecn(struct digest *d, const struct ltcp_connection *c, ltc
     const struct ltcp_accecn *x = accecn_of(c);
     if (x == NULL) return;
     const bool flags[] = {
-        x->last_ack_had,  x->options_blocked, x->first_data_sent,
+        x->data_ack_had,  x->options_blocked, x->first_data_sent,
         x->stamped,       x->option_seen,     x->options_zeroed,
         x->option_before, x->responder,       x->syn_received,
         x->handshake_ack, x->synack_ce,       x->syn_met_ce,
@@ -154,7 +154,8 @@ static void digest_accecn(struct digest *d, const struct ltcp_connection *c, ltc
                        (uint64_t)x->repetitions << 8 | x->acks_without);
     digest_word(d, (uint64_t)x->duplicates << 24 | (uint64_t)x->handshake_ecn << 16 |
                        (uint64_t)x->synacks_sent << 8 | x->earlier_timeouts);
-    digest_word(d, (uint64_t)x->bytes_unsaid << 32 | x->acked_average);
+    digest_word(d, (uint64_t)x->bytes_unsaid << 32 | (uint64_t)x->data_since_duplicate << 16 |
+                       x->acked_average);
     digest_word(d, (uint64_t)x->cep_at_option << 32 | x->segments_at_option);
     digest_word(d, (uint64_t)x->stamp << 32 | x->ce_owed);
     digest_word(d, x->ce_told);
