@@ -4,7 +4,7 @@
  * Looked at in checked builds only (LTCP_CHECK), where the network asks after every call. */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/accecn.h"
 
 #define UNSHIFTED_WINDOW 65535u
 
@@ -234,6 +234,21 @@ static const char *check_progress(struct ltcp_connection *c)
 }
 #endif
 
+static const char *check_accecn(const struct ltcp_connection *c)
+{
+    if (!c->accecn) return NULL;
+    if (!c->ecn || c->rare == NULL || c->rare->accecn == NULL)
+        return "AccECN mode has its counters (RFC 9768 section 3.2)";
+    const struct ltcp_accecn *x = accecn_of(c);
+    if (x->r_cep < ACCECN_CEP_FIRST || x->s_cep < ACCECN_CEP_FIRST)
+        return "r.cep and s.cep begin at 5 and never go back (RFC 9768 section 3.2.1)";
+    if (x->r_cep - ACCECN_CEP_FIRST > c->rare->ce_received)
+        return "r.cep counts no more than met CE (RFC 9768 section 3.2)";
+    if (c->ecn_echo || c->ecn_reduced)
+        return "neither ECE nor CWR is RFC 3168's in AccECN mode (RFC 9768 section 3.1.5)";
+    return NULL;
+}
+
 const char *connection_check(struct ltcp_connection *c)
 {
     if (c->state == LTCP_CLOSED || c->state == LTCP_LISTEN) return NULL;
@@ -241,6 +256,7 @@ const char *connection_check(struct ltcp_connection *c)
     if (broken == NULL) broken = check_receive_side(c);
     if (broken == NULL) broken = check_state(c);
     if (broken == NULL) broken = check_timers(c);
+    if (broken == NULL) broken = check_accecn(c);
     return broken != NULL ? broken : check_progress(c);
 }
 

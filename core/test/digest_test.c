@@ -3,6 +3,7 @@
 #include "check.h"
 #include "host/host.h"
 #include "pair.h"
+#include "tcp/accecn.h"
 
 static struct pair p;
 static ltcp_handle conn[2];
@@ -40,13 +41,14 @@ static void check_field(const char *name, void *field, bool matters)
 
 /* Host 0 has written what does not fit: data in flight, SACKed and lost, and unsent. Host 1 holds
  * data that is not read and data ahead of a gap. */
-static void open_pair(void)
+static void open_pair_with_ecn(int64_t ecn)
 {
     struct ltcp_settings settings = ltcp_profile_rfc;
     static uint8_t bytes[20000];
     size_t n;
     settings.keepalive = true;
     settings.nagle = false;
+    settings.ecn = ecn;
     pair_open_with(&p, &settings, 1500);
     CHECK(pair_connect(&p, conn) == LTCP_OK);
     for (int i = 0; i < 2; i++) {
@@ -64,6 +66,11 @@ static void look_at(unsigned host)
     side = host;
     c = handle_connection(p.host[host], conn[host]);
     CHECK(c != NULL);
+}
+
+static void open_pair(void)
+{
+    open_pair_with_ecn(ltcp_profile_rfc.ecn);
 }
 
 static void every_variable_is_in_it(void)
@@ -205,6 +212,56 @@ static void queues_are_in_it(void)
     pair_close(&p);
 }
 
+static void what_accecn_knows_is_in_it(void)
+{
+    open_pair_with_ecn(3);
+    look_at(0);
+    CHECK(c->accecn);
+    struct ltcp_accecn *x = accecn_of(c);
+    MATTERS(x->r_cep);
+    MATTERS(x->r_bytes[LTCP_ECN_CE]);
+    MATTERS(x->changed);
+    MATTERS(x->changed_now);
+    MATTERS(x->changed_since);
+    MATTERS(x->last_packet);
+    MATTERS(x->last_data);
+    MATTERS(x->ce_unreported);
+    MATTERS(x->option_sent);
+    MATTERS(x->bytes_unsaid);
+    MATTERS(x->repetitions);
+    MATTERS(x->acks_without);
+    MATTERS(x->duplicates);
+    MATTERS(x->data_since_duplicate);
+    MATTERS(x->data_ack_had);
+    MATTERS(x->options_blocked);
+    MATTERS(x->first_data_sent);
+    MATTERS(x->s_bytes[LTCP_ECN_ECT0]);
+    MATTERS(x->ce_told);
+    MATTERS(x->ce_owed);
+    MATTERS(x->s_cep);
+    MATTERS(x->cep_at_option);
+    MATTERS(x->segments_at_option);
+    MATTERS(x->stamp);
+    MATTERS(x->acked_average);
+    MATTERS(x->stamped);
+    MATTERS(x->option_seen);
+    MATTERS(x->options_zeroed);
+    MATTERS(x->option_before);
+    MATTERS(x->handshake_ecn);
+    MATTERS(x->synacks_sent);
+    MATTERS(x->earlier_timeouts);
+    MATTERS(x->responder);
+    MATTERS(x->syn_received);
+    MATTERS(x->handshake_ack);
+    MATTERS(x->synack_ce);
+    MATTERS(x->syn_met_ce);
+    MATTERS(x->tested);
+    MATTERS(x->not_ect);
+    MATTERS(x->deaf);
+    MATTERS(x->acks_an_ack);
+    pair_close(&p);
+}
+
 static void the_host_is_in_it(void)
 {
     open_pair();
@@ -271,6 +328,7 @@ int main(void)
     every_variable_is_in_it();
     every_flag_is_in_it();
     queues_are_in_it();
+    what_accecn_knows_is_in_it();
     the_host_is_in_it();
     counters_are_not();
     only_distances_in_time_count();
