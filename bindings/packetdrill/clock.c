@@ -131,6 +131,7 @@ int member_gettimeofday(void *userdata, struct timeval *time, struct timezone *z
 int member_usleep(void *userdata, useconds_t microseconds)
 {
     struct object *o = userdata;
+    threads_settle(o);
     pthread_mutex_lock(&o->lock);
     clock_run(o, o->now + (ltcp_time)microseconds * LTCP_MICROSECOND);
     pthread_mutex_unlock(&o->lock);
@@ -148,6 +149,7 @@ int member_netdev_send(void *userdata, const void *bytes, size_t count)
 {
     struct object *o = userdata;
     int result = -1;
+    threads_settle(o);
     pthread_mutex_lock(&o->lock);
     clock_run(o, o->now);
     struct ltcp_packet *packet = ltcp_packet_from_bytes(o->pool, bytes, count);
@@ -168,6 +170,7 @@ int member_netdev_send(void *userdata, const void *bytes, size_t count)
 int member_netdev_receive(void *userdata, void *bytes, size_t *count, long long *microseconds)
 {
     struct object *o = userdata;
+    threads_settle(o);
     pthread_mutex_lock(&o->lock);
     clock_pump(o);
     while (o->out_first == NULL && clock_next(o))

@@ -3,7 +3,7 @@
  * The shared object by which an unmodified packetdrill tests this engine: one host, one table of
  * descriptors (lunatcp/socket.h), one clock that only goes on when packetdrill lets it. Files:
  * object.c (life, flags), clock.c (time and packets), calls.c (calls, also those that block),
- * values.c (structs of the system to and from those of the socket layer), settings.c (what the
+ * threads.c (when the other thread rests), values.c (structs of the system to and from those of the socket layer), settings.c (what the
  * system's settings and --so_flags mean), preload.c (getsockopt for TCP_INFO).
  *
  * packetdrill has two threads: the main one, and one for calls that block. A mutex guards all of
@@ -59,6 +59,9 @@ int member_netdev_send(void *userdata, const void *bytes, size_t count);
 int member_netdev_receive(void *userdata, void *bytes, size_t *count, long long *microseconds);
 int member_usleep(void *userdata, useconds_t microseconds);
 int member_gettimeofday(void *userdata, struct timeval *time, struct timezone *zone);
+
+/* threads.c: returns once all other threads sleep; the lock is not held */
+void threads_settle(const struct object *o);
 
 /* calls.c */
 void calls_install(struct packetdrill_interface *interface);
