@@ -4,6 +4,7 @@
 #include "host/host.h"
 #include "network_samples.h"
 #include "pair.h"
+#include "tcp/accecn.h"
 
 static struct pair p;
 static ltcp_handle conn[2];
@@ -11,11 +12,13 @@ static struct ltcp_connection *c;
 
 /* Host 0 has data in flight and unsent; host 1 has some that was not read, and some ahead of a gap.
  */
-static void open_pair(unsigned host)
+static void open_pair_with_ecn(unsigned host, int64_t ecn)
 {
     static uint8_t bytes[20000];
     size_t n;
-    pair_open(&p);
+    struct ltcp_settings settings = ltcp_profile_rfc;
+    settings.ecn = ecn;
+    pair_open_with(&p, &settings, 1500);
     CHECK(pair_connect(&p, conn) == LTCP_OK);
     for (int i = 0; i < 2; i++) {
         CHECK(ltcp_write(p.host[0], p.now, conn[0], bytes, sizeof bytes, 0, &n) == LTCP_OK);
@@ -27,6 +30,11 @@ static void open_pair(unsigned host)
     pair_collect(&p, 0);
     c = handle_connection(p.host[host], conn[host]);
     CHECK(c != NULL);
+}
+
+static void open_pair(unsigned host)
+{
+    open_pair_with_ecn(host, ltcp_profile_rfc.ecn);
 }
 
 static void check_all_is_well(void)
@@ -122,6 +130,21 @@ static void the_receive_side(void)
     pair_close(&p);
 }
 
+static void accurate_ecn(void)
+{
+    open_pair_with_ecn(1, 3);
+    check_all_is_well();
+    struct ltcp_accecn *x = accecn_of(c);
+    BREAKS(1, c->ecn = false, "AccECN mode has its counters");
+    BREAKS(1, x->s_cep = 4, "r.cep and s.cep begin at 5");
+    x->s_cep = 5;
+    BREAKS(1, x->r_cep = 6, "r.cep counts no more than met CE");
+    x->r_cep = 5;
+    BREAKS(1, c->ecn_echo = true, "neither ECE nor CWR is RFC 3168's");
+    check_all_is_well();
+    pair_close(&p);
+}
+
 /* It is remembered, although the connection may be gone when somebody asks. */
 static void a_change_that_is_not_named(void)
 {
@@ -173,6 +196,7 @@ int main(void)
 {
     the_send_side();
     the_receive_side();
+    accurate_ecn();
     a_change_that_is_not_named();
     a_network_stops();
     return check_finish();
