@@ -6,6 +6,8 @@
 
 #include "tcp/connection.h"
 
+#define BURST_TIME (INT64_C(1000000000) >> 10)
+
 /* ---- making one segment -------------------------------------------------------------------------
  */
 
@@ -334,11 +336,26 @@ static void send_loss_probe(struct ltcp_connection *c, ltcp_time now)
     loss_probe_sent(c, now, record_at(q, position), again);
 }
 
-/* As many segments as one burst has: half of the peer's greatest window and of the congestion
- * window, and what an IP packet could hold. */
+/* What leaves within 2^-10 seconds at the pace of two windows in a round trip of slow start, and of
+ * 1.2 later: as much as a sender of bursts makes at a time. */
+static uint64_t burst_by_pace(const struct ltcp_connection *c)
+{
+    const uint64_t fifths = c->cc.cwnd < c->cc.ssthresh / 2 ? 10 : 6;
+    const uint32_t flight = flight_size(c);
+    const uint64_t window = c->cc.cwnd > flight ? c->cc.cwnd : flight;
+    if (c->srtt <= 0) return UINT32_MAX;
+    return window * fifths * (uint64_t)BURST_TIME / (5 * (uint64_t)c->srtt);
+}
+
+/* As many segments as one burst has: by the pace, but not more than half of the peer's greatest
+ * window, half of the congestion window, and what an IP packet could hold. */
 static uint32_t burst_most(const struct ltcp_connection *c)
 {
     uint32_t most = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
+    const uint64_t least = (uint64_t)settings_of(c)->burst_least * c->snd_mss;
+    uint64_t paced = burst_by_pace(c);
+    if (paced < least) paced = least;
+    if (paced < most) most = (uint32_t)paced;
     if (c->cc.cwnd / 2 < most) most = c->cc.cwnd / 2;
     return most > c->snd_mss ? most / c->snd_mss : 1;
 }

@@ -100,6 +100,8 @@ extern "C" {
     X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                                \
     X(FLAG, minshall, 0, 1, 0, 1, "Nagle holds a small segment back only behind a small one")      \
     X(FLAG, push_bursts, 0, 1, 0, 1, "the last segment of a burst carries PSH")                    \
+    X(COUNT, burst_least, 2, 2, 1, 65535,                                                          \
+      "segments of such a burst at least, where that many fit")                                    \
     X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \
     X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
