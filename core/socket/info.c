@@ -161,6 +161,9 @@ static void fill_counts(const struct socket *s, const struct ltcp_info *info,
     out->bytes_retrans = info->bytes_retransmitted;
     out->segs_out = clip(info->segments_sent);
     out->segs_in = clip(info->segments_received);
+    out->data_segs_out = info->data_segments_sent;
+    out->data_segs_in = info->data_segments_received;
+    out->delivered = info->segments_delivered;
     out->rcv_ooopack = clip(info->out_of_order_segments);
     out->dsack_dups = clip(info->dsacks_received);
     out->received_ce = clip(info->ce_received);

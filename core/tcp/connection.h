@@ -280,6 +280,8 @@ struct ltcp_connection {
     uint32_t events;
     uint32_t acks_sent;
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
+    /* With data, repeated ones too; and of all that were sent, those known to have arrived. */
+    uint32_t data_segments_sent, data_segments_received, segments_delivered;
     struct ltcp_rare *rare;
 #if defined(LTCP_CHECK) && LTCP_CHECK
     struct ltcp_shadow shadow;

@@ -39,6 +39,7 @@ void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times)
 {
     struct ltcp_ack_sample *s = times->sample;
+    c->segments_delivered++;
     if (r->last_sent < times->rate_sent ||
         (r->last_sent == times->rate_sent && seq_lt(r->seq, times->rate_seq)))
         return;

@@ -458,6 +458,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
 void segment_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     c->segments_received++;
+    if (a->segment->length > 0) c->data_segments_received++;
     if (prediction_takes(c, a)) return;
     if (c->state == LTCP_SYN_SENT) {
         syn_sent(c, a);

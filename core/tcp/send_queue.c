@@ -241,6 +241,7 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, position);
     rate_on_send(c, r, now);
+    if (r->length > 0) c->data_segments_sent++;
     if (position == q->unsent) {
         q->unsent++;
         q->unsent_octets -= r->length;

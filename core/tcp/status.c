@@ -9,6 +9,9 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     const struct ltcp_rare *r = c->rare != NULL ? c->rare : &none;
     out->segments_sent = c->segments_sent;
     out->segments_received = c->segments_received;
+    out->data_segments_sent = c->data_segments_sent;
+    out->data_segments_received = c->data_segments_received;
+    out->segments_delivered = c->segments_delivered;
     out->bytes_sent = c->bytes_sent;
     out->bytes_received = c->bytes_received;
     out->bytes_acked = c->bytes_acked;

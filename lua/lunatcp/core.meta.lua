@@ -461,6 +461,9 @@ function Listener:close() end
 ---@field pacing_rate? number bits a second; nil: the algorithm says none
 ---@field segments_sent integer
 ---@field segments_received integer
+---@field data_segments_sent integer those with data, repeated ones too
+---@field data_segments_received integer
+---@field segments_delivered integer of those sent, known to have arrived
 ---@field bytes_sent integer
 ---@field bytes_received integer
 ---@field bytes_acked integer

@@ -223,6 +223,8 @@ struct ltcp_info {
     uint64_t pacing_rate;           /* octets a second; 0: none */
     /* counters */
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
+    /* With data, repeated ones too; and of all that were sent, those known to have arrived. */
+    uint32_t data_segments_sent, data_segments_received, segments_delivered;
     uint64_t segments_retransmitted, bytes_retransmitted, timeouts, fast_recoveries;
     uint64_t duplicate_acks_received, acks_sent, out_of_order_segments, duplicate_segments;
     uint64_t challenge_acks, probes_sent, paws_rejected;
