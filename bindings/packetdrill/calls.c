@@ -85,8 +85,11 @@ static int member_socket(void *userdata, int domain, int type, int protocol)
 {
     struct object *o = userdata;
     if (o->read_sysctls) {
-        o->read_sysctls = false;
         settings_read_sysctls(o);
+        o->sysctls_read = true;
+        object_read_flags(o);
+        ltcp_host_set_settings(o->host, &o->settings);
+        o->read_sysctls = false;
     }
     struct ltcp_call call = {.op = LTCP_CALL_SOCKET, .arg = {domain, type, protocol}};
     return real_descriptor(o, (int)call_run(o, &call));

@@ -53,10 +53,10 @@ static void set_local(struct object *o, const char *text)
 }
 
 /* "profile=rfc,mtu=1400,local=192.0.2.7,sysctl,rto_min=0.2" */
-static void read_flags(struct object *o, const char *flags)
+void object_read_flags(struct object *o)
 {
-    char copy[1024], *rest = NULL;
-    snprintf(copy, sizeof copy, "%s", flags);
+    char copy[sizeof o->flags], *rest = NULL;
+    memcpy(copy, o->flags, sizeof copy);
     for (char *word = strtok_r(copy, ", ", &rest); word != NULL;
          word = strtok_r(NULL, ", ", &rest)) {
         char *value = strchr(word, '=');
@@ -149,7 +149,8 @@ static struct object *create(const char *flags)
         return NULL;
     }
     read_command_line(o);
-    if (flags != NULL) read_flags(o, flags);
+    if (flags != NULL) snprintf(o->flags, sizeof o->flags, "%s", flags);
+    object_read_flags(o);
     /* What packetdrill's own runners use; those that were told of come first. */
     set_local(o, "192.168.0.1");
     set_local(o, "fd3d:0a0b:17d6::1");

@@ -2,9 +2,10 @@
  *
  * The shared object by which an unmodified packetdrill tests this engine: one host, one table of
  * descriptors (lunatcp/socket.h), one clock that only goes on when packetdrill lets it. Files:
- * object.c (life, flags), clock.c (time and packets), calls.c (calls, also those that block),
- * threads.c (when the other thread rests), values.c (structs of the system to and from those of the socket layer), settings.c (what the
- * system's settings and --so_flags mean), preload.c (getsockopt for TCP_INFO).
+ * object.c (life, flags), clock.c (time and packets), threads.c (when the other thread rests),
+ * calls.c (calls, also those that block), values.c (structs of the system to and from those of the
+ * socket layer), settings.c (what the system's settings and --so_flags mean), preload.c (getsockopt
+ * for TCP_INFO).
  *
  * packetdrill has two threads: the main one, and one for calls that block. A mutex guards all of
  * this. A call that blocks sleeps on a condition; when something makes it go on, the main thread,
@@ -34,8 +35,9 @@ struct object {
     struct ltcp_host *host;
     struct ltcp_sockets *sockets;
     struct ltcp_settings settings;
+    char flags[1024];  /* --so_flags */
     bool read_sysctls; /* asked for, and not done yet */
-    bool trace;        /* say on stderr what is not understood */
+    bool sysctls_read; /* they stand above the profile from then on */
     uint32_t interface_number;
 
     ltcp_time now; /* nanoseconds; begins at BEGINNING */
@@ -76,6 +78,9 @@ void sockaddr_write(const struct ltcp_sockaddr *from, struct sockaddr *to, sockl
 void controls_write(const struct ltcp_call *call, struct msghdr *message);
 
 /* object.c */
+/* Obeys --so_flags; once more after the sysctls were read, so that what is said goes before them.
+ */
+void object_read_flags(struct object *o);
 /* The address is one of ours from now on. */
 void object_adopt(struct object *o, const struct ltcp_address *address);
 

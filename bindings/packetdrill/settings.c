@@ -28,7 +28,7 @@ static bool set_congestion(struct ltcp_settings *settings, const char *name)
 bool settings_flag(struct object *o, const char *name, const char *value)
 {
     char *end;
-    if (strcmp(name, "profile") == 0) return set_profile(o, value);
+    if (strcmp(name, "profile") == 0) return o->sysctls_read || set_profile(o, value);
     if (strcmp(name, "congestion") == 0) return set_congestion(&o->settings, value);
     const struct ltcp_setting *setting = ltcp_setting_find(name);
     if (setting == NULL) return false;
@@ -133,5 +133,4 @@ void settings_read_sysctls(struct object *o)
     if (read_numbers("tcp_notsent_lowat", n) > 0)
         ltcp_sockets_set_not_sent_low(o->sockets, n[0] < INT32_MAX ? (uint32_t)n[0] : 0);
     read_congestion(settings);
-    ltcp_host_set_settings(o->host, settings);
 }
