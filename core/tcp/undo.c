@@ -71,6 +71,14 @@ static bool can_send_new(const struct ltcp_connection *c)
     return has_unsent(c) && seq_gt(seq_add(c->snd_una, c->snd_wnd), c->snd_nxt);
 }
 
+/* Step 3a: two round trips after the timeout slow start would be there, which goes on now.
+ * RFC5682:2.1-4 */
+static void go_on_repeating(struct ltcp_connection *c)
+{
+    const uint32_t most = 3 * c->cc.mss;
+    if (!c->cc.ops->own_recovery && c->cc.cwnd < most) c->cc.cwnd = most;
+}
+
 /* Sections 2.1 and 3.1, steps 2 and 3: after the first ACK that advances, new data instead of a
  * retransmission; if the second one speaks of what was sent only once, nothing was lost.
  * RFC5682:2.1-2, 2.1-3, 3.1-3 */
@@ -82,6 +90,7 @@ static bool frto_finds(struct ltcp_connection *c, bool advanced, bool duplicate,
     if (r->frto == FRTO_SECOND) {
         const bool original = c->sacking ? times->original : advanced;
         if (original || advanced || duplicate) r->frto = FRTO_OFF;
+        if (duplicate && !original) go_on_repeating(c);
         return original;
     }
     if (!advanced && !duplicate) return false;
