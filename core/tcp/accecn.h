@@ -84,11 +84,15 @@ static inline unsigned accecn_ace(uint16_t flags)
 {
     return (unsigned)flags >> 6 & ACCECN_ACE_MASK;
 }
-/* Segments that were sent and are not known to be delivered. */
+/* Segments that were sent and are not known to be delivered; without SACK it is the duplicate ACKs
+ * that tell. */
 static inline uint32_t accecn_outstanding(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;
-    return q != NULL ? q->unsent - q->head - q->sacked_segments : 0;
+    if (q == NULL) return 0;
+    const uint32_t sent = q->unsent - q->head;
+    const uint32_t gone = q->sacked_segments + q->duplicate_octets / c->snd_mss;
+    return sent > gone ? sent - gone : 0;
 }
 
 /* ---- the handshake, section 3.1 */

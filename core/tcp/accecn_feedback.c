@@ -111,8 +111,10 @@ static bool is_pure(const struct ltcp_segment *s)
     return s->length == 0 && !(s->flags & LTCP_FIN) && !(s->options.present & LTCP_HAS_SACK);
 }
 
-/* newlyAckedB and newlyAckedT of appendix A.1. */
-static bool is_superseded(struct ltcp_connection *c, const struct ltcp_segment *s, uint32_t newly)
+/* newlyAckedB and newlyAckedT of appendix A.1; a duplicate ACK without SACK is news of a segment.
+ */
+static bool is_superseded(struct ltcp_connection *c, const struct ltcp_segment *s, uint32_t newly,
+                          uint32_t segments)
 {
     struct ltcp_accecn *x = accecn_of(c);
     const struct ltcp_options *o = &s->options;
@@ -120,7 +122,7 @@ static bool is_superseded(struct ltcp_connection *c, const struct ltcp_segment *
     const bool newer = stamped && (!x->stamped || (int32_t)(o->ts_value - x->stamp) > 0);
     if (newer) x->stamp = o->ts_value;
     if (stamped) x->stamped = true;
-    return newly == 0 && !newer;
+    return newly == 0 && !newer && (c->sacking || segments == 0);
 }
 
 /* Table 4, RFC9768:3.2.2.1-3; the SYN-ACK left Not-ECT, so it must have arrived so
@@ -144,7 +146,9 @@ void accecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a
     const bool of_handshake = x->syn_received;
     x->syn_received = false;
     if (s->flags & LTCP_SYN) return; /* there is no ACE field: RFC9768:3.2.2-2 */
-    const bool superseded = is_superseded(c, s, newly);
+    const uint32_t left = accecn_outstanding(c);
+    const uint32_t segments = x->outstanding > left ? x->outstanding - left : 0;
+    const bool superseded = is_superseded(c, s, newly, segments);
     if (of_handshake && is_pure(s)) {
         handshake_ack_arrives(c, a->now, ace);
         x->option_before = accecn_option_read(c, s, true).present != 0;
@@ -156,8 +160,6 @@ void accecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a
     }
     if (!x->tested && ace == 0) x->not_ect = x->deaf = true; /* RFC9768:3.2.2.4-1 */
     x->tested = true;
-    const uint32_t left = accecn_outstanding(c);
-    const uint32_t segments = x->outstanding > left ? x->outstanding - left : 0;
     const struct accecn_news news = accecn_option_read(c, s, of_handshake);
     const uint32_t packets = newly_marked_packets(c, ace, segments, newly, &news);
     x->s_cep += packets;

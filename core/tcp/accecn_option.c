@@ -5,7 +5,7 @@
 enum { ACK_PERIOD = 3 }; /* RFC9768:3.2.3.3-6's n */
 enum { BYTES_UNSAID_MOST = 1 << 22 };
 /* So often in a row, with so few segments of new data in between, is "always". */
-enum { DUPLICATES_MOST = 3, DATA_BETWEEN_MOST = 16 };
+enum { DUPLICATES_MOST = 4, DATA_BETWEEN_MOST = 8 };
 enum { LEVEL_NEVER, LEVEL_SPARING, LEVEL_USEFUL, LEVEL_STUBBORN }; /* of the setting */
 
 /* The fields of order 0 (kind 172) and order 1 (kind 174). */

@@ -129,7 +129,7 @@ local function sender(options)
   options = options or {}
   local host = { initial_window = 40, ecn = 3, timestamps = options.timestamps or false }
   for key, value in pairs(options.host or {}) do host[key] = value end
-  local s = accecn.passive { host = host, options = options.options }
+  local s = accecn.passive { host = host, syn = options.syn, options = options.options }
   s.conn:write(("x"):rep(options.segments and options.segments * 1000 or 40000))
   s.sent = wire.drain(s.peer, 0.05)
   s.acked = 0
@@ -172,7 +172,7 @@ describe("a sender", function()
   end)
 
   it("RFC9768:3.2.2.2-5 ignores an ACK that another has superseded", function()
-    local s = sender()
+    local s = sender { syn = { options = { mss = 1000, sack_permitted = true } } }
     s.acknowledge(2, 7)
     s.acknowledge(1, 0)
     s.send { flags = accecn.flags("A", 7), ack = 7001 } -- the first of them, late
@@ -180,6 +180,14 @@ describe("a sender", function()
     assert.equal(3, s.conn:info().delivered_ce)
     s.acknowledge(0, 4)
     assert.equal(3, s.conn:info().delivered_ce)
+  end)
+
+  it("RFC9768:A.1 takes a duplicate ACK for news of a segment where there is no SACK", function()
+    local s = sender()
+    s.acknowledge(1, 5)
+    for i = 1, 10 do assert.equal(1, s.acknowledge(0, 5 + i), i) end
+    -- The eleven are known: an ACK of all of them cannot hide a cycle.
+    assert.equal(0, s.acknowledge(11, 15))
   end)
 
   it("RFC9768:A.1 knows by timestamps that one without news of data is newer", function()

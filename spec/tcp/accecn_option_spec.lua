@@ -106,7 +106,7 @@ describe("the AccECN option tests the path", function()
         s.data(100, { ecn = ECT0 })
         return option(s.next()) ~= nil
       end
-      for _ = 1, 3 do
+      for _ = 1, 4 do
         assert.is_true(has_option())
         again()
         s.next()
@@ -118,10 +118,10 @@ describe("the AccECN option tests the path", function()
 
   it("RFC9768:3.2.3.2.2-4 goes on where that happens now and then", function()
     local s = passive()
-    for i = 1, 80 do
+    for i = 1, 60 do
       s.data(100, { ecn = ECT0 })
       assert.is_not_nil(option(s.next()), i)
-      if i % 20 == 0 then
+      if i % 10 == 0 then
         s.send { flags = accecn.flags("A", 5), payload = ("x"):rep(100), ecn = ECT0 }
         s.next()
       end
