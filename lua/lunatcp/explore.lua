@@ -84,7 +84,11 @@ end
 -- What tasks learn of calls is noted by the core; this is what they learn of the scheduler and hooks.
 local function watch(net, explorer)
   local scheduler, hooks = net.scheduler, net.hooks
-  local alarm, fire, now = scheduler.alarm, hooks.fire, net.now
+  local alarm, fire, now, dispatch = scheduler.alarm, hooks.fire, net.now, net.dispatch
+  local run = { pruned = false }
+  function net:dispatch(reason, detail)
+    if reason == "verdict" then run.pruned = true else dispatch(self, reason, detail) end
+  end
   function scheduler:alarm(id)
     local waiter = self.alarms[id]
     if waiter then explorer:saw(("alarm %d"):format(waiter.task and waiter.task.id or 0)) end
@@ -99,6 +103,7 @@ local function watch(net, explorer)
     explorer:saw(("now %.9f"):format(time))
     return time
   end
+  return run
 end
 
 local function options_of(spec, traced)
@@ -115,11 +120,13 @@ local function told(problem)
 end
 
 -- Runs the scenario on a network that the explorer leads already. Nil, or what is wrong.
-local function run(spec, net, explorer)
+local function run(spec, net, state)
   local result
-  net:spawn("scenario", function() result = table.pack(spec.scenario(net)) end)
   local scheduler = net.scheduler
-  local outcome = scheduler:run_until(function() return explorer:pruned() end, { limit = spec.time })
+  scheduler.birthplace = spec.born
+  net:spawn("scenario", function() result = table.pack(spec.scenario(net)) end)
+  scheduler.birthplace = nil
+  local outcome = scheduler:run_until(function() return state.pruned end, { limit = spec.time })
   if outcome == "done" then return nil end
   if #scheduler.tasks > 0 then
     return ("not at an end after %g s:\n%s"):format(spec.time, table.concat(scheduler:report(), "\n"))
@@ -137,8 +144,7 @@ local function perform(spec, explorer, lead, keep)
     net:close()
     return false
   end
-  watch(net, explorer)
-  local ok, problem = pcall(run, spec, net, explorer)
+  local ok, problem = pcall(run, spec, net, watch(net, explorer))
   if not ok then problem = tostring(problem) end
   local pruned, made, broken = explorer:finish()
   if pruned then problem = nil else problem = broken or problem end
@@ -278,6 +284,7 @@ local function read(options, known, name)
   check.type(options, "table", name)
   for key, value in pairs(check.options(options, known, name)) do spec[key] = value end
   check.callable(spec.scenario, name .. ": scenario")
+  spec.born = check.user_line()
   if spec.check ~= nil then check.callable(spec.check, name .. ": check") end
   check.optional(spec.network, "table", name .. ": network")
   spec.delay = spec.delay == nil and LATE or check.seconds(spec.delay, name .. ": delay")

@@ -22,7 +22,8 @@ function M.new(scheduler, body, ...)
     thread = coroutine.create(body),
     arguments = select("#", ...) > 0 and table.pack(...) or nil,
     status = "ready",
-    born = check.user_line(nil, 4), -- behind this, the scheduler's spawn and perhaps the network's
+    -- Behind this, the scheduler's spawn and perhaps the network's.
+    born = scheduler.birthplace or check.user_line(nil, 4),
     waiters = {},
   }, Task)
 end
