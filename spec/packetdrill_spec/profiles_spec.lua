@@ -72,16 +72,21 @@ describe("a profile", function()
     assert.is_true(commands.run(linux, [[
       # a comment
       sysctl -q net.ipv4.tcp_sack=0 net.ipv4.tcp_fin_timeout=5 > /dev/null 2>&1   # and one more
+      sysctl -q net.lunatcp.nagle=0 net.lunatcp.ack_every=4 net.lunatcp.delayed_ack_timeout=0.1
       ../common/set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0 \
         /proc/sys/net/ipv4/tcp_rmem="4096 131072 6291456" ; ip tcp_metrics flush all
     ]], state))
     assert.same({ false, 5, false, 131072, 7 },
       { set.sack, set.fin_wait_2_timeout, set.timestamps, set.receive_buffer, set.window_scale })
+    assert.same({ false, 4, 0.1 }, { set.nagle, set.ack_every, set.delayed_ack_timeout })
     for command, wanted in pairs {
       ["rm -rf /"] = "unknown command `rm %-rf /`", ["sysctl -q net.ipv4.x=1"] = "unknown setting net.ipv4.x",
       ["sysctl net.ipv4.tcp_sack"] = "sets nothing", ["sysctl net.ipv4.tcp_rmem=5"] = "cannot be '5'",
       ["nstat | grep TcpExtOutOfWindowIcmps > /dev/null"] = "the answer is no",
       ["sysctl net.ipv4.tcp_syn_retries=9999"] = "syn_r2_count",
+      ["sysctl net.lunatcp.sackk=0"] = "unknown setting net.lunatcp.sackk",
+      ["sysctl net.lunatcp.sack=off"] = "unknown setting net.lunatcp.sack=off",
+      ["sysctl net.lunatcp.ack_every=0"] = "ack_every",
     } do
       local net <close> = tcp.network { seed = 1 }
       local host = net:host "h"
