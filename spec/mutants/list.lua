@@ -720,8 +720,8 @@ return {
     name = "ecn-reduces-at-each-echo",
     requirement = "RFC 3168 section 6.1.2: once for each window of data",
     file = "tcp/ecn.c",
-    text = "    c->ecn_point = c->snd_nxt;\n",
-    with = "",
+    text = "    rare_of(c)->ecn_reductions++;\n    c->ecn_point = c->snd_nxt;\n    c->ecn_reduced = true;\n",
+    with = "    rare_of(c)->ecn_reductions++;\n    c->ecn_reduced = true;\n",
   },
   {
     name = "path-mtu-grows-by-icmp",

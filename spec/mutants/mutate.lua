@@ -4,7 +4,7 @@
 -- The tree is copied to build-mutate/tree and built there; for each mutant of list.lua one file of the
 -- copy is changed and compiled again, with the invariants of the core compiled in. Then specs and C tests
 -- run until the first failure. Those that compare golden digests run last, since they only say that
--- something is different. One that takes many times as long as it should has hung, which counts as a
+-- something is different; so does the one that runs others again. One that takes many times as long as it should has hung, which counts as a
 -- failure. What fails is tried with the core as it is too, where it has to succeed.
 --
 -- Exit status 1 when a mutant survives that list.lua does not explain, one fails that it explains, one does
@@ -19,6 +19,7 @@ local LEFT_OUT <const> = { "^spec/mutants/" } -- they read the sources that are 
 local TAGS <const> = "build,udp,netns"        -- compilers, sockets and real time: slow or never the same
 local PATIENCE <const> = 20                   -- times as long as it took, then it has hung
 local LEAST <const>, UNKNOWN <const> = 10, 240 -- seconds: the least of that, and where no time is known
+local WAITS <const> = 10                      -- times as long on the clock, for what waits for ever
 local MEMORY <const> = 4000000                -- KiB of address space
 
 -- Which specs show the work of which part; these come first.
@@ -30,7 +31,7 @@ local NEAR <const> = {
   { "^network/", "core/test/network_", "core/test/path_", "spec/lua/" },
 }
 local START <const> = 0.05 -- seconds that starting anything counts for
-local DIGESTS <const> = "golden" -- in the names of those that run last
+local LAST <const> = { "golden", "moved_spec" } -- they say only that something is different
 
 local function fail(...)
   io.stderr:write("mutate: ", string.format(...), "\n")
@@ -171,11 +172,13 @@ local function run(check, module, limit)
       .. "lua5.4 \"$(command -v busted)\" --ignore-lua -o TAP --no-keep-going --exclude-tags=%s %s")
       :format(where, where, TAGS, check)
   end
-  local ok, _, code = os.execute(("cd %s && ulimit -v %d && "
-    .. "exec timeout -k 1 %d %s >\"$OLDPWD\"/%s 2>&1 </dev/null"):format(TREE, MEMORY, math.ceil(limit),
-    command, log))
+  -- The processor's time counts, so that a busy machine makes nothing hang.
+  limit = math.ceil(limit)
+  local ok, _, code = os.execute(("cd %s && ulimit -v %d && ulimit -t %d && "
+    .. "exec timeout -k 1 %d %s >\"$OLDPWD\"/%s 2>&1 </dev/null"):format(TREE, MEMORY, limit,
+    WAITS * limit, command, log))
   if ok then return true end
-  if code == 124 or code == 137 then return false, "hung" end
+  if code == 124 or code == 137 or code == 152 then return false, "hung" end
   local text = read(log) or ""
   local name = text:match "\nnot ok %d+ %- ([^\n]*)" or text:match "^not ok %d+ %- ([^\n]*)"
   local last = text:match "[%w_]+%.c:%d+: [^\n]*" -- what a C test says first
@@ -205,7 +208,9 @@ local function in_order(checks, mutant)
         if check:find(near[i], 1, true) then factor = math.min(factor, 1) end
       end
     end
-    if check:find(DIGESTS, 1, true) then factor = 1e6 end
+    for _, name in ipairs(LAST) do
+      if check:find(name, 1, true) then factor = 1e6 end
+    end
     weight[check] = ((times[check] or 1) + START) * factor
   end
   local ordered = table.move(checks, 1, #checks, 1, {})
