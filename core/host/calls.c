@@ -232,12 +232,12 @@ enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, str
     return l != NULL || c != NULL ? LTCP_OK : LTCP_ERR_STALE;
 }
 
-enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_handle handle,
+enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
                                   struct ltcp_outstanding *out)
 {
     const struct ltcp_connection *c = handle_connection(host, handle);
     if (c == NULL) return LTCP_ERR_STALE;
-    connection_outstanding(c, out);
+    connection_outstanding(c, now, out);
     return LTCP_OK;
 }
 

@@ -143,6 +143,9 @@ static void fill_times(const struct socket *s, ltcp_time now, const struct ltcp_
     out->last_data_sent = milliseconds_ago(now, sent->last_data_sent);
     out->last_data_recv = milliseconds_ago(now, sent->last_heard);
     out->last_ack_recv = milliseconds_ago(now, sent->last_heard);
+    out->busy_time = (uint64_t)(sent->busy / LTCP_MICROSECOND);
+    out->rwnd_limited = (uint64_t)(sent->window_limited / LTCP_MICROSECOND);
+    out->sndbuf_limited = (uint64_t)(sent->buffer_limited / LTCP_MICROSECOND);
 }
 
 static void fill_counts(const struct socket *s, const struct ltcp_info *info,
@@ -182,7 +185,8 @@ void tcp_info_fill(const struct ltcp_sockets *t, const struct socket *s, ltcp_ti
 {
     struct ltcp_outstanding sent = {0};
     memset(out, 0, sizeof *out);
-    if (s->handle != 0 && s->role != ROLE_LISTENING) ltcp_outstanding(t->host, s->handle, &sent);
+    if (s->handle != 0 && s->role != ROLE_LISTENING)
+        ltcp_outstanding(t->host, now, s->handle, &sent);
     fill_state(info, &sent, out);
     fill_sizes(s, info, out);
     fill_times(s, now, info, &sent, out);

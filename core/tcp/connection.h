@@ -150,6 +150,13 @@ enum ltcp_loss_timer {
 
 struct ltcp_accecn; /* accecn.h */
 
+enum ltcp_chronograph {
+    LTCP_CHRONOGRAPH_NONE,
+    LTCP_CHRONOGRAPH_BUSY,
+    LTCP_CHRONOGRAPH_WINDOW,
+    LTCP_CHRONOGRAPH_BUFFER
+};
+
 /* What most connections never need; made when something first happens (rare_of). */
 struct ltcp_rare {
     ltcp_time challenge_since;
@@ -179,6 +186,8 @@ struct ltcp_rare {
     /* RFC 9937 section 6 */
     uint64_t prr_delivered, prr_out, recover_fs;
     uint32_t dsacks_received, loss_probes;
+    uint8_t chronograph; /* enum ltcp_chronograph: which one runs, since ... */
+    ltcp_time chronograph_since, chronographs[4];
     uint64_t lost; /* octets held to be lost so far */
     /* What the present reduction was made from, should it have been in error (undo.c). */
     bool undo_valid, undo_resent, undo_stamped;
@@ -411,6 +420,12 @@ void handshake_write_options(const struct ltcp_connection *c, ltcp_time now,
 void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
                      uint32_t first_timestamp);
 
+/* chronograph.c */
+/* Something may have changed that decides which one runs. */
+void chronograph_look(struct ltcp_connection *c, ltcp_time now);
+ltcp_time chronograph_read(const struct ltcp_connection *c, ltcp_time now,
+                           enum ltcp_chronograph which);
+
 /* prediction.c: the short way; false: it was not taken */
 bool prediction_takes(struct ltcp_connection *c, struct ltcp_arrival *a);
 
@@ -573,7 +588,8 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
                                    const struct ltcp_settings *settings);
 /* status.c */
 void connection_info(const struct ltcp_connection *c, struct ltcp_info *out);
-void connection_outstanding(const struct ltcp_connection *c, struct ltcp_outstanding *out);
+void connection_outstanding(const struct ltcp_connection *c, ltcp_time now,
+                            struct ltcp_outstanding *out);
 /* check.c: the first broken invariant, or NULL; only in checked builds */
 const char *connection_check(struct ltcp_connection *c);
 void connection_note_illegal_change(struct ltcp_connection *c, enum ltcp_state to);

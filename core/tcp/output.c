@@ -441,4 +441,5 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
     if (c->keepalive_due) send_keepalive(c, now);
     if (c->ack_now) send_acknowledgment(c, now);
     timers_after_output(c, now);
+    chronograph_look(c, now);
 }

@@ -327,5 +327,7 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
         if (q->rack.position == q->head) q->rack.position++;
         q->head++;
     }
-    if (q->head == q->tail) send_queue_close(c);
+    if (q->head != q->tail) return;
+    send_queue_close(c);
+    chronograph_look(c, now);
 }

@@ -149,10 +149,17 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     fill_counters(c, out);
 }
 
-void connection_outstanding(const struct ltcp_connection *c, struct ltcp_outstanding *out)
+void connection_outstanding(const struct ltcp_connection *c, ltcp_time now,
+                            struct ltcp_outstanding *out)
 {
     *out = (struct ltcp_outstanding){
-        .unanswered = c->unanswered, .last_data_sent = c->last_sent, .last_heard = c->last_heard};
+        .unanswered = c->unanswered,
+        .last_data_sent = c->last_sent,
+        .last_heard = c->last_heard,
+        .window_limited = chronograph_read(c, now, LTCP_CHRONOGRAPH_WINDOW),
+        .buffer_limited = chronograph_read(c, now, LTCP_CHRONOGRAPH_BUFFER)};
+    out->busy =
+        out->window_limited + out->buffer_limited + chronograph_read(c, now, LTCP_CHRONOGRAPH_BUSY);
     const struct ltcp_send_queue *q = c->out;
     for (uint32_t i = q != NULL ? q->head : 0; q != NULL && i != q->unsent; i++) {
         const uint8_t marks = record_at(q, i)->marks;

@@ -215,6 +215,44 @@ static void tells_tcp_info(void)
     processes_close(&p);
 }
 
+/* tcpi_busy_time, tcpi_rwnd_limited, tcpi_sndbuf_limited: microseconds, measured in the engine. */
+static void tells_what_held_it_up(void)
+{
+    static char bulk[20000], sink[20000];
+    struct ltcp_settings settings = ltcp_profile_linux;
+    settings.receive_buffer = 10000;
+    settings.window_scaling = false;
+    processes_open(&p, &settings);
+    make_connected(&p, fd);
+    CHECK_EQUAL(info_of(0, fd[0]).busy_time, 0);
+    CHECK_EQUAL(send_flags(&p, 0, fd[0], bulk, sizeof bulk, 0), sizeof bulk);
+    pair_collect(&p.pair, 0);
+    p.pair.now += 30 * LTCP_MILLISECOND; /* the window took some, and holds up the rest */
+    struct ltcp_tcp_info info = info_of(0, fd[0]);
+    CHECK_EQUAL(info.busy_time, 30000);
+    CHECK_EQUAL(info.rwnd_limited, 30000);
+    settle(&p);
+    p.pair.now += 20 * LTCP_MILLISECOND;
+    for (int i = 0; i < 20 && info_of(0, fd[0]).unacked + info_of(0, fd[0]).notsent_bytes > 0;
+         i++) {
+        receive_flags(&p, 1, fd[1], sink, sizeof sink, 0);
+        settle(&p);
+    }
+    info = info_of(0, fd[0]);
+    CHECK_EQUAL(info.rwnd_limited, 50000);
+    CHECK_EQUAL(info.busy_time, 50000);
+    p.pair.now += LTCP_SECOND; /* nothing to do */
+    CHECK_EQUAL(info_of(0, fd[0]).busy_time, 50000);
+    send_flags(&p, 0, fd[0], bulk, 1000, 0);
+    pair_collect(&p.pair, 0);
+    p.pair.now += LTCP_MILLISECOND; /* under way: busy, and held up by nobody */
+    info = info_of(0, fd[0]);
+    CHECK_EQUAL(info.busy_time, 51000);
+    CHECK_EQUAL(info.rwnd_limited, 50000);
+    CHECK_EQUAL(info.sndbuf_limited, 0);
+    processes_close(&p);
+}
+
 static void names(void)
 {
     int64_t value;
@@ -267,6 +305,7 @@ int main(void)
     options_are_inherited();
     sizes_of_values();
     tells_tcp_info();
+    tells_what_held_it_up();
     names();
     defers_accept();
     return check_finish();

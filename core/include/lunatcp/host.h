@@ -254,8 +254,11 @@ struct ltcp_outstanding {
     uint32_t sacked, lost, retransmitted;
     uint32_t unanswered; /* timeouts or probes in a row, so far without an answer */
     ltcp_time last_data_sent, last_heard; /* 0: never */
+    /* With the setting chronographs: for how long something was to be sent or acknowledged, and how
+     * much of that waited for the peer's window, or for the user to write more. */
+    ltcp_time busy, window_limited, buffer_limited;
 };
-enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_handle handle,
+enum ltcp_status ltcp_outstanding(const struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
                                   struct ltcp_outstanding *out);
 
 /* Counters of the host: one a reason a packet can be dropped for, and a few more. */

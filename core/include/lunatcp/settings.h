@@ -121,7 +121,9 @@ extern "C" {
       INT64_C(864000000000000), "time between probes")                                             \
     X(COUNT, keepalive_count, 9, 9, 1, 255, "unanswered probes until the connection is closed")    \
     X(FLAG, keepalive_garbage, 0, 0, 0, 1, "probes carry one garbage octet (RFC9293:MAY-6)")       \
-    X(FLAG, report_soft_errors, 1, 1, 0, 1, "soft errors become events (RFC9293:SHLD-20)")
+    X(FLAG, report_soft_errors, 1, 1, 0, 1, "soft errors become events (RFC9293:SHLD-20)")         \
+    X(FLAG, chronographs, 0, 1, 0, 1,                                                              \
+      "measure for how long sending was busy, and held by window or buffer")
 
 struct ltcp_settings {
 #define LTCP_SETTING_FLAG(name)                                         bool name;
