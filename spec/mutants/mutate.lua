@@ -4,8 +4,9 @@
 -- The tree is copied to build-mutate/tree and built there; for each mutant of list.lua one file of the
 -- copy is changed and compiled again, with the invariants of the core compiled in. Then specs and C tests
 -- run until the first failure. Those that compare golden digests run last, since they only say that
--- something is different; so does the one that runs others again. One that takes many times as long as it should has hung, which counts as a
--- failure. What fails is tried with the core as it is too, where it has to succeed.
+-- something is different; so does the one that runs others again. One that takes many times as long as it
+-- should has hung, which counts as a failure. What fails is tried with the core as it is too, where it has
+-- to succeed.
 --
 -- Exit status 1 when a mutant survives that list.lua does not explain, one fails that it explains, one does
 -- not fit the sources any more, or a spec fails with the core as it is.
