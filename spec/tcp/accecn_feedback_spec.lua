@@ -61,6 +61,15 @@ describe("the ACE field", function()
     assert.equal(0, s.conn:info().ce_received)
   end)
 
+  it("RFC9768:3.2-1 counts nothing that a closed window has no room for", function()
+    local s = accecn.passive { host = { receive_buffer = 1000 } }
+    s.data(1000, { ecn = ECT0 })
+    assert.equal(0, s.next().window)
+    s.data(100, { ecn = CE })
+    assert.equal(5, accecn.ace(s.next()))
+    assert.equal(0, s.conn:info().received_ce_bytes)
+  end)
+
   it("RFC9768:3.1.5-16 never says CWR", function()
     local s = accecn.passive { host = { initial_window = 10 } }
     s.conn:write(("x"):rep(20000))
@@ -152,6 +161,18 @@ describe("a sender", function()
     local s = sender()
     assert.equal(40, #s.sent)
     for _, packet in ipairs(s.sent) do assert.equal(ECT0, packet.ecn) end
+  end)
+
+  it("RFC3168:6.1.6-1 marks no window probe", function()
+    local s = accecn.passive()
+    s.send { flags = accecn.flags("A", 5), window = 0 }
+    s.wait()
+    s.conn:write "xyz"
+    local probe = s.next(3)
+    assert.same({ 1, NOT_ECT }, { probe.length, probe.ecn })
+    s.send { flags = accecn.flags("A", 5), ack = 5002 }
+    local rest = s.next()
+    assert.same({ 2, ECT0 }, { rest.length, rest.ecn })
   end)
 
   it("RFC9331:4.2 marks it ECT(1) for a control that is L4S, where feedback is accurate", function()

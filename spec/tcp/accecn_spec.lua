@@ -119,6 +119,22 @@ describe("AccECN when SYNs are lost", function()
     assert.is_true(s.conn:info().ecn_sending)
   end)
 
+  it("RFC9768:3.1.5-13 sends Not-ECT where both open at once and one SYN asked for nothing", function()
+    for syns, sends in pairs { [2] = true, [3] = false } do
+      local s = accecn.ask()
+      for _ = 2, syns do s.next(10) end
+      s.peer:send { flags = accecn.flags("S", 7), seq = 1000, options = { mss = 1000 } }
+      -- RFC9768:3.1.2-6: the first SYN-ACK of them all has the flags and the option.
+      local synack = s.next()
+      assert.equal(2, accecn.ace(synack))
+      assert.is_not_nil(synack.options.accecn)
+      s.peer:send { flags = accecn.flags("SA", 2), seq = 1000, ack = 5001, window = 65535 }
+      s.wait()
+      assert.equal("accecn", mode_of(s.conn))
+      assert.equal(sends, s.conn:info().ecn_sending, syns)
+    end
+  end)
+
   it("RFC9768:3.2.3.2.2-1 RFC9768:3.2.3.2.2-2 answers with the option, without, then with no flag", function()
     local s = accecn.syn()
     local answers = { { s.synack.options.accecn ~= nil, accecn.ace(s.synack) } }
