@@ -199,6 +199,15 @@ void output_reset(struct ltcp_connection *c, ltcp_time now)
                 (uint16_t)(LTCP_RST | (ack ? LTCP_ACK : 0)));
 }
 
+/* <SEQ=SND.NXT-1> is not in the peer's window, so it is answered (RFC 9293 section 3.10.7.4). */
+static void send_without_data(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_packet *packet = ltcp_packet_create(c->engine->pool);
+    if (packet == NULL) return;
+    packet->notes |= LTCP_NOTE_PROBE;
+    if (send_packet(c, now, packet, seq_sub(c->snd_nxt, 1), LTCP_ACK)) rare_of(c)->probes_sent++;
+}
+
 /* RFC 9293 section 3.8.4: SEG.SEQ = SND.NXT - 1, without data (RFC9293:SHLD-12) unless the
  * configuration asks for one garbage octet (MAY-6). */
 static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
@@ -294,6 +303,10 @@ static void send_probe(struct ltcp_connection *c, ltcp_time now)
     c->probe_due = false;
     if (c->out == NULL) return;
     struct ltcp_send_queue *q = c->out;
+    if (settings_of(c)->probe_repeats && flight_size(c) == 0 && c->snd_wnd == 0) {
+        send_without_data(c, now);
+        return;
+    }
     uint32_t position = q->head;
     if (flight_size(c) == 0) {
         struct ltcp_record *r = record_at(q, q->unsent);

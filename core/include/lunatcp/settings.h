@@ -99,6 +99,8 @@ extern "C" {
     /* sending */                                                                                  \
     X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                                \
     X(FLAG, minshall, 0, 1, 0, 1, "Nagle holds a small segment back only behind a small one")      \
+    X(FLAG, probe_repeats, 0, 1, 0, 1,                                                             \
+      "a zero-window probe is an old octet's number without data")                                 \
     X(FLAG, push_bursts, 0, 1, 0, 1, "the last segment of a burst carries PSH")                    \
     X(COUNT, burst_least, 2, 2, 1, 65535,                                                          \
       "segments of such a burst at least, where that many fit")                                    \
