@@ -35,7 +35,12 @@ static void starts_up(void)
     const uint32_t window = p.cc.cwnd;
     bottleneck_run(&p, 50 * MS);
     CHECK(p.cc.cwnd >= 3 * window);
+    while (bottleneck_value(&p, "bw").value < RATE * 98 / 100)
+        bottleneck_run(&p, MS / 4);
+    const int64_t rounds = bottleneck_value(&p, "rounds").value;
     CHECK(wait_for("drain", LTCP_SECOND));
+    const int64_t plateau = bottleneck_value(&p, "rounds").value - rounds;
+    CHECK(plateau >= 3 && plateau <= 4);
     CHECK(fabs(gain() - 1 / 2.885) < 0.01);
     CHECK(fabs((double)bottleneck_value(&p, "bw").value / RATE - 1) < 0.02);
     CHECK(wait_for("probe_bw", LTCP_SECOND));
@@ -97,6 +102,10 @@ static void conserves_packets(void)
     while (!p.in_recovery)
         bottleneck_run(&p, MS / 4);
     CHECK(p.cc.cwnd <= p.in_flight + 4 * MSS && p.cc.cwnd < before);
+    for (int i = 0; i < 10; i++) {
+        bottleneck_run(&p, MS);
+        CHECK(p.cc.cwnd <= p.in_flight + 2 * MSS);
+    }
     while (p.in_recovery)
         bottleneck_run(&p, MS / 4);
     CHECK(p.cc.cwnd >= before - 10 * MSS);

@@ -198,9 +198,11 @@ static void takes_back(void)
     for (int i = 0; i < 100; i++)
         round_trip();
     const uint32_t outgrown = cc.cwnd;
+    const int64_t newer = value("w_max").value;
     CHECK(outgrown > cwnd);
     cc.ops->on_undo(&cc, now, cwnd, ssthresh);
     CHECK_EQUAL(cc.cwnd, outgrown);
+    CHECK_EQUAL(value("w_max").value, newer);
 }
 
 /* RFC9438:4.2-1 time in which the application held back does not count. */

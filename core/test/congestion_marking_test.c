@@ -76,7 +76,7 @@ static void reduces(void)
     acknowledge(MSS, MSS);
     CHECK_EQUAL(p.cc.cwnd, 50 * MSS); /* alpha is 1 */
     CHECK_EQUAL(p.cc.ssthresh, 50 * MSS);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 60; i++)
         acknowledge(MSS, MSS);
     CHECK_EQUAL(p.cc.cwnd, 50 * MSS);
     start(&ltcp_dctcp, 100, 10 * MS);
