@@ -282,6 +282,14 @@ sysctl -q net.ipv4.tcp_timestamps=0`
     assert.matches("stopped: more than 3 events", fail("+1 close(4) = 0", { max_events = 3 }).message)
   end)
 
+  it("goes on with a warning where its differences are not fatal", function()
+    local lines = "+0 close(9) = 0\n+0 write(4, ..., 988) = 988\n+0 > P. 1:989(988) ack 2 <...>\n"
+    local result = pass("--non_fatal=\"packet,syscall\"\n" .. OPEN .. lines)
+    assert.same({ 9, 11 }, { result.warnings[1].line, result.warnings[2].line })
+    assert.equal("the packet differs: ack", result.warnings[2].message)
+    assert.matches("close: it returned", run("--non_fatal=packet\n" .. OPEN .. lines).problem.message)
+  end)
+
   it("gives the same result each time", function()
     local script = OPEN .. DATA .. "* > F. 1:1(0)"
     local first = packetdrill.explain(run(script))

@@ -140,6 +140,10 @@ function M.expect(run, event)
     }
   end
   local message = #names > 0 and "the packet differs: " .. table.concat(names, ", ") or "timing: " .. problem
+  if run.config.non_fatal.packet then
+    run.warnings[#run.warnings + 1] = { line = event.line, message = message }
+    return
+  end
   fail(event, mismatch(script, seen, result.fields, message))
 end
 
