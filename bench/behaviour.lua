@@ -9,20 +9,25 @@
 --   * bbr1: the link, less what is lost. bbr (version 3): that up to its loss threshold of 2 %, and above it
 --     no more than it, since each round with more loss shrinks its upper bound (BBRLossThresh).
 --
--- Fairness: flows that start within two seconds, when the seed says; 60 s, counted from 10 s on, half as
--- many seeds; Jain's index, and the share of the first of them.
+-- Fairness: flows that start within two seconds, when the seed says; 60 s, counted without the first sixth,
+-- half as many seeds; Jain's index, and the share of the first of them.
 --
---   ./dev bench behaviour [--json] [--seeds=10] [--seconds=20] [--only=goodput|fairness] [--cc=cubic]
+--   ./dev bench behaviour [--json] [--seeds=10] [--seconds=20] [--fairness=60] [--only=goodput|fairness]
+--                         [--cc=cubic] [--rate=100e6]
 --
--- In virtual time: the same on every machine.
+-- In virtual time: the same on every machine. It takes some minutes.
 
 local here <const> = arg[0]:match "^(.*)/" or "."
 package.path = here .. "/support/?.lua;" .. package.path
 local flows, reference, report = require "flows", require "reference", require "report"
 
-local options <const> = report.options(arg, { seeds = 10, seconds = 20, only = "", cc = "", fairness = 60 })
+local options <const> = report.options(arg, {
+  seeds = 10, seconds = 20, only = "", cc = "", fairness = 60, rate = 100e6,
+})
 
-local RATE <const>, DELAY <const>, QUEUE <const>, SEGMENT <const> = 100e6, 0.010, 250000, 1448
+local RATE <const>, DELAY <const>, SEGMENT <const> = options.rate, 0.010, 1448
+local QUEUE <const> = math.floor(RATE * 0.020 / 8) -- octets: another round trip
+local COMPARABLE <const> = RATE == 100e6           -- with the figures of others
 local CONTROLS <const> = { "newreno", "cubic", "bbr1", "bbr" }
 
 local function table_line(...)
@@ -53,8 +58,8 @@ local function goodput(control, column, loss)
   end
   local least, median, greatest = report.spread(values)
   local _, resent = report.spread(again)
-  local linux = reference.linux[control] and reference.linux[control][column]
-  local ns3 = reference.ns3[control] and reference.ns3[control][column]
+  local linux = COMPARABLE and reference.linux[control] and reference.linux[control][column] or nil
+  local ns3 = COMPARABLE and reference.ns3[control] and reference.ns3[control][column] or nil
   if options.json then
     report.json("bench", "behaviour", "case", control, "loss", loss, "metric", "goodput_bps",
       "value", median * 1e6, "least", least * 1e6, "greatest", greatest * 1e6, "unit", "bit/s",
@@ -116,7 +121,7 @@ local function fairness(name, list)
   local indices, totals, shares = {}, {}, {}
   for seed = 1, math.max(1, options.seeds // 2) do
     local results = flows.run {
-      seed = seed, seconds = options.fairness, from = 10, rate = RATE, delay = DELAY,
+      seed = seed, seconds = options.fairness, from = options.fairness / 6, rate = RATE, delay = DELAY,
       queue = { bytes = QUEUE }, flows = begun(list, seed),
     }
     local goodputs, sum = {}, 0
@@ -138,8 +143,8 @@ local function fairness(name, list)
 end
 
 local function all_fairness()
-  table_line("behaviour: Jain's index of flows, from 10 to %g s; the total in Mbit/s, the share of the first",
-    options.fairness)
+  table_line("behaviour: Jain's index of flows, from %g to %g s; the total in Mbit/s, the share of the first",
+    options.fairness / 6, options.fairness)
   table_line("  %-24s %8s %8s %8s %10s %12s", "flows", "least", "median", "most", "total", "first")
   for _, scene in ipairs(SCENES) do
     local of_control = options.cc == ""
