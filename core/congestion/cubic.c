@@ -1,6 +1,7 @@
 /* core/congestion/cubic.c - CUBIC, RFC 9438. Windows count octets, so each of the RFC's formulas
  * has the SMSS as a factor; time within an epoch counts ticks of 2^-16 s. */
 #include "congestion/hystart.h"
+#include "congestion/validation.h"
 #include "congestion/window.h"
 
 #define TICK_BITS 16
@@ -28,6 +29,7 @@ struct cubic {
     struct epoch now, undo;
     ltcp_time limited_since; /* the application holds back since then; NO_EPOCH: it does not */
     struct hystart hystart;
+    struct validation validation;
     uint8_t region;
 };
 
@@ -170,6 +172,7 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
 static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     struct cubic *s = cc->state;
+    if (cc->switches & LTCP_CC_VALIDATION) validation_on_ack(&s->validation, cc, ack);
     if (ack->in_recovery) return;
     if (!ack->cwnd_limited) { /* section 5.8 */
         if (s->limited_since == NO_EPOCH) s->limited_since = ack->now;
@@ -206,9 +209,11 @@ static uint32_t reduce(struct cubic *s, struct ltcp_congestion *cc, uint32_t fli
 
 static void cubic_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
+    struct cubic *s = cc->state;
     (void)now;
-    reduce(cc->state, cc, flight, BETA_LOSS);
+    reduce(s, cc, flight, BETA_LOSS);
     cc->cwnd = cc->ssthresh;
+    if (cc->switches & LTCP_CC_VALIDATION) validation_on_loss(&s->validation, cc, flight);
 }
 
 /* "reduction on ECE, cwnd is at least 1 MSS". */
@@ -222,8 +227,10 @@ static void cubic_on_ecn(struct ltcp_congestion *cc, ltcp_time now, uint32_t fli
 
 static void cubic_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
 {
+    struct cubic *s = cc->state;
     (void)now;
     cc->cwnd = cc->ssthresh;
+    if (cc->switches & LTCP_CC_VALIDATION) validation_on_recovered(&s->validation, cc);
 }
 
 static void cubic_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight, bool first)
@@ -233,6 +240,7 @@ static void cubic_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t
     if (first) reduce(s, cc, flight, BETA_LOSS);
     s->now.t_epoch = NO_EPOCH;
     s->now.after_timeout = true;
+    validation_start(&s->validation);
     cc->cwnd = cc->mss; /* the loss window, RFC 5681 section 3.1 */
     cc->acked = 0;
 }
@@ -253,7 +261,10 @@ static void cubic_on_undo(struct ltcp_congestion *cc, ltcp_time now, uint32_t cw
 static void cubic_on_idle(struct ltcp_congestion *cc, ltcp_time now)
 {
     struct cubic *s = cc->state;
-    (void)now;
+    if (cc->switches & LTCP_CC_VALIDATION) {
+        validation_on_idle(&s->validation, cc, now);
+        return;
+    }
     if (cc->cwnd <= cc->initial_window) return;
     cc->cwnd = cc->initial_window;
     s->now.t_epoch = NO_EPOCH;
@@ -267,6 +278,7 @@ static void cubic_init(struct ltcp_congestion *cc, ltcp_time now)
     s->now.t_epoch = NO_EPOCH;
     s->limited_since = NO_EPOCH;
     s->undo = s->now;
+    validation_start(&s->validation);
     /* HyStart++ is for a threshold that is "arbitrarily high": not where another was before. */
     s->hystart.done = cc->cwnd != cc->initial_window;
     cc->acked = 0;
@@ -282,6 +294,8 @@ static bool cubic_info(const struct ltcp_congestion *cc, size_t i,
         {"w_est", LTCP_CC_BYTES, (int64_t)(s->now.w_est >> FRACTION), NULL},
         {"cwnd_prior", LTCP_CC_BYTES, s->now.cwnd_prior, NULL},
         {"k", LTCP_CC_TIME, (int64_t)s->now.k * LTCP_SECOND >> TICK_BITS, NULL},
+        {"pipe_ack", LTCP_CC_BYTES, s->validation.pipe_ack, NULL},
+        {"validated", LTCP_CC_COUNT, s->validation.since < 0, NULL},
         {"css_rounds", LTCP_CC_COUNT, s->hystart.css_rounds, NULL},
     };
     if (i >= sizeof values / sizeof *values) return false;

@@ -12,6 +12,7 @@ static struct ltcp_congestion cc;
 static uint64_t state[64];
 static ltcp_time now, rtt;
 static uint32_t una;
+static uint64_t delivered, lost;
 
 static void start(uint32_t segments, uint32_t ssthresh, ltcp_time round_trip)
 {
@@ -42,12 +43,15 @@ static struct ltcp_congestion_value value(const char *name)
 static void acknowledge(uint32_t octets, bool cwnd_limited)
 {
     una += octets;
+    delivered += octets;
     const struct ltcp_ack_sample ack = {.now = now,
                                         .rtt = rtt,
                                         .srtt = rtt,
                                         .min_rtt = rtt,
                                         .una = ltcp_seq_of(una),
                                         .nxt = ltcp_seq_of(una + cc.cwnd),
+                                        .delivered = delivered,
+                                        .lost = lost,
                                         .bytes_acked = octets,
                                         .advanced = octets,
                                         .cwnd_limited = cwnd_limited};
@@ -315,6 +319,87 @@ static void has_a_switch(void)
     CHECK_EQUAL(cc.cwnd, 20 * MSS);
 }
 
+/* A segment a round trip, for so long. */
+static void trickle(ltcp_time time)
+{
+    for (const ltcp_time end = now + time; now < end;) {
+        now += rtt;
+        una += MSS;
+        delivered += MSS;
+        const struct ltcp_ack_sample ack = {.now = now,
+                                            .rtt = rtt,
+                                            .srtt = rtt,
+                                            .una = ltcp_seq_of(una),
+                                            .nxt = ltcp_seq_of(una + MSS),
+                                            .delivered = delivered,
+                                            .lost = lost,
+                                            .bytes_acked = MSS,
+                                            .advanced = MSS};
+        cc.ops->on_ack(&cc, &ack);
+    }
+}
+
+static void start_validated(void)
+{
+    start(100, 50, 100 * MS);
+    cc.initial_window = 10 * MSS;
+    cc.switches |= LTCP_CC_VALIDATION;
+    for (int i = 0; i < 5; i++)
+        round_trip();
+    CHECK_EQUAL(value("validated").value, 1);
+    CHECK(value("pipe_ack").value >= 98 * MSS && value("pipe_ack").value <= cc.cwnd);
+}
+
+/* RFC7661:4.3 kept, though little was used of it for a second; RFC7661:4.4.3 halved every five
+ * minutes, not below the initial window, ssthresh at three quarters at least. */
+static void validates_its_window(void)
+{
+    start_validated();
+    const uint32_t kept = cc.cwnd;
+    trickle(2 * LTCP_SECOND);
+    CHECK_EQUAL(value("validated").value, 0);
+    CHECK_EQUAL(value("pipe_ack").value, MSS);
+    cc.ops->on_idle(&cc, now);
+    CHECK_EQUAL(cc.cwnd, kept);
+    trickle(297 * LTCP_SECOND);
+    CHECK_EQUAL(cc.cwnd, kept);
+    trickle(5 * LTCP_SECOND);
+    CHECK_EQUAL(cc.cwnd, kept / 2);
+    CHECK_EQUAL(cc.ssthresh, kept - kept / 4);
+    trickle(2000 * LTCP_SECOND);
+    CHECK_EQUAL(cc.cwnd, 10 * MSS);
+    /* and idleness alone is no use of it either */
+    start_validated();
+    now += 10 * LTCP_SECOND;
+    cc.ops->on_idle(&cc, now);
+    CHECK_EQUAL(value("validated").value, 0);
+    now += 301 * LTCP_SECOND;
+    cc.ops->on_idle(&cc, now);
+    CHECK_EQUAL(cc.cwnd, kept / 2);
+}
+
+/* RFC7661:4.4.1 max(pipeACK, LossFlightSize) / 2, and at the end what was lost less; then pipeACK
+ * is undefined. In the validated phase a loss is CUBIC's as ever. */
+static void gives_up_what_was_not_validated(void)
+{
+    start_validated();
+    trickle(3 * LTCP_SECOND);
+    cc.ops->on_loss(&cc, now, 60 * MSS);
+    CHECK_EQUAL(cc.cwnd, 30 * MSS);
+    lost += 20 * MSS;
+    const struct ltcp_ack_sample ack = {.now = now, .lost = lost, .in_recovery = true};
+    cc.ops->on_ack(&cc, &ack);
+    cc.ops->on_recovered(&cc, now);
+    CHECK_EQUAL(cc.cwnd, 20 * MSS);
+    CHECK_EQUAL(cc.ssthresh, 20 * MSS);
+    CHECK_EQUAL(value("validated").value, 1);
+    CHECK_EQUAL(value("pipe_ack").value, 0);
+    start_validated();
+    cc.ops->on_loss(&cc, now, 100 * MSS);
+    cc.ops->on_recovered(&cc, now);
+    CHECK_EQUAL(cc.cwnd, 70 * MSS);
+}
+
 /* Numbers as large as they may be: nothing overflows, nothing is divided by zero. */
 static void bears_extremes(void)
 {
@@ -346,6 +431,8 @@ int main(void)
     resumes_when_it_was_jitter();
     bounds_the_threshold();
     has_a_switch();
+    validates_its_window();
+    gives_up_what_was_not_validated();
     bears_extremes();
     return check_finish();
 }
