@@ -642,9 +642,10 @@ return {
   {
     name = "karn-ignored",
     requirement = "RFC 6298 section 3: no sample from what was sent more than once",
-    file = "tcp/send_queue.c",
-    text = "    else if (!(r->marks & LTCP_MARK_SACKED)) {\n        times->rtt = now - r->last_sent;\n",
-    with = "    if (!(r->marks & LTCP_MARK_SACKED)) {\n        times->rtt = now - r->first_sent;\n",
+    file = "tcp/acknowledgment.c",
+    text = "    if (sent_again < 0 || !c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS)) return -1;\n"
+      .. "    if (o->ts_echo == 0 || (int32_t)(o->ts_echo - timestamp_now(c, sent_again)) < 0) return -1;\n",
+    with = "    (void)o;\n    if (sent_again < 0) return -1;\n",
   },
   {
     name = "partial-ack-keeps-the-record",

@@ -200,3 +200,28 @@ describe("an ICMP error", function()
     end
   end)
 end)
+
+describe("an acknowledgment of what was sent twice", function()
+  it("RFC6298:3 is no sample of the round-trip time, counted from whichever sending (Karn)", function()
+    local net, conn, peer = wire.passive()
+    local before = conn:info()
+    assert.is_number(before.srtt)
+    conn:write "x"
+    peer:expect { seq = 5001, payload = "x" }
+    peer:expect { seq = 5001, payload = "x", timeout = 3 } -- again, after the RTO
+    net:run { until_ = net:now() + 0.4 }
+    peer:send { flags = "A", seq = 1001, ack = 5002 }
+    settle(net)
+    local after = conn:info()
+    assert.equal(5002, after.snd_una)
+    assert.equal(before.srtt, after.srtt)
+    assert.equal(before.latest_rtt, after.latest_rtt)
+    -- What was sent once is one.
+    conn:write "y"
+    peer:expect { seq = 5002, payload = "y" }
+    net:run { until_ = net:now() + 0.4 }
+    peer:send { flags = "A", seq = 1001, ack = 5003 }
+    settle(net)
+    assert.is_true(conn:info().srtt > after.srtt)
+  end)
+end)
