@@ -41,6 +41,27 @@ bool call_wait(struct ltcp_call *call, ltcp_time now, ltcp_time timeout)
     return now < call->deadline;
 }
 
+uint8_t *call_piece(const struct ltcp_call *call, size_t moved, size_t *left)
+{
+    for (size_t i = 0; i < call->iov_count; i++) {
+        if (moved < call->iov[i].length) {
+            *left = call->iov[i].length - moved;
+            uint8_t *base = call->iov[i].base;
+            return base != NULL ? base + moved : NULL;
+        }
+        moved -= call->iov[i].length;
+    }
+    *left = 0;
+    return NULL;
+}
+
+bool call_points_nowhere(const struct ltcp_call *call)
+{
+    for (size_t i = 0; i < call->iov_count; i++)
+        if (call->iov[i].base == NULL && call->iov[i].length > 0) return true;
+    return false;
+}
+
 /* The descriptor that a call waits for; a call that was begun holds on to that very opening. */
 static bool same_descriptor(const struct ltcp_sockets *t, const struct ltcp_call *call)
 {

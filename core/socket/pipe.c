@@ -81,19 +81,6 @@ int64_t call_pipe(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)
 /* ---- read and write ---------------------------------------------------------------------------
  */
 
-static uint8_t *piece_at(const struct ltcp_call *call, size_t moved, size_t *left)
-{
-    for (size_t i = 0; i < call->iov_count; i++) {
-        if (moved < call->iov[i].length) {
-            *left = call->iov[i].length - moved;
-            return (uint8_t *)call->iov[i].base + moved;
-        }
-        moved -= call->iov[i].length;
-    }
-    *left = 0;
-    return NULL;
-}
-
 static bool may_wait(const struct ltcp_sockets *t, int fd)
 {
     return !(table_file(t, fd)->status & LTCP_O_NONBLOCK);
@@ -105,7 +92,7 @@ static int64_t pipe_read(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call
     size_t moved = 0, left;
     uint8_t *to;
     if (length == 0) return 0;
-    while (p->count > 0 && (to = piece_at(call, moved, &left)) != NULL)
+    while (p->count > 0 && (to = call_piece(call, moved, &left)) != NULL)
         moved += pipe_take(p, to, left);
     if (moved > 0) return (int64_t)moved;
     if (!p->writer) return 0;
@@ -122,7 +109,8 @@ static int64_t pipe_write(struct ltcp_sockets *t, ltcp_time now, struct ltcp_cal
     if (length == 0) return 0;
     if (!p->reader) return call->progress.moved > 0 ? (int64_t)call->progress.moved : -LTCP_EPIPE;
     if (length > PIPE_ATOMIC || PIPE_ROOM - p->count >= length)
-        while (p->count < PIPE_ROOM && (from = piece_at(call, call->progress.moved, &left)) != NULL)
+        while (p->count < PIPE_ROOM &&
+               (from = call_piece(call, call->progress.moved, &left)) != NULL)
             call->progress.moved += pipe_put(p, from, left);
     if (call->progress.moved == length) return (int64_t)length;
     if (may_wait(t, call->fd) && call_wait(call, now, LTCP_NEVER)) return CALL_WAITS;
@@ -135,6 +123,7 @@ int64_t pipe_transfer(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *c
     size_t length = 0;
     for (size_t i = 0; i < call->iov_count; i++)
         length += call->iov[i].length;
+    if (call_points_nowhere(call)) return -LTCP_EFAULT;
     return f->kind == FILE_PIPE_READ ? pipe_read(t, now, call, f->object, length)
                                      : pipe_write(t, now, call, f->object, length);
 }

@@ -191,6 +191,11 @@ typedef int64_t (*call_fn)(struct ltcp_sockets *t, ltcp_time now, struct ltcp_ca
 /* Waits: until `timeout` after the first time that it had to (LTCP_NEVER: for ever). False when
  * that time has come. */
 bool call_wait(struct ltcp_call *call, ltcp_time now, ltcp_time timeout);
+/* The place of the octet `moved` in the call's pieces, and how much is left of that piece; none is
+ * left at their end. */
+uint8_t *call_piece(const struct ltcp_call *call, size_t moved, size_t *left);
+/* A piece that is to be read or filled is at a NULL pointer. */
+bool call_points_nowhere(const struct ltcp_call *call);
 
 int64_t call_socket(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call); /* opening.c */
 int64_t call_bind(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call);

@@ -47,28 +47,6 @@ static void begin(struct transfer *x, struct ltcp_sockets *t, ltcp_time now, str
     socket_look(t, now, s, &x->info);
 }
 
-/* The piece in which the octet `moved` lies, and how much is left of it. */
-static uint8_t *piece_at(const struct ltcp_call *call, size_t moved, size_t *left)
-{
-    for (size_t i = 0; i < call->iov_count; i++) {
-        if (moved < call->iov[i].length) {
-            *left = call->iov[i].length - moved;
-            return (uint8_t *)call->iov[i].base + moved;
-        }
-        moved -= call->iov[i].length;
-    }
-    *left = 0;
-    return NULL;
-}
-
-/* A piece that is asked for and is nowhere. */
-static bool points_nowhere(const struct ltcp_call *call)
-{
-    for (size_t i = 0; i < call->iov_count; i++)
-        if (call->iov[i].base == NULL && call->iov[i].length > 0) return true;
-    return false;
-}
-
 /* ---- receiving --------------------------------------------------------------------------------
  */
 
@@ -79,6 +57,7 @@ static int64_t receive_urgent(const struct transfer *x)
     size_t got, left;
     const unsigned flags = LTCP_READ_URGENT;
     if (x->s->settings.urgent_inline) return -LTCP_EINVAL;
+    if (call_points_nowhere(x->call) && !(x->flags & LTCP_MSG_TRUNC)) return -LTCP_EFAULT;
     if (x->info.state == LTCP_CLOSED && !x->info.fin_received) return -LTCP_ENOTCONN;
     const enum ltcp_status status =
         ltcp_read(x->t->host, x->now, x->s->handle, &octet, 1, flags, &got);
@@ -87,7 +66,7 @@ static int64_t receive_urgent(const struct transfer *x)
     x->call->out_flags |= LTCP_MSG_OOB;
     x->s->urgent_taken = true;
     x->s->urgent_at = x->info.rcv_up.n;
-    uint8_t *to = piece_at(x->call, 0, &left);
+    uint8_t *to = call_piece(x->call, 0, &left);
     if (left == 0) {
         x->call->out_flags |= LTCP_MSG_TRUNC;
         return 0;
@@ -106,7 +85,7 @@ static size_t peek(const struct transfer *x)
     if (copy == NULL) return 0;
     ltcp_read(x->t->host, x->now, x->s->handle, copy, room, LTCP_READ_PEEK, &got);
     while (done < got) {
-        uint8_t *to = piece_at(x->call, done, &left);
+        uint8_t *to = call_piece(x->call, done, &left);
         if (left > got - done) left = got - done;
         if (!(x->flags & LTCP_MSG_TRUNC)) memcpy(to, copy + done, left);
         done += left;
@@ -130,7 +109,7 @@ static bool take(struct transfer *x)
     struct ltcp_call *call = x->call;
     for (;;) {
         size_t left, got = 0;
-        uint8_t *to = piece_at(call, call->progress.moved, &left);
+        uint8_t *to = call_piece(call, call->progress.moved, &left);
         if (left == 0 || x->info.unread == 0) return false;
         if (x->flags & LTCP_MSG_TRUNC) { /* counted, and thrown away */
             to = waste;
@@ -211,7 +190,7 @@ int64_t call_receive(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *ca
     if (x.flags & LTCP_MSG_ERRQUEUE) return -LTCP_EAGAIN; /* nothing is ever put there */
     if (s->role == ROLE_LISTENING) return -LTCP_ENOTCONN;
     if (s->handle == 0) return s->error != 0 ? socket_take_error(s) : -LTCP_ENOTCONN;
-    if (x.info.unread > 0 && !(x.flags & LTCP_MSG_TRUNC) && points_nowhere(call))
+    if (x.info.unread > 0 && !(x.flags & LTCP_MSG_TRUNC) && call_points_nowhere(call))
         return -LTCP_EFAULT;
     if (x.flags & LTCP_MSG_OOB) return receive_urgent(&x);
     const size_t target = receive_target(&x);
@@ -275,7 +254,7 @@ static enum ltcp_status put(struct transfer *x)
     enum ltcp_status status = LTCP_OK;
     size_t left;
     const uint8_t *from;
-    while ((from = piece_at(call, call->progress.moved, &left)) != NULL) {
+    while ((from = call_piece(call, call->progress.moved, &left)) != NULL) {
         size_t taken = 0, room = send_room(x);
         if (room == 0) return LTCP_AGAIN;
         const size_t rest = x->length - call->progress.moved;
@@ -334,5 +313,5 @@ int64_t call_send(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)
         return broken_pipe(&x);
     }
     if (x.length == 0) return 0;
-    return points_nowhere(call) ? -LTCP_EFAULT : send_more(&x);
+    return call_points_nowhere(call) ? -LTCP_EFAULT : send_more(&x);
 }

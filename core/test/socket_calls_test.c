@@ -367,6 +367,34 @@ static void urgent_in_line(void)
     processes_close(&p);
 }
 
+/* NULL pointers: EFAULT where octets would have to be there. */
+static void nowhere(void)
+{
+    struct ltcp_iovec iov = {NULL, 4};
+    processes_open(&p, NULL);
+    make_connected(&p, fd);
+    CHECK_EQUAL(send_flags(&p, 0, fd[0], NULL, 4, 0), -LTCP_EFAULT);
+    CHECK_EQUAL(send_flags(&p, 0, fd[0], NULL, 0, 0), 0);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], NULL, 4, 0), -LTCP_EAGAIN);
+    send_flags(&p, 0, fd[0], "abcd", 4, 0);
+    settle(&p);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], NULL, 4, 0), -LTCP_EFAULT);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], NULL, 4, LTCP_MSG_PEEK), -LTCP_EFAULT);
+    CHECK_EQUAL(receive_flags(&p, 1, fd[1], NULL, 4, LTCP_MSG_TRUNC), 4);
+    struct ltcp_call pipe = {.op = LTCP_CALL_PIPE};
+    step(&p, 0, &pipe);
+    CHECK_EQUAL(CALL(0, .op = LTCP_CALL_WRITE, .fd = pipe.fds[1], .iov = &iov, .iov_count = 1),
+                -LTCP_EFAULT);
+    CHECK_EQUAL(CALL(0, .op = LTCP_CALL_READ, .fd = pipe.fds[0], .iov = &iov, .iov_count = 1),
+                -LTCP_EFAULT);
+    CHECK_EQUAL(CALL(0, .op = LTCP_CALL_SETSOCKOPT, .fd = fd[0], .length = 4,
+                     .arg = {LTCP_SOL_TCP, LTCP_TCP_NODELAY}),
+                -LTCP_EFAULT);
+    CHECK_EQUAL(CALL(0, .op = LTCP_CALL_IOCTL, .fd = fd[0], .arg = {LTCP_SIOCINQ}), -LTCP_EFAULT);
+    CHECK_EQUAL(CALL(0, .op = LTCP_CALL_POLL, .count = 1), -LTCP_EFAULT);
+    processes_close(&p);
+}
+
 /* tcp(7), TCP_CORK and MSG_MORE: no partial segment leaves until it is uncorked. */
 static void corks(void)
 {
@@ -504,6 +532,7 @@ int main(void)
     lingers();
     out_of_band();
     urgent_in_line();
+    nowhere();
     corks();
     asks_how_much();
     descriptors();

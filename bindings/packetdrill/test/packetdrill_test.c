@@ -21,6 +21,19 @@
 #include "lunatcp/socket.h"
 #include "lunatcp/wire.h"
 
+/* packetdrill says RTLD_DEEPBIND, which address sanitizers do not bear. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DEEPBIND 0
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define DEEPBIND 0
+#endif
+#if !defined(DEEPBIND)
+#define DEEPBIND RTLD_DEEPBIND
+#endif
+
 static struct packetdrill_interface ifc;
 static void *library;
 #define U ifc.userdata
@@ -496,7 +509,7 @@ static void tells_tcp_info_when_preloaded(void)
 int main(int argc, char **argv)
 {
     if (argc < 2) return EXIT_FAILURE;
-    library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | RTLD_DEEPBIND);
+    library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE | DEEPBIND);
     if (!CHECK(library != NULL)) {
         printf("%s\n", dlerror());
         return check_finish();
