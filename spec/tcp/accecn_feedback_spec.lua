@@ -221,7 +221,7 @@ describe("a sender", function()
     for i, ace in ipairs { 6, 6, 7 } do
       s.send {
         flags = accecn.flags("A", ace), ack = i == 3 and 5001 or 5002,
-        options = { timestamps = { value = i == 3 and 3 or 2 + i, echo = stamp } },
+        options = { timestamps = { value = i == 3 and 4 or 2 + i, echo = stamp } },
       }
     end
     s.wait()
@@ -266,6 +266,12 @@ describe("a sender", function()
       assert.equal(row[4], s.acknowledge(segments, 5 + least,
         { kind = 172, (segments * 1000 - bytes) + 1, bytes, 1 }), i)
     end
+  end)
+
+  it("RFC9768:A.2.2 where the ACK before had one too", function()
+    local counters = { kind = 172, 9001, 1000, 1 }
+    assert.equal(10, sender().acknowledge(10, 7, counters))
+    assert.equal(2, sender({ options = { accecn = { kind = 172, 1, 0, 1 } } }).acknowledge(10, 7, counters))
   end)
 
   it("RFC9768:A.2.2 also by the bytes that met no CE, where that field is left out", function()
@@ -332,8 +338,9 @@ describe("marked octets", function()
     s.acknowledge(2, 5)
     s.acknowledge(2, 6)
     s.acknowledge(3, 0)
-    s.acknowledge(1, 3) -- three, of which only one can be told now
-    assert.same({ 0, 1000, 2000, 1000 }, told)
+    s.acknowledge(1, 3) -- three, though one was acknowledged
+    s.acknowledge(1, 3)
+    assert.same({ 0, 1000, 2000, 1000, 0 }, told)
   end)
 
   it("RFC9768:3.2.3.1-2 are what the option counts, and that puts estimates right", function()
