@@ -210,3 +210,40 @@ describe("examples/aimd.lua", function()
     assert.matches("\nThey are the same, to the octet%.\n$", printed)
   end)
 end)
+
+describe("examples/congestion.lua", function()
+  local NAMES <const> = { "newreno", "cubic", "dctcp", "prague", "bbr", "bbr1" }
+
+  local function check(arguments)
+    local printed, complained, status = runner.run("congestion", arguments)
+    assert.equal("", complained)
+    assert.equal(0, status)
+    local cost = {}
+    for _, name in ipairs(NAMES) do
+      local goodput, waited, again, marked = printed:match("\n" .. name ..
+        " +[^\n]+\n +([%d.]+) Mbit/s, ([%d.]+) ms in the queue, (%d+) sent again, (%d+) marked\n")
+      assert(goodput, name .. "\n" .. printed)
+      assert.is_true(tonumber(goodput) > 15)
+      cost[name] = { waited = tonumber(waited), again = tonumber(again), marked = tonumber(marked) }
+    end
+    return cost
+  end
+
+  it("draws six windows over a queue that only drops", function()
+    local cost = check {}
+    assert.is_true(cost.bbr.waited < cost.newreno.waited / 2)
+    assert.equal(0, cost.cubic.marked)
+  end)
+
+  it("and over one that marks", function()
+    local cost = check { "dualpi2" }
+    assert.is_true(cost.prague.waited < 3 and cost.prague.marked > 100)
+    assert.is_true(cost.newreno.marked > 5 and cost.newreno.again < 50)
+  end)
+
+  it("refuses another queue", function()
+    local _, complained, status = runner.run("congestion", { "long" })
+    assert.equal(1, status)
+    assert.equal("usage: congestion.lua [drop_tail|codel|pie|dualpi2]\n", complained)
+  end)
+end)
