@@ -18,8 +18,10 @@ static bool set_profile(struct object *o, const char *name)
 
 static bool set_congestion(struct ltcp_settings *settings, const char *name)
 {
-    const struct ltcp_congestion_ops *ops =
-        ltcp_congestion_find(strcmp(name, "reno") == 0 ? "newreno" : name);
+    /* Two have other names in the kernel. */
+    if (strcmp(name, "reno") == 0) name = "newreno";
+    if (strcmp(name, "bbr") == 0) name = "bbr1";
+    const struct ltcp_congestion_ops *ops = ltcp_congestion_find(name);
     if (ops != NULL) settings->congestion = ops;
     return ops != NULL;
 }
@@ -84,6 +86,9 @@ static const struct {
     {"tcp_keepalive_intvl", "keepalive_interval", LTCP_SECOND},
     {"tcp_keepalive_probes", "keepalive_count", 1},
     {"tcp_invalid_ratelimit", "challenge_ack_interval", LTCP_MILLISECOND},
+    {"tcp_min_tso_segs", "burst_least", 1},
+    {"tcp_ecn_option", "accecn_option", 1},
+    {"tcp_ecn_option_beacon", "accecn_beacon", 1},
     {"ip_default_ttl", "ttl", 1},
 };
 
