@@ -160,15 +160,16 @@ static const struct event_entry *next_event(struct ltcp_network *network)
 }
 
 /* All packets that are due now are handed in before anything is sent (RFC9293:MUST-59), as far as
- * no timer or alarm comes in between. */
+ * no timer or alarm comes in between. A bound on events holds between moments and not within one,
+ * or it would show on the wire. */
 static void deliver_due(struct ltcp_network *network, uint64_t *left)
 {
     const struct event_entry *first;
-    while (*left > 0 && (first = event_queue_first(&network->events)) != NULL) {
+    while ((first = event_queue_first(&network->events)) != NULL) {
         const struct event_source *source = &network->sources[first->source];
         if (source->kind != SOURCE_PATH || first->time > network->now) return;
         network_deliver(network, source->number, source->direction);
-        --*left;
+        if (*left > 0) --*left;
     }
 }
 

@@ -166,6 +166,14 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
     connection_want_output(c);
 }
 
+/* Without SACK, duplicate ACKs have spoken already of some of what is acknowledged now. */
+static uint32_t told_by_duplicates(const struct ltcp_connection *c, uint32_t acked)
+{
+    if (c->out == NULL || acked == 0) return 0;
+    const uint32_t others = acked > c->snd_mss ? acked - c->snd_mss : 0;
+    return c->out->duplicate_octets < others ? c->out->duplicate_octets : others;
+}
+
 /* RFC9293:3.10.7.4-11 */
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
@@ -178,6 +186,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     struct ltcp_times times = times_of(c, a, &sample);
 
     /* What ends a fast recovery deflates the window and does not open it too (RFC 5681, 3.2, 6). */
+    const uint32_t told = told_by_duplicates(c, acked);
     const bool recovering = c->recovery == LTCP_RECOVERY_FAST;
     const bool window_changed = update_window(c, s);
     const bool duplicate = acked == 0 && is_duplicate(c, a, window_changed);
@@ -202,7 +211,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     if (acked > 0) loss_probe_schedule(c, a->now);
     if (uses_rack(c)) timers_choose_loss(c);
     sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);
-    inform_congestion(c, a, &sample, had, times.rtt, recovering);
+    inform_congestion(c, a, &sample, had + told, times.rtt, recovering);
     if (acked > 0) tell_user(c);
     connection_want_output(c);
 }

@@ -9,6 +9,7 @@
  * was SACKed behind it, and may be many windows: half of that would be an increase. */
 static uint32_t flight_within_window(const struct ltcp_connection *c, uint32_t flight)
 {
+    if (settings_of(c)->reduce_from_window) return c->cc.cwnd;
     return flight < c->cc.cwnd ? flight : c->cc.cwnd;
 }
 

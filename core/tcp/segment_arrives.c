@@ -334,18 +334,19 @@ static void process_fin(struct ltcp_connection *c, ltcp_time now)
 void segment_drain(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->ahead != NULL) {
-        deliver(c, reassembly_drain(c));
-        acknowledge_now(c); /* RFC 5681 section 4.2: at once when a gap is filled */
+        const uint32_t moved = reassembly_drain(c);
+        deliver(c, moved);
+        if (moved > 0) acknowledge_now(c); /* RFC 5681 section 4.2: at once when a gap is filled */
     }
     process_fin(c, now);
 }
 
 /* RFC9293:SHLD-3: nobody will read this, and the peer should know. */
-static bool refuse_late_data(struct ltcp_connection *c, const struct ltcp_arrival *a)
+static bool refuse_late_data(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (!c->user_closed || !settings_of(c)->reset_on_unread_close) return false;
     if (seq_le(seq_add(a->seq, a->length), c->rcv_nxt)) return false;
-    output_reset(c, a->now);
+    a->reset = true; /* as where there is no connection, 3.10.7.1: there is none from here on */
     connection_die(c, a->now, LTCP_ERR_ABORTED);
     return true;
 }

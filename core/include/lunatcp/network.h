@@ -235,7 +235,7 @@ enum ltcp_step {
     LTCP_STEP_VERDICT, /* `packet` meets the rule `id` on `link` in `direction`: answer first */
     LTCP_STEP_EXIT,    /* packets wait in ltcp_network_exit of `link`, `direction` */
     LTCP_STEP_TRACE,   /* a listened-to trace record was written (ltcp_network_listen) */
-    LTCP_STEP_EVENTS_LIMIT, /* `max_events` were processed */
+    LTCP_STEP_EVENTS_LIMIT, /* `max_events` or more were processed: all of a moment go together */
     LTCP_STEP_BROKEN /* checked builds: `broken` is no longer true of the host `node`, and of its
                       * connection `id` (0: one that is gone); from now on at every step */
 };
