@@ -107,6 +107,16 @@ describe("a packetdrill script", function()
       local length = field(run(strict .. DATA).problem, "length")
       assert.same({ "2964", "988" }, { length.expected, length.got })
     end)
+    it("needs pieces of one size but for the last", function()
+      local problem = fail [[
++0 setsockopt(4, SOL_TCP, TCP_NODELAY, [1], 4) = 0
++0 write(4, ..., 500) = 500
++0 write(4, ..., 988) = 988
++0 write(4, ..., 500) = 500
++0 > P. 1:1989(1988) ack 1 <...>
+]]
+      assert.matches("500 of 1988 octets came, then pieces of 500 and 988 octets", problem.message)
+    end)
     it("never splits what was sent as one", function()
       local problem = fail "+0 write(4, ..., 988) = 988\n+0 > P. 1:501(500) ack 1 <...>"
       assert.same({ "500", "988" }, { field(problem, "length").expected, field(problem, "length").got })
@@ -129,6 +139,10 @@ describe("a packetdrill script", function()
         assert.is_false(field(problem, name).good)
       end)
     end
+    it("values of options", function()
+      local problem = run((OPEN:gsub("mss 1460", "mss 1461"))).problem
+      assert.matches("^<mss 1460,", field(problem, "options").got)
+    end)
     it("echoed timestamps, where it is strict", function()
       local wrong = OPEN .. DATA:gsub("ecr 800", "ecr 801")
       pass(wrong)
