@@ -43,13 +43,13 @@ void object_adopt(struct object *o, const struct ltcp_address *address)
 static void set_mtu(struct object *o, const char *text)
 {
     const long mtu = strtol(text, NULL, 0);
-    if (mtu >= 68 && mtu <= 65535) ltcp_host_set_mtu(o->host, o->interface_number, (uint32_t)mtu);
+    if (mtu >= 68 && mtu <= 65535) o->mtu = (uint32_t)mtu;
 }
 
 static void set_local(struct object *o, const char *text)
 {
     struct ltcp_address address;
-    if (ltcp_address_parse(text, &address) == LTCP_OK) object_adopt(o, &address);
+    if (o->host != NULL && ltcp_address_parse(text, &address) == LTCP_OK) object_adopt(o, &address);
 }
 
 /* "profile=rfc,mtu=1400,local=192.0.2.7,sysctl,rto_min=0.2" */
@@ -67,7 +67,7 @@ void object_read_flags(struct object *o)
             set_mtu(o, value);
         else if (value != NULL && strcmp(word, "local") == 0)
             set_local(o, value);
-        else if (value == NULL || !settings_flag(o, word, value))
+        else if ((value == NULL || !settings_flag(o, word, value)) && o->host != NULL)
             fprintf(stderr, "liblunatcp_packetdrill: --so_flags: '%s' is not understood\n", word);
     }
 }
@@ -100,8 +100,8 @@ static void destroy(struct object *o)
         packet->next = NULL;
         ltcp_packet_unref(packet);
     }
-    ltcp_sockets_destroy(o->sockets, o->now);
-    ltcp_host_destroy(o->host);
+    if (o->sockets != NULL) ltcp_sockets_destroy(o->sockets, o->now);
+    if (o->host != NULL) ltcp_host_destroy(o->host);
     if (o->pool != NULL) ltcp_pool_destroy(o->pool);
     pthread_cond_destroy(&o->changed);
     pthread_mutex_destroy(&o->lock);
@@ -130,7 +130,7 @@ static bool make_host(struct object *o)
         .host = o->host, .pool = o->pool, .first = 1 << 15, .most = 1 << 16});
     const struct ltcp_address v4 = ltcp_address_v4(0, 0, 0, 0);
     return o->sockets != NULL &&
-           ltcp_host_add_interface(o->host, 1500, &o->interface_number) == LTCP_OK &&
+           ltcp_host_add_interface(o->host, o->mtu, &o->interface_number) == LTCP_OK &&
            ltcp_host_add_route(o->host, &v4, 0, o->interface_number) == LTCP_OK &&
            ltcp_host_add_route(o->host, &none, 0, o->interface_number) == LTCP_OK;
 }
@@ -144,12 +144,16 @@ static struct object *create(const char *flags)
     o->main_thread = pthread_self();
     o->now = BEGINNING;
     o->settings = ltcp_profile_linux;
+    o->mtu = 1500;
+    if (flags != NULL) snprintf(o->flags, sizeof o->flags, "%s", flags);
+    /* Twice: the host is made as wide as they say, and then has the addresses that they say. */
+    read_command_line(o);
+    object_read_flags(o);
     if (!make_host(o)) {
         destroy(o);
         return NULL;
     }
     read_command_line(o);
-    if (flags != NULL) snprintf(o->flags, sizeof o->flags, "%s", flags);
     object_read_flags(o);
     /* What packetdrill's own runners use; those that were told of come first. */
     set_local(o, "192.168.0.1");

@@ -38,7 +38,7 @@ struct object {
     char flags[1024];  /* --so_flags */
     bool read_sysctls; /* asked for, and not done yet */
     bool sysctls_read; /* they stand above the profile from then on */
-    uint32_t interface_number;
+    uint32_t interface_number, mtu;
 
     ltcp_time now; /* nanoseconds; begins at BEGINNING */
     struct ltcp_packet *out_first, *out_last;

@@ -376,6 +376,21 @@ static void waits_for_several(void)
     close_peer(&p);
 }
 
+/* The MTU is the one of the packets, so that IPv6 can have the MSS that scripts for IPv4 assume. */
+static void has_the_mtu_it_is_told(void)
+{
+    struct peer p;
+    begin("mtu=1520");
+    open_peer(&p, V6);
+    const int listener = make_listener(V6);
+    inject(&p, LTCP_SYN, 0, 0, 0, 0);
+    expect(&p, LTCP_SYN | LTCP_ACK, 0);
+    CHECK_EQUAL(p.got.options.mss, 1460);
+    close(listener);
+    ifc.free(U);
+    close_peer(&p);
+}
+
 /* ---- calls that block -------------------------------------------------------------------------
  */
 
@@ -466,7 +481,7 @@ static void reads_the_sysctls(void)
 {
     const int want = read_sysctl("tcp_syn_retries");
     if (want < 0) return;
-    begin("sysctl,mtu=1400");
+    begin("sysctl");
     int value = 0;
     socklen_t length = sizeof value;
     const int fd = ifc.socket(U, AF_INET, SOCK_STREAM, 0);
@@ -520,6 +535,7 @@ int main(int argc, char **argv)
     passive_open(MAPPED);
     retransmits_in_virtual_time();
     waits_for_several();
+    has_the_mtu_it_is_told();
     blocks_and_is_not_overtaken();
     reads_the_sysctls();
     if (getenv("LD_PRELOAD") != NULL) tells_tcp_info_when_preloaded();
