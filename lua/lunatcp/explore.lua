@@ -314,7 +314,8 @@ end
 --   further tasks. What it returns is given to `check`. Must do the same whenever it is told the same: no
 --   clock, no random numbers but the network's.
 -- * `choices`: words (`"deliver"`, `"drop"`, `"duplicate"`, `"delay"`, `"corrupt"`, `"mark"`), or tables
---   with a `name` and what a rule may answer: `{ name = "late", delay = 0.3 }`. `"deliver"` is always among them.
+--   with a `name` and what a rule may answer: `{ name = "late", delay = 0.3 }`. `"deliver"` is always among
+--   them.
 -- * `depth`: how many packets meet a choice, at most 250; all later ones are delivered.
 -- * `check(net, ...)`: is asked once the `time` of the run is over; nil or true is well, anything else is
 --   what is wrong. Errors, tasks that wait for ever, broken invariants (in checked
