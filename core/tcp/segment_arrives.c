@@ -311,6 +311,7 @@ void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a)
     if (a->flags & LTCP_PSH) c->pushed = true;
     deliver(c, a->length);
     owe_acknowledgment(c, a->now, a->length);
+    if (c->ahead != NULL) acknowledge_now(c); /* RFC 5681 section 4.2: all or part of a gap */
 }
 
 /* RFC9293:3.10.7.4-20, RFC9293:3.10.7.4-21, RFC9293:3.10.7.4-22; only once: RFC9293:3.10.7.4-23. */
@@ -336,7 +337,7 @@ void segment_drain(struct ltcp_connection *c, ltcp_time now)
     if (c->ahead != NULL) {
         const uint32_t moved = reassembly_drain(c);
         deliver(c, moved);
-        if (moved > 0) acknowledge_now(c); /* RFC 5681 section 4.2: at once when a gap is filled */
+        if (moved > 0) acknowledge_now(c);
     }
     process_fin(c, now);
 }
