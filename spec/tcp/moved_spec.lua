@@ -21,7 +21,7 @@ local function files()
   return list
 end
 
-describe("the data path", function()
+describe("the data path #moved", function()
   local command
   setup(function()
     local words = { shell.modules(), "lua5.4", shell.quote(shell.first_line "command -v busted") }
