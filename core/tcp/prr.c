@@ -21,6 +21,7 @@ void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe)
     struct ltcp_rare *r = rare_of(c);
     const uint64_t in_flight = pipe_size(c), ssthresh = c->cc.ssthresh;
     int64_t count;
+    if (r->recover_fs == 0) prr_start(c, 0, 0); /* there was no memory to note where it began */
     r->prr_delivered += delivered_data;
     if (in_flight > ssthresh) {
         /* Rounded up to whole segments: data leaves in no other pieces. */

@@ -63,7 +63,7 @@ void undo_frto_start(struct ltcp_connection *c)
 
 bool undo_frto_waits(const struct ltcp_connection *c)
 {
-    return c->recovery == LTCP_RECOVERY_TIMEOUT && c->rare->frto == FRTO_SECOND;
+    return c->recovery == LTCP_RECOVERY_TIMEOUT && c->rare != NULL && c->rare->frto == FRTO_SECOND;
 }
 
 static bool can_send_new(const struct ltcp_connection *c)
@@ -133,9 +133,12 @@ static ltcp_time late_rtt(const struct ltcp_connection *c, const struct ltcp_tim
     return (timestamp_now(c, times->arrived) - times->echo) * LTCP_MILLISECOND;
 }
 
-/* Section 3.2, (8): the timeout was too short. RFC4015:3.2-8 */
+/* Section 3.2, (8): the timeout was too short. An echo is the peer's word, so it is believed as far
+ * as a timeout can reach. RFC4015:3.2-8 */
 static void widen_timeout(struct ltcp_connection *c, ltcp_time sample)
 {
+    const ltcp_time most = settings_of(c)->rto_max;
+    if (sample > most) sample = most;
     if (sample > c->srtt) c->srtt = sample;
     if (sample / 2 > c->rttvar) c->rttvar = sample / 2;
 }

@@ -111,7 +111,7 @@ local function stamped(eifel)
 end
 
 describe("Eifel detection", function()
-  local function spurious(eifel, late)
+  local function spurious(eifel, late, older)
     local net, conn, peer = stamped(eifel)
     conn:write(wire.pattern(9880))
     local first = peer:expect { seq = 5001 }
@@ -121,6 +121,7 @@ describe("Eifel detection", function()
     assert.equal(5001, again.seq)
     assert.is_true(conn:info().in_loss)
     local echo = late and first.options.timestamps.value or again.options.timestamps.value
+    if older then echo = (echo - older) & 0xffffffff end
     peer:send {
       flags = "A", seq = 1001, ack = 5001 + first.length * 3,
       options = { timestamps = { value = 3, echo = echo } },
@@ -141,6 +142,12 @@ describe("Eifel detection", function()
     local info = spurious(true, false)
     assert.equal(0, info.undos)
     assert.is_true(info.in_loss)
+  end)
+
+  it("RFC4015:3.2-8 believes an echo from days ago no further than a timeout can reach", function()
+    local info = spurious(true, true, 0x40000000)
+    assert.equal(1, info.undos)
+    assert.is_true(info.srtt <= 60)
   end)
 
   it("RFC3522 is off by its setting", function()
