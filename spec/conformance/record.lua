@@ -1,4 +1,4 @@
--- Loaded into busted with -e by conformance.lua. Notes each result, as it comes, in the file that
+-- Loaded into busted with -e by the conformance report. Notes each result, as it comes, in the file that
 -- LUNATCP_RESULTS names: how it ended, the file, the full name. The last line is "end".
 local busted = require "busted"
 
