@@ -91,9 +91,9 @@ local function index(rfc9293, others)
   out "Made by `./dev conformance` from the ids in the code, the names of the specs, and their results; not"
   out "to be edited. What each id asks is said in our own words; the RFC's text is what counts."
   out ""
-  out(("Of the %d numbered requirements of RFC 9293 %d pass and %d are declined (a MAY only, with the"):format(
+  out(("Of the %d numbered requirements of RFC 9293 %d pass and %d are declined (a MAY only, with"):format(
     #numbered, total.pass, total.declined))
-  out(("reason)%s."):format(unmet(total.other)))
+  out(("the reason)%s."):format(unmet(total.other)))
   out(("Of the %d that section 3.10 asks without a number, with ids of our own, %d pass%s."):format(
     #own, of_own.pass, unmet(of_own.other)))
   out "Every event in every state is in `spec/rfc9293/states_table.lua`, one line a cell."
