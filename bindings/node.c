@@ -196,6 +196,9 @@ static int host_counters(lua_State *L)
                 {"resets_sent", c->resets_sent},
                 {"listen_overflows", c->listen_overflows},
                 {"icmp_ignored", c->icmp_ignored},
+                {"syn_cookies_sent", c->syn_cookies_sent},
+                {"syn_cookies_accepted", c->syn_cookies_accepted},
+                {"syn_cookies_refused", c->syn_cookies_refused},
                 {"connections", c->connections},
                 {"listeners", c->listeners},
                 {"time_waits", c->time_waits}};

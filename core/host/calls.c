@@ -66,7 +66,8 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
     if (c == NULL) return LTCP_ERR_NO_MEMORY;
     c->flow = flow;
     source_route_set(c, open->source_route, open->source_route_count);
-    host_connection_start(host, c, now, interface, replaced ? &after : NULL);
+    host_connection_start(host, c, now, interface,
+                          &(struct ltcp_arrival){.replaces = replaced, .beyond = after});
     if (c->out == NULL || !demultiplexer_add(host, &c->flow)) {
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;

@@ -34,7 +34,8 @@ static const char *check_host(const struct ltcp_host *host)
 {
     if (host->engine.illegal[0] != '\0') return host->engine.illegal;
     for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)
-        if (l->half_open > l->backlog) return "a listener's backlog is not exceeded";
+        if (l->half_open > l->backlog && l->half_open > l->share->settings.syn_queue)
+            return "a listener's backlog is not exceeded";
     return NULL;
 }
 

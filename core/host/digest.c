@@ -25,7 +25,7 @@ static void digest_addressing(struct digest *d, const struct ltcp_host *host)
 }
 
 /* The order in which they are asked is the order of their making. */
-static void digest_listeners(struct digest *d, const struct ltcp_host *host)
+static void digest_listeners(struct digest *d, const struct ltcp_host *host, ltcp_time now)
 {
     for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next) {
         digest_word(d, (uint32_t)l->handle);
@@ -33,6 +33,9 @@ static void digest_listeners(struct digest *d, const struct ltcp_host *host)
         digest_word(d, (uint64_t)l->local_port << 32 | l->backlog);
         digest_word(d, (uint64_t)l->half_open << 32 | l->waiting);
         digest_word(d, (uint64_t)l->events << 1 | l->queued_event);
+        /* Cookies are made and found by the time of day. */
+        if (l->share->settings.syn_cookies != 0) digest_word(d, (uint64_t)now);
+        digest_time(d, now, l->cookies_until > now ? l->cookies_until : INT64_MIN);
         for (const struct ltcp_connection *c = l->accept_first; c != NULL; c = c->next_accept)
             digest_word(d, (uint32_t)c->handle);
         if (l->share != host->share) settings_digest(d, &l->share->settings);
@@ -90,7 +93,7 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     /* Connections to come take their numbers from the clock (RFC 6528, RFC 7323 section 5.4). */
     if (s->isn < 0 || (s->timestamps && s->timestamp_offset < 0)) digest_word(&d, (uint64_t)now);
     digest_addressing(&d, host);
-    digest_listeners(&d, host);
+    digest_listeners(&d, host, now);
     for (uint32_t i = 0; i < host->slot_capacity; i++)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
             digest_connection(&d, host, host->slots[i].object, now);

@@ -76,7 +76,7 @@ struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct lt
 }
 
 void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, ltcp_time now,
-                           uint32_t interface, const ltcp_seq *beyond)
+                           uint32_t interface, const struct ltcp_arrival *syn)
 {
     const struct ltcp_settings *s = settings_of(c);
     c->interface = (uint16_t)interface;
@@ -84,7 +84,8 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
     c->path_mtu = (uint16_t)host->interfaces[interface].mtu;
     ltcp_seq iss = isn_choose(host, &c->flow, s, now);
     /* RFC9293:MAY-2, RFC 6191: past all that the connection before it has used. */
-    if (beyond != NULL && seq_le(iss, *beyond)) iss = seq_add(*beyond, 65537);
+    if (syn != NULL && syn->replaces && seq_le(iss, syn->beyond)) iss = seq_add(syn->beyond, 65537);
+    if (syn != NULL && syn->from_cookie) iss = syn->cookie;
     handshake_start(c, now, iss, timestamp_choose(host, &c->flow, s, now));
 }
 

@@ -15,6 +15,7 @@ struct ltcp_listener {
     struct ltcp_address local;
     uint16_t local_port;
     uint32_t backlog, half_open, waiting;
+    ltcp_time cookies_until; /* ACKs of SYN cookies may come as long; 0: none was sent */
     struct ltcp_connection *accept_first, *accept_last;
     struct ltcp_listener *next_event;
     uint32_t events;
@@ -43,6 +44,13 @@ struct ltcp_slot {
     uint32_t kind : 2;       /* enum ltcp_slot_kind */
 };
 
+/* The keys of SYN cookies in a period and in the one before. */
+struct ltcp_cookie_keys {
+    uint64_t period;
+    struct ltcp_siphash_key now, before;
+    bool known;
+};
+
 struct ltcp_host {
     struct ltcp_engine engine;
     struct ltcp_share *share;
@@ -62,7 +70,9 @@ struct ltcp_host {
 
     struct ltcp_listener *listener_event_first;
     uint64_t port_counter;
-    uint32_t check_from; /* the slot that ltcp_host_check_next begins with */
+    uint32_t half_open;             /* of all listeners */
+    struct ltcp_cookie_keys cookie; /* syn_cookies.c */
+    uint32_t check_from;            /* the slot that ltcp_host_check_next begins with */
     struct ltcp_host_counters counters;
 };
 
@@ -96,10 +106,20 @@ struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct l
                                     uint16_t port);
 /* SEGMENT ARRIVES in LISTEN, RFC 9293 section 3.10.7.2. */
 enum ltcp_status listener_segment_arrives(struct ltcp_listener *listener, struct ltcp_arrival *a);
+/* A connection in SYN-RECEIVED for the SYN that arrived. */
+enum ltcp_status listener_open_child(struct ltcp_listener *listener, struct ltcp_arrival *a,
+                                     struct ltcp_connection **out);
 /* A child entered ESTABLISHED, or died before. */
 void listener_child_ready(struct ltcp_connection *child);
 void listener_child_gone(struct ltcp_connection *child);
 void listener_close(struct ltcp_listener *listener, ltcp_time now);
+
+/* syn_cookies.c, RFC 4987 section 3.6 */
+/* Answers a SYN without keeping anything of it. */
+enum ltcp_status syn_cookie_answer(struct ltcp_listener *listener, const struct ltcp_arrival *a);
+/* An ACK reached LISTEN: true when it returns one of our cookies and has been dealt with. */
+bool syn_cookie_returns(struct ltcp_listener *listener, struct ltcp_arrival *a,
+                        enum ltcp_status *status);
 
 /* addressing.c */
 const struct ltcp_route *route_find(const struct ltcp_host *host, const struct ltcp_address *to);
@@ -119,9 +139,10 @@ ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
 /* The first timestamp value of a connection. */
 uint32_t timestamp_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
                           const struct ltcp_settings *settings, ltcp_time now);
-/* Interface, MTUs, ISN and first timestamp of a connection whose flow is known. */
+/* Interface, MTUs, ISN and first timestamp of a connection whose flow is known; `syn`: what brings
+ * it forth, which may say where the ISN has to lie. */
 void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, ltcp_time now,
-                           uint32_t interface, const ltcp_seq *beyond);
+                           uint32_t interface, const struct ltcp_arrival *syn);
 
 /* replies.c: segments that no connection sends */
 /* <SEQ=SEG.ACK><CTL=RST> or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, RFC 9293 section 3.10.7.1.

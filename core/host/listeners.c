@@ -31,7 +31,8 @@ static void listener_event(struct ltcp_listener *l, uint32_t bits)
 /* "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ ... ISS should be selected and a SYN segment
  * sent of the form <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>". An existing connection is not touched
  * (RFC9293:MUST-41, MUST-42). */
-static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival *a)
+enum ltcp_status listener_open_child(struct ltcp_listener *l, struct ltcp_arrival *a,
+                                     struct ltcp_connection **out)
 {
     struct ltcp_host *host = l->host;
     const struct ltcp_route *route = route_find(host, &a->ip->source);
@@ -51,7 +52,7 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
     }
-    host_connection_start(host, c, a->now, interface, a->replaces ? &a->beyond : NULL);
+    host_connection_start(host, c, a->now, interface, a);
     if (c->out == NULL) {
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
@@ -61,23 +62,48 @@ static enum ltcp_status open_child(struct ltcp_listener *l, struct ltcp_arrival 
     segment_text_arrives(c, a);
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
     l->half_open++;
-    connection_want_output(c);
+    host->half_open++;
+    *out = c;
     return LTCP_OK;
+}
+
+/* RFC4987:3.2-1: what waits in SYN-RECEIVED is bounded, for each listener and for all. */
+static bool queue_is_full(const struct ltcp_listener *l)
+{
+    const int64_t own = l->share->settings.syn_queue;
+    const int64_t most = l->host->share->settings.half_open_most;
+    return l->half_open >= (own != 0 ? own : l->backlog) ||
+           (most != 0 && l->host->half_open >= most);
+}
+
+/* third: RFC9293:3.10.7.2-3. Cookies are for a full queue, or for all by a setting:
+ * RFC4987:3.6-8. */
+static enum ltcp_status syn_arrives(struct ltcp_listener *l, struct ltcp_arrival *a)
+{
+    struct ltcp_connection *c;
+    const int64_t cookies = l->share->settings.syn_cookies;
+    const bool full = queue_is_full(l);
+    if (l->waiting < l->backlog && (cookies == 2 || (cookies == 1 && full)))
+        return syn_cookie_answer(l, a);
+    if (full || l->waiting >= l->backlog) {
+        l->host->counters.listen_overflows++;
+        return LTCP_ERR_NO_BUFFERS; /* the peer tries again */
+    }
+    const enum ltcp_status status = listener_open_child(l, a, &c);
+    if (status == LTCP_OK) connection_want_output(c);
+    return status;
 }
 
 enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_arrival *a)
 {
     if (a->flags & LTCP_RST) return LTCP_OK; /* first: RFC9293:3.10.7.2-1 */
     if (a->flags & LTCP_ACK) {               /* second: RFC9293:3.10.7.2-2 */
-        a->reset = true;
-        return LTCP_OK;
+        enum ltcp_status status = LTCP_OK;
+        a->reset = !syn_cookie_returns(l, a, &status);
+        return status;
     }
     if (!(a->flags & LTCP_SYN)) return LTCP_OK; /* fourth: RFC9293:3.10.7.2-4 */
-    if (l->half_open >= l->backlog || l->waiting >= l->backlog) {
-        l->host->counters.listen_overflows++;
-        return LTCP_ERR_NO_BUFFERS; /* the peer tries again */
-    }
-    return open_child(l, a); /* third: RFC9293:3.10.7.2-3 */
+    return syn_arrives(l, a);
 }
 
 /* RFC9293:MAY-2: the TIME-WAIT that a SYN replaced ends when the new connection is established; it
@@ -100,6 +126,7 @@ void listener_child_ready(struct ltcp_connection *c)
     if (c->in_accept_queue) return;
     settle_replaced(l->host, c, true);
     l->half_open--;
+    l->host->half_open--;
     l->waiting++;
     c->in_accept_queue = true;
     c->next_accept = NULL;
@@ -116,6 +143,7 @@ void listener_child_gone(struct ltcp_connection *c)
     struct ltcp_listener *l = c->listener;
     settle_replaced(l->host, c, false);
     l->half_open--;
+    l->host->half_open--;
     c->listener = NULL;
     c->released = true;
 }
@@ -137,8 +165,9 @@ enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_
     return LTCP_OK;
 }
 
-static void drop_child(struct ltcp_connection *c, ltcp_time now)
+static void drop_child(struct ltcp_host *host, struct ltcp_connection *c, ltcp_time now)
 {
+    if (!c->in_accept_queue) host->half_open--;
     c->in_accept_queue = false;
     c->listener = NULL;
     c->released = true;
@@ -155,7 +184,7 @@ void listener_close(struct ltcp_listener *l, ltcp_time now)
     for (uint32_t i = 0; i < host->slot_capacity; i++) {
         if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
         struct ltcp_connection *c = host->slots[i].object;
-        if (c->listener == l) drop_child(c, now);
+        if (c->listener == l) drop_child(host, c, now);
     }
     struct ltcp_listener **at = &host->listeners;
     while (*at != l)

@@ -364,6 +364,8 @@ struct ltcp_arrival {
     bool replaces;        /* a TIME-WAIT whose record is ... */
     ltcp_handle replaced; /* ... this one; the new ISN must lie beyond ... */
     ltcp_seq beyond;      /* ... this (RFC9293:MAY-2) */
+    bool from_cookie;     /* a SYN that was answered by a SYN cookie, which is ... */
+    ltcp_seq cookie;      /* ... the ISN of this connection */
     bool reset;           /* the segment is to be answered with a RST, formed from it */
 };
 
@@ -417,6 +419,9 @@ void challenge_ack(struct ltcp_connection *c, ltcp_time now);
 void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now);
 void handshake_write_options(const struct ltcp_connection *c, ltcp_time now,
                              struct ltcp_options *o);
+/* What is offered, and the first variables; no SYN waits to be sent yet. */
+void handshake_offer(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
+                     uint32_t first_timestamp);
 void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
                      uint32_t first_timestamp);
 

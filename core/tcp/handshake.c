@@ -52,7 +52,7 @@ static uint8_t scale_for(const struct ltcp_settings *s)
     return shift;
 }
 
-void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
+void handshake_offer(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
                      uint32_t first_timestamp)
 {
     const struct ltcp_settings *s = settings_of(c);
@@ -69,6 +69,12 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
     c->last_heard = c->last_sent = now;
     c->cc.ssthresh = s->initial_ssthresh;
     connection_set_mss(c);
+}
+
+void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
+                     uint32_t first_timestamp)
+{
+    handshake_offer(c, now, iss, first_timestamp);
     struct ltcp_record *syn = send_queue_append(c);
     if (syn == NULL) return;
     syn->seq = iss;

@@ -274,7 +274,7 @@ function Host:settings() end
 ---@return true?, string? message, string? code
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
----time_waits, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
+---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
 ---@return table
 function Host:counters() end
 ---The same as Peer:send, on behalf of the host: a forged packet.

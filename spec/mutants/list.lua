@@ -819,11 +819,8 @@ return {
     name = "listener-takes-an-ack",
     requirement = "RFC 9293 section 3.10.7.2, second step: an ACK at LISTEN makes a reset",
     file = "host/listeners.c",
-    text = "    if (a->flags & LTCP_ACK) {               /* second: RFC9293:3.10.7.2-2 */\n"
-      .. "        a->reset = true;\n"
-      .. "        return LTCP_OK;\n"
-      .. "    }\n",
-    with = "",
+    text = "        a->reset = !syn_cookie_returns(l, a, &status);\n",
+    with = "        (void)syn_cookie_returns(l, a, &status);\n",
   },
   {
     name = "listener-answers-a-reset",
@@ -836,14 +833,49 @@ return {
     name = "backlog-one-more",
     requirement = "backlog of listen (docs): so many may wait",
     file = "host/listeners.c",
-    text = "if (l->half_open >= l->backlog || l->waiting >= l->backlog) {",
-    with = "if (l->half_open > l->backlog || l->waiting > l->backlog) {",
+    text = "if (full || l->waiting >= l->backlog) {",
+    with = "if (full || l->waiting > l->backlog) {",
+  },
+  {
+    name = "half-open-one-more",
+    requirement = "RFC 4987 section 3.2: half-open connections are bounded",
+    file = "host/listeners.c",
+    text = "return l->half_open >= (own",
+    with = "return l->half_open > (own",
+  },
+  {
+    name = "cookie-of-any-period",
+    requirement = "RFC 4987 section 3.6: an old cookie cannot be played again",
+    file = "host/syn_cookies.c",
+    text = "    store_be32(text + 5, (uint32_t)period);\n",
+    with = "    store_be32(text + 5, (uint32_t)period & 1);\n",
+  },
+  {
+    name = "cookie-without-the-peers-number",
+    requirement = "RFC 4987 section 3.6: the cookie is of the peer's initial sequence number too",
+    file = "host/syn_cookies.c",
+    text = "    store_be32(text + 36, irs.n);\n",
+    with = "    store_be32(text + 36, irs.n & 0);\n",
+  },
+  {
+    name = "cookie-clock-runs-back",
+    requirement = "RFC 7323 section 4: the timestamp clock never runs back; the bits are below it",
+    file = "host/syn_cookies.c",
+    text = "return (int32_t)(stamp - clock) > 0 ? stamp - (1u << STAMP_BITS) : stamp;",
+    with = "return stamp;",
+  },
+  {
+    name = "cookie-keeps-the-scale-unasked",
+    requirement = "RFC 4987 section 3.6: without a timestamp nothing remembers scale and SACK",
+    file = "host/syn_cookies.c",
+    text = "    c->scaling = c->sacking = false; /* nothing would remember them */\n",
+    with = "",
   },
   {
     name = "closed-listener-forgets-children",
     requirement = "RFC 9293 section 3.10.4 and 3.10.5: what nobody accepted is reset",
     file = "host/listeners.c",
-    text = "if (c->listener == l) drop_child(c, now);",
+    text = "if (c->listener == l) drop_child(host, c, now);",
     with = "if (c->listener == l) c->listener = NULL;",
   },
   {

@@ -266,6 +266,9 @@ struct ltcp_host_counters {
     uint64_t packets_received, packets_sent;
     uint64_t refused[LTCP_STATUS_COUNT]; /* by the status that ltcp_host_receive gave */
     uint64_t resets_sent, listen_overflows, icmp_ignored;
+    uint64_t syn_cookies_sent;     /* SYNs that were answered without keeping anything */
+    uint64_t syn_cookies_accepted; /* ... whose ACK came, and made a connection */
+    uint64_t syn_cookies_refused;  /* ACKs that no cookie, or one too old, stands behind */
     uint32_t connections, listeners, time_waits;
 };
 const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host);

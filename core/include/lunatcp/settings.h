@@ -34,6 +34,12 @@ extern "C" {
       "once agreed, drop what comes without (RFC 7323, 3.2)")                                      \
     X(FLAG, answer_unsent_ack, 1, 0, 0, 1, "answer an ACK of what was not sent by an ACK")         \
     X(FLAG, time_wait_reuse, 1, 1, 0, 1, "a new SYN may replace TIME-WAIT (RFC9293:MAY-2)")        \
+    X(COUNT, syn_queue, 0, 0, 0, 1048576,                                                          \
+      "connections of a listener in SYN-RECEIVED at most; 0: as many as its backlog")              \
+    X(COUNT, half_open_most, 0, 0, 0, 16777216,                                                    \
+      "the same of all listeners of a host together; 0: no further bound")                         \
+    X(COUNT, syn_cookies, 0, 1, 0, 2,                                                              \
+      "SYN cookies (RFC 4987, 3.6): 0 never, 1 where those queues are full, 2 always")             \
     /* retransmission, RFC 6298 */                                                                 \
     X(TIME, rto_initial, INT64_C(1000000000), INT64_C(1000000000), 1000000, INT64_C(60000000000),  \
       "retransmission timeout before the first RTT sample")                                        \
