@@ -247,3 +247,28 @@ describe("examples/congestion.lua", function()
     assert.equal("usage: congestion.lua [drop_tail|codel|pie|dualpi2]\n", complained)
   end)
 end)
+
+describe("examples/flood.lua", function()
+  it("connects beside a flood with cookies, and not without", function()
+    local printed, complained, status = runner.run("flood", { "15000" })
+    assert.equal("", complained)
+    assert.equal(0, status)
+    local without, full, always = printed:match
+      "^15000 forged SYNs\n(.-\n)(cookies where.-\n)(cookies always.*)$"
+    assert.matches("the client gave up after 10 s\n", without)
+    assert.matches("held, at most: 128\n", without)
+    for _, part in ipairs { full, always } do
+      assert.matches("the client is connected after 20 ms\n", part)
+      assert.matches("SYNs dropped: 0, answered by a cookie: %d+, cookies that came back: 1\n", part)
+      assert.matches("agreed: MSS 1448, window scale 3 and 3, SACK true, timestamps true\n", part)
+    end
+    assert.matches("held, at most: 129\n", full)
+    assert.matches("held, at most: 1\n", always)
+  end)
+
+  it("refuses other arguments", function()
+    local _, complained, status = runner.run("flood", { "many" })
+    assert.equal(1, status)
+    assert.equal("usage: flood.lua [SYNS]\n", complained)
+  end)
+end)
