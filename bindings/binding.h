@@ -233,6 +233,10 @@ struct bind_connection *bind_push_connection(lua_State *L, int host, ltcp_handle
                                              bool listener);
 int bind_connect(lua_State *L); /* methods of the host, in connection.c */
 int bind_listen(lua_State *L);
+int bind_fast_open_keys(lua_State *L); /* ... and in fast_open.c */
+int bind_fast_open_rotate(lua_State *L);
+int bind_fast_open_flush(lua_State *L);
+int bind_fast_open_known(lua_State *L);
 int bind_sockets(lua_State *L); /* in socket.c */
 void bind_sockets_detach(struct bind_network *net);
 void bind_push_info(lua_State *L, const struct ltcp_info *info);

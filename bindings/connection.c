@@ -137,8 +137,8 @@ static int open_object(lua_State *L, const struct bind_node *node, const struct 
 
 int bind_connect(lua_State *L)
 {
-    static const char *const known[] = {
-        "address", "port", "local_address", "local_port", "settings", "source_route", NULL};
+    static const char *const known[] = {"address",  "port",         "local_address", "local_port",
+                                        "settings", "source_route", "fast_open",     NULL};
     const struct bind_node *node = bind_check_host(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     struct bind_options o;
@@ -154,6 +154,8 @@ int bind_connect(lua_State *L)
     bind_option_address(&o, "local_address", &open.local);
     open.local_port = (uint16_t)bind_option_integer(&o, "local_port", 0, 0, 65535);
     read_source_route(&o, hops, &open);
+    open.fast_open =
+        bind_option_string(&o, "fast_open", &open.fast_open_length); /* stays on the stack */
     read_open(&o, node, &settings, &open);
     return open_object(L, node, &open, false);
 }

@@ -33,6 +33,12 @@ static void set_deadline(lua_State *L, const char *name, ltcp_time value)
     lua_setfield(L, -2, name);
 }
 
+static const char *const fast_open_failures[] = {
+    [LTCP_FAST_OPEN_NO_COOKIE] = "no cookie",
+    [LTCP_FAST_OPEN_REFUSED] = "refused",
+    [LTCP_FAST_OPEN_SYN_LOST] = "SYN lost",
+};
+
 static void set_names(lua_State *L, const struct ltcp_info *info)
 {
     lua_pushstring(L, ltcp_state_name(info->state));
@@ -47,6 +53,10 @@ static void set_names(lua_State *L, const struct ltcp_info *info)
     lua_setfield(L, -2, "local_address");
     bind_push_address(L, &info->remote);
     lua_setfield(L, -2, "remote_address");
+    if (info->fast_open_failure != LTCP_FAST_OPEN_UNSPECIFIED) {
+        lua_pushstring(L, fast_open_failures[info->fast_open_failure]);
+        lua_setfield(L, -2, "fast_open_failure");
+    }
     lua_pushstring(L, info->congestion != NULL ? info->congestion : "");
     lua_setfield(L, -2, "congestion");
 }
@@ -74,6 +84,8 @@ static void set_variables(lua_State *L, const struct ltcp_info *info)
     NUMBER(out_of_order) NUMBER(urgent_remaining) FLAG(pushed)
     FLAG(fin_sent) FLAG(fin_acked) FLAG(fin_received)
     NUMBER(received_dscp) NUMBER(source_route_count)
+    FLAG(fast_open_asked) FLAG(fast_open_used) FLAG(fast_opened) NUMBER(fast_open_octets)
+    NUMBER(fast_open_acked)
     FLAG(rack) FLAG(reordering_seen) MEASURED(reordering_window)
     NUMBER(loss_probes) NUMBER(dsacks_received) NUMBER(undos) NUMBER(bytes_lost)
     NUMBER(data_segments_sent) NUMBER(data_segments_received) NUMBER(segments_delivered)
@@ -121,7 +133,7 @@ static void set_congestion(lua_State *L, const struct ltcp_info *info)
 
 void bind_push_info(lua_State *L, const struct ltcp_info *info)
 {
-    lua_createtable(L, 0, 112);
+    lua_createtable(L, 0, 118);
     set_names(L, info);
     set_variables(L, info);
     set_congestion(L, info);

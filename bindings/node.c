@@ -199,10 +199,16 @@ static int host_counters(lua_State *L)
                 {"syn_cookies_sent", c->syn_cookies_sent},
                 {"syn_cookies_accepted", c->syn_cookies_accepted},
                 {"syn_cookies_refused", c->syn_cookies_refused},
+                {"fast_open_requests", c->fast_open_requests},
+                {"fast_open_accepted", c->fast_open_accepted},
+                {"fast_open_refusals", c->fast_open_refusals},
+                {"fast_open_old_keys", c->fast_open_old_keys},
+                {"fast_open_overflows", c->fast_open_overflows},
+                {"fast_open_ignored", c->fast_open_ignored},
                 {"connections", c->connections},
                 {"listeners", c->listeners},
                 {"time_waits", c->time_waits}};
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 18);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         lua_pushinteger(L, (lua_Integer)list[i].value);
         lua_setfield(L, -2, list[i].name);
@@ -276,6 +282,10 @@ void bind_open_nodes(lua_State *L)
                                     {"settings", host_settings},
                                     {"set_settings", host_set_settings},
                                     {"counters", host_counters},
+                                    {"fast_open_keys", bind_fast_open_keys},
+                                    {"fast_open_rotate", bind_fast_open_rotate},
+                                    {"fast_open_flush", bind_fast_open_flush},
+                                    {"fast_open_known", bind_fast_open_known},
                                     {"connect", bind_connect},
                                     {"listen", bind_listen},
                                     {"sockets", bind_sockets},

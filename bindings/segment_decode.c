@@ -123,6 +123,10 @@ static void set_by_name(lua_State *L, const struct ltcp_options *o)
     if (o->present & LTCP_HAS_AO) set_bytes(L, "ao", o->ao, o->ao_length);
     if (o->present & LTCP_HAS_FAST_OPEN)
         set_bytes(L, "fast_open", o->fast_open, o->fast_open_length);
+    if ((o->present & LTCP_HAS_FAST_OPEN) && o->fast_open_experimental) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "fast_open_experimental");
+    }
     if (o->present & LTCP_HAS_ACCECN) {
         lua_createtable(L, o->accecn_count, 1);
         set_integer(L, "kind", o->accecn_kind);

@@ -174,7 +174,8 @@ static void put_array(struct writer *w, lua_Integer n)
 
 static const char *const named[] = {
     "mss", "window_scale", "sack_permitted", "sack",   "timestamps", "user_timeout",
-    "md5", "ao",           "fast_open",      "accecn", "malformed",  NULL};
+    "md5", "ao",           "fast_open",      "accecn", "malformed",  "fast_open_experimental",
+    NULL};
 
 static const uint8_t *read_octets(const struct bind_options *o, const char *key, size_t least,
                                   size_t most, uint8_t *length)
@@ -254,6 +255,7 @@ static void read_named(const struct bind_options *o, struct ltcp_options *out)
         out->present |= LTCP_HAS_AO;
     if ((out->fast_open = read_octets(o, "fast_open", 0, 38, &out->fast_open_length)) != NULL)
         out->present |= LTCP_HAS_FAST_OPEN;
+    out->fast_open_experimental = bind_option_flag(o, "fast_open_experimental", false);
 }
 
 static void put_named(struct writer *w, const struct bind_options *o)

@@ -1,5 +1,5 @@
 /* core/host/calls.c - the user's calls of RFC 9293 section 3.10, by handle. */
-#include "host/host.h"
+#include "host/fast_open.h"
 
 /* ---- OPEN, section 3.10.1
  * -------------------------------------------------------------------------- */
@@ -55,6 +55,10 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
     ltcp_seq after = {0};
     bool replaced = false;
     *out = 0;
+    const struct ltcp_settings *wanted =
+        open->settings != NULL ? open->settings : &host->share->settings;
+    if (open->fast_open != NULL && !(wanted->fast_open_mode & FAST_OPEN_CLIENT))
+        return LTCP_ERR_NOT_SUPPORTED;
     const enum ltcp_status chosen = choose_socket(host, open, &flow, &interface);
     if (chosen != LTCP_OK) return chosen;
     if (!make_room(host, &flow, now, &after, &replaced)) return LTCP_ERR_CONNECTED;
@@ -72,6 +76,8 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
     }
+    if (open->fast_open != NULL) /* RFC7413:2-1 */
+        fast_open_start(c, now, open->fast_open, open->fast_open_length);
     connection_set_state(c, now, LTCP_SYN_SENT);
     connection_want_output(c);
     *out = c->handle;

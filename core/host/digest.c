@@ -3,7 +3,7 @@
  * Everything of a host that can matter for what it does from now on, in a digest (see
  * core/tcp/digest.c). A new field of struct ltcp_host, of listeners, interfaces or routes has to be
  * added here unless it only counts. */
-#include "host/host.h"
+#include "host/fast_open.h"
 #include "tcp/digest.h"
 
 static void digest_addressing(struct digest *d, const struct ltcp_host *host)
@@ -24,6 +24,39 @@ static void digest_addressing(struct digest *d, const struct ltcp_host *host)
     }
 }
 
+static void digest_keys(struct digest *d, const struct ltcp_fast_open_keys *keys)
+{
+    digest_bytes(d, keys->keys, keys->count * (size_t)FAST_OPEN_KEY);
+}
+
+static void digest_fast_open_of(struct digest *d, const struct ltcp_listener *l)
+{
+    digest_keys(d, &l->fast_open_keys);
+    digest_word(d, (uint64_t)l->fast_open_pending << 32 | l->fast_open_resets);
+    digest_word(d, l->fast_open_before);
+    if (l->fast_open_resets + l->fast_open_before > 0) digest_word(d, (uint64_t)l->fast_open_since);
+}
+
+/* What a client remembers; the order of use decides who gives way. */
+static void digest_memory(struct digest *d, const struct ltcp_engine *e, ltcp_time now)
+{
+    const struct ltcp_fast_open_entry *k;
+    for (size_t i = 0; (k = fast_open_at(e, i)) != NULL; i++) {
+        if (k->last_use == 0) continue;
+        digest_address(d, &k->local);
+        digest_address(d, &k->remote);
+        digest_bytes(d, k->cookie.bytes, k->cookie.length);
+        digest_word(d,
+                    (uint64_t)k->mss << 16 | (uint64_t)k->try_kind << 1 | k->cookie.experimental);
+        digest_word(d, k->last_use);
+        for (int j = 0; j < FAST_OPEN_PORTS; j++) {
+            const bool holds = k->refused[j].until > now;
+            digest_word(d, holds ? k->refused[j].port : 0);
+            digest_time(d, now, holds ? k->refused[j].until : LTCP_NEVER);
+        }
+    }
+}
+
 /* The order in which they are asked is the order of their making. */
 static void digest_listeners(struct digest *d, const struct ltcp_host *host, ltcp_time now)
 {
@@ -32,6 +65,7 @@ static void digest_listeners(struct digest *d, const struct ltcp_host *host, ltc
         digest_address(d, &l->local);
         digest_word(d, (uint64_t)l->local_port << 32 | l->backlog);
         digest_word(d, (uint64_t)l->half_open << 32 | l->waiting);
+        digest_fast_open_of(d, l);
         digest_word(d, (uint64_t)l->events << 1 | l->queued_event);
         /* Cookies are made and found by the time of day. */
         if (l->share->settings.syn_cookies != 0) digest_word(d, (uint64_t)now);
@@ -94,6 +128,8 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     if (s->isn < 0 || (s->timestamps && s->timestamp_offset < 0)) digest_word(&d, (uint64_t)now);
     digest_addressing(&d, host);
     digest_listeners(&d, host, now);
+    digest_keys(&d, &host->fast_open_keys);
+    digest_memory(&d, &host->engine, now);
     for (uint32_t i = 0; i < host->slot_capacity; i++)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
             digest_connection(&d, host, host->slots[i].object, now);

@@ -1,7 +1,7 @@
 /* core/host/host.c - a host's life, packets in and out, time, events. */
 #include <string.h>
 
-#include "host/host.h"
+#include "host/fast_open.h"
 
 struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
 {
@@ -16,6 +16,7 @@ struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
     host->share = share_create(&host->engine,
                                config->settings != NULL ? config->settings : &ltcp_profile_rfc);
     host->engine.nobody = engine_zeroed(&host->engine, sizeof *host->engine.nobody);
+    fast_open_first_key(host);
     if (host->share != NULL && host->engine.nobody != NULL) return host;
     engine_resize(&host->engine, host->engine.nobody, sizeof *host->engine.nobody, 0);
     share_unref(&host->engine, host->share);
@@ -105,6 +106,7 @@ void host_settle_changed(struct ltcp_host *host)
         e->changed = c->next_changed;
         c->changed = false;
         if (c->listener != NULL && c->state >= LTCP_ESTABLISHED) listener_child_ready(c);
+        fast_open_settle(host, c);
         if (c->state != LTCP_CLOSED) continue;
         demultiplexer_remove(host, &c->flow);
         if (c->listener != NULL && !c->in_accept_queue) listener_child_gone(c);
@@ -169,6 +171,8 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
     struct ltcp_segment segment;
     const enum ltcp_status read = ltcp_segment_decode(packet, ip, &segment);
     if (read != LTCP_OK) return read; /* RFC9293:MUST-3, MUST-7 */
+    if (segment.options.present & (LTCP_HAS_FAST_OPEN | LTCP_HAS_BAD_FAST_OPEN))
+        fast_open_look(host, &segment);
     struct ltcp_arrival a = {.now = now,
                              .packet = packet,
                              .ip = ip,

@@ -7,6 +7,12 @@
 
 #include "tcp/connection.h"
 
+#define FAST_OPEN_KEY 16 /* octets */
+struct ltcp_fast_open_keys {
+    uint8_t keys[2][FAST_OPEN_KEY]; /* the one in use, and the one before it */
+    uint32_t count;
+};
+
 struct ltcp_listener {
     struct ltcp_listener *next;
     struct ltcp_host *host;
@@ -18,6 +24,10 @@ struct ltcp_listener {
     ltcp_time cookies_until; /* ACKs of SYN cookies may come as long; 0: none was sent */
     struct ltcp_connection *accept_first, *accept_last;
     struct ltcp_listener *next_event;
+    uint32_t fast_open_pending;                  /* PendingFastOpenRequests, RFC 7413 section 4.2 */
+    uint32_t fast_open_resets, fast_open_before; /* of them reset lately, and the period before */
+    ltcp_time fast_open_since;                   /* when the present period began */
+    struct ltcp_fast_open_keys fast_open_keys;   /* count 0: the host's */
     uint32_t events;
     bool queued_event;
 };
@@ -55,6 +65,7 @@ struct ltcp_host {
     struct ltcp_engine engine;
     struct ltcp_share *share;
     struct ltcp_siphash_key secret;
+    struct ltcp_fast_open_keys fast_open_keys;
 
     struct ltcp_interface *interfaces;
     struct ltcp_local_address *addresses;
@@ -112,6 +123,8 @@ enum ltcp_status listener_open_child(struct ltcp_listener *listener, struct ltcp
 /* A child entered ESTABLISHED, or died before. */
 void listener_child_ready(struct ltcp_connection *child);
 void listener_child_gone(struct ltcp_connection *child);
+/* One can be accepted. */
+void listener_offer_child(struct ltcp_listener *listener, struct ltcp_connection *child);
 void listener_close(struct ltcp_listener *listener, ltcp_time now);
 
 /* syn_cookies.c, RFC 4987 section 3.6 */

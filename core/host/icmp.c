@@ -1,7 +1,7 @@
 /* core/host/icmp.c - ICMP that reaches a host: RFC 9293 section 3.9.2.2, RFC 5927, RFC 5461. */
 #include <string.h>
 
-#include "host/host.h"
+#include "host/fast_open.h"
 
 static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
 {
@@ -116,6 +116,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
         return LTCP_OK;
     }
     connection_trace(c, now, LTCP_TRACE_ICMP, icmp.kind);
+    if (c->state == LTCP_SYN_SENT) fast_open_failed(c, now);
     if (icmp.kind == LTCP_ICMP_TOO_BIG)
         path_mtu_lower(c, icmp.mtu, quoted.total_length);
     else

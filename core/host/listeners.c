@@ -1,6 +1,6 @@
 /* core/host/listeners.c - LISTEN: RFC 9293 section 3.10.7.2, and the connections that come of it.
  */
-#include "host/host.h"
+#include "host/fast_open.h"
 
 /* A listener on the very address comes before one on any address; 0.0.0.0 is any of IPv4. */
 struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
@@ -59,10 +59,11 @@ enum ltcp_status listener_open_child(struct ltcp_listener *l, struct ltcp_arriva
     }
     if (a->replaces) rare_of(c)->replaced = a->replaced;
     segment_syn_arrives(c, a);
-    segment_text_arrives(c, a);
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
-    l->half_open++;
-    host->half_open++;
+    if (a->from_cookie || !fast_open_arrives(l, c, a)) {
+        l->half_open++;
+        host->half_open++;
+    }
     *out = c;
     return LTCP_OK;
 }
@@ -127,6 +128,11 @@ void listener_child_ready(struct ltcp_connection *c)
     settle_replaced(l->host, c, true);
     l->half_open--;
     l->host->half_open--;
+    listener_offer_child(l, c);
+}
+
+void listener_offer_child(struct ltcp_listener *l, struct ltcp_connection *c)
+{
     l->waiting++;
     c->in_accept_queue = true;
     c->next_accept = NULL;

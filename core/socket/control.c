@@ -24,11 +24,6 @@ int64_t call_fcntl(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call
 /* ---- ioctl ------------------------------------------------------------------------------------
  */
 
-static bool is_opening(const struct ltcp_info *info)
-{
-    return info->state == LTCP_SYN_SENT || info->state == LTCP_SYN_RECEIVED;
-}
-
 /* Octets to the urgent mark, or all of them. */
 static int readable_octets(const struct socket *s, const struct ltcp_info *info)
 {

@@ -91,6 +91,13 @@ static uint32_t ecn_word(const struct ltcp_info *info)
     return LTCP_TCPI_ECN_MODE_ACCECN | seen << 2 | fails << 4;
 }
 
+/* fastopen_client_fail, beside delivery_rate_app_limited. */
+static uint8_t fail_bits(const struct ltcp_info *info)
+{
+    const unsigned failure = (unsigned)info->fast_open_failure;
+    return (uint8_t)(low_half_first() ? failure << 1 : failure << 5);
+}
+
 static void fill_state(const struct ltcp_info *info, const struct ltcp_outstanding *sent,
                        struct ltcp_tcp_info *out)
 {
@@ -106,6 +113,9 @@ static void fill_state(const struct ltcp_info *info, const struct ltcp_outstandi
     if (info->timestamps) out->options |= LTCP_TCPI_OPT_TIMESTAMPS;
     if (info->sack) out->options |= LTCP_TCPI_OPT_SACK;
     if (info->window_scaling) out->options |= LTCP_TCPI_OPT_WSCALE;
+    if (info->fast_open_octets > 0 && info->fast_open_acked == info->fast_open_octets)
+        out->options |= LTCP_TCPI_OPT_SYN_DATA;
+    out->bits |= fail_bits(info);
     if (info->ecn) out->options |= LTCP_TCPI_OPT_ECN;
     if (info->ecn && info->ce_received > 0) out->options |= LTCP_TCPI_OPT_ECN_SEEN;
     out->accecn = ecn_word(info);

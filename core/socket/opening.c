@@ -161,6 +161,7 @@ int64_t call_listen(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *cal
         if (o != s && o->role == ROLE_LISTENING && o->local.port == s->local.port && !apart(s, o) &&
             overlap(&o->local.address, &s->local.address))
             return -LTCP_EADDRINUSE;
+    fast_open_refresh(t, s);
     const struct ltcp_open open = {.local = s->local.address,
                                    .local_port = s->local.port,
                                    .backlog = s->backlog + 1, /* the queue holds one more */
@@ -168,6 +169,7 @@ int64_t call_listen(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *cal
     const enum ltcp_status status = ltcp_listen(t->host, now, &open, &s->handle);
     if (status != LTCP_OK) return -ltcp_errno_of(status);
     s->role = ROLE_LISTENING;
+    fast_open_hand_over(t, s);
     s->shut = 0;
     s->error = 0;
     return 0;
@@ -244,15 +246,19 @@ static int errno_of_connect(enum ltcp_status status)
     }
 }
 
-static int begin_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
-                         const struct ltcp_sockaddr *to)
+int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
+                   const struct ltcp_sockaddr *to, const void *fast_open, size_t length)
 {
     if (to->family != s->domain) return -LTCP_EAFNOSUPPORT;
     if (to->length < least_length(s)) return -LTCP_EINVAL;
     if (!suits(s, &to->address))
         return s->domain == LTCP_AF_INET ? -LTCP_EAFNOSUPPORT : -LTCP_ENETUNREACH;
-    struct ltcp_open open = {
-        .remote = to->address, .remote_port = to->port, .settings = &s->settings};
+    fast_open_refresh(t, s);
+    struct ltcp_open open = {.remote = to->address,
+                             .remote_port = to->port,
+                             .settings = &s->settings,
+                             .fast_open = fast_open,
+                             .fast_open_length = length};
     if (s->bound) {
         open.local_port = s->local.port;
         if (!ltcp_address_is_unspecified(&s->local.address)) open.local = s->local.address;
@@ -276,12 +282,28 @@ static int64_t disconnect(struct ltcp_sockets *t, ltcp_time now, struct socket *
         if (s->role != ROLE_LISTENING) ltcp_release(t->host, s->handle);
     }
     s->handle = 0;
+    s->deferred = false;
     s->role = ROLE_IDLE;
     s->shut = 0;
     s->error = 0;
     s->died = false;
     s->wakes.all++;
     return 0;
+}
+
+/* With TCP_FASTOPEN_CONNECT the SYN asks for a cookie, or waits for the data to send. */
+static int connect_or_defer(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
+                            const struct ltcp_sockaddr *to)
+{
+    if (to->family == s->domain && suits(s, &to->address) && fast_open_defers(t, s, to)) {
+        s->deferred = true;
+        s->deferred_to = *to;
+        s->role = ROLE_CONNECTING;
+        s->wakes.all++;
+        return 0;
+    }
+    const bool asks = s->options.fast_open_connect && fast_open_is_on(t);
+    return socket_connect(t, now, s, to, asks ? "" : NULL, 0);
 }
 
 int64_t call_connect(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)
@@ -295,11 +317,13 @@ int64_t call_connect(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *ca
     if (call->address.family == LTCP_AF_UNSPEC) return disconnect(t, now, s);
     enum { BEGAN_BEFORE, BEGUN_HERE };
     if (call->progress.stage == 0) {
-        if (s->role == ROLE_CONNECTED || s->role == ROLE_LISTENING) return -LTCP_EISCONN;
+        if (s->role == ROLE_CONNECTED || s->role == ROLE_LISTENING || s->deferred)
+            return -LTCP_EISCONN;
         call->progress.stage = 1 + BEGAN_BEFORE;
         if (s->role == ROLE_IDLE) {
-            error = begin_connect(t, now, s, &call->address);
+            error = connect_or_defer(t, now, s, &call->address);
             if (error < 0) return error;
+            if (s->deferred) return 0;
             call->progress.stage = 1 + BEGUN_HERE;
         }
     }

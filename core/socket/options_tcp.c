@@ -138,7 +138,8 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
     struct socket *s = o->s;
     struct ltcp_settings *settings = &s->settings;
     if (o->name == LTCP_TCP_CONGESTION) return set_congestion(o, raw, length);
-    if (o->name == LTCP_TCP_FASTOPEN_KEY || o->name == LTCP_TCP_ULP) return -LTCP_ENOPROTOOPT;
+    if (o->name == LTCP_TCP_FASTOPEN_KEY) return fast_open_set(o, value, raw, length);
+    if (o->name == LTCP_TCP_ULP) return -LTCP_ENOPROTOOPT;
     if (length < sizeof(int)) return -LTCP_EINVAL;
     switch (o->name) {
     case LTCP_TCP_NODELAY: return set_nodelay(o, value != 0);
@@ -170,7 +171,7 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
         return set_time(o, &settings->rto_min, value, 1, 200000, LTCP_MICROSECOND);
     case LTCP_TCP_DELACK_MAX_US:
         return set_time(o, &settings->delayed_ack_timeout, value, 1, 200000, LTCP_MICROSECOND);
-    default: return -LTCP_ENOPROTOOPT;
+    default: return fast_open_set(o, value, raw, length);
     }
 }
 
@@ -237,6 +238,6 @@ int option_tcp_get(const struct option_call *o, int64_t *value, void *raw, size_
     case LTCP_TCP_INFO:
         tcp_info_fill(o->t, s, o->now, o->info, &info);
         return give(raw, length, &info, sizeof info);
-    default: return -LTCP_ENOPROTOOPT;
+    default: return fast_open_get(o, value, raw, length);
     }
 }

@@ -10,10 +10,11 @@ static uint32_t socket_poll(struct ltcp_sockets *t, ltcp_time now, struct socket
     uint32_t mask = 0;
     socket_look(t, now, s, &info);
     if (s->role == ROLE_LISTENING) return socket_waiting(t, now, s) > 0 ? IN : 0;
+    if (s->deferred) return OUT; /* a write is what it waits for */
     if (s->shut == (SHUT_RECEIVE | SHUT_SEND) || info.state == LTCP_CLOSED) mask |= LTCP_POLLHUP;
     if (s->shut & SHUT_RECEIVE) mask |= IN | LTCP_POLLRDHUP;
     if (s->error != 0) mask |= LTCP_POLLERR;
-    if (info.state == LTCP_SYN_SENT || info.state == LTCP_SYN_RECEIVED) return mask;
+    if (is_opening(&info)) return mask;
     /* The octet out of band does not count. */
     const bool apart = !s->settings.urgent_inline && info.urgent_remaining == 1;
     const uint32_t target = (uint32_t)s->options.receive_low + apart;

@@ -36,6 +36,7 @@ struct socket_options {
     int32_t only_v6, mtu_discover, receive_errors, receive_errors6, free_bind, transparent;
     int32_t bind_no_port, receive_tos, receive_ttl, receive_class, receive_hops, min_ttl, min_hops;
     int32_t flow_label;
+    int32_t fast_open_connect, fast_open_no_cookie;
     int32_t cork, mss, linger2, defer_accept, window_clamp, quick_ack, inq, thin_linear,
         thin_dupack;
     uint32_t not_sent_low; /* TCP_NOTSENT_LOWAT; 0: none */
@@ -78,6 +79,11 @@ struct socket {
         ltcp_time until;
     } held[HELD_MOST];
     uint32_t held_count;
+    /* TCP_FASTOPEN_CONNECT: connect was called, the SYN waits for the first write */
+    bool deferred;
+    struct ltcp_sockaddr deferred_to;
+    uint8_t fast_open_keys[32]; /* TCP_FASTOPEN_KEY */
+    uint32_t fast_open_keys_length;
 };
 
 struct watch {
@@ -236,6 +242,28 @@ int option_ip_set(const struct option_call *o, int level, int64_t value);
 int option_ip_get(const struct option_call *o, int level, int64_t *value);
 int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, size_t length);
 int option_tcp_get(const struct option_call *o, int64_t *value, void *raw, size_t *length);
+
+/* opening.c: an active OPEN; with `fast_open` not NULL by TCP Fast Open, its octets in the SYN. 0,
+ * or a negative errno. */
+int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
+                   const struct ltcp_sockaddr *to, const void *fast_open, size_t length);
+
+/* fast_open.c */
+#define FAST_OPEN_DONE (INT64_MIN + 1) /* the connection stands; what is left is written as ever   \
+                                        */
+int64_t fast_open_send(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call,
+                       struct socket *s, bool waits);
+bool fast_open_is_on(const struct ltcp_sockets *t);
+bool fast_open_defers(struct ltcp_sockets *t, struct socket *s, const struct ltcp_sockaddr *to);
+void fast_open_refresh(const struct ltcp_sockets *t, struct socket *s);
+void fast_open_hand_over(struct ltcp_sockets *t, const struct socket *s);
+int fast_open_set(const struct option_call *o, int64_t value, const void *raw, size_t length);
+int fast_open_get(const struct option_call *o, int64_t *value, void *raw, size_t *length);
+/* Handshake not over, and nothing to be read or written before it is. */
+static inline bool is_opening(const struct ltcp_info *info)
+{
+    return info->state == LTCP_SYN_SENT || (info->state == LTCP_SYN_RECEIVED && !info->fast_opened);
+}
 
 /* info.c */
 void tcp_info_fill(const struct ltcp_sockets *t, const struct socket *s, ltcp_time now,

@@ -189,6 +189,9 @@ int64_t call_receive(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *ca
     if (is_plain_read(call) && x.length == 0) return 0;
     if (x.flags & LTCP_MSG_ERRQUEUE) return -LTCP_EAGAIN; /* nothing is ever put there */
     if (s->role == ROLE_LISTENING) return -LTCP_ENOTCONN;
+    if (s->deferred)
+        return x.waits && call_wait(call, now, s->options.receive_timeout) ? CALL_WAITS
+                                                                           : -LTCP_EAGAIN;
     if (s->handle == 0) return s->error != 0 ? socket_take_error(s) : -LTCP_ENOTCONN;
     if (x.info.unread > 0 && !(x.flags & LTCP_MSG_TRUNC) && call_points_nowhere(call))
         return -LTCP_EFAULT;
@@ -299,14 +302,19 @@ int64_t call_send(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)
         return error;
     }
     begin(&x, t, now, call, s);
-    if (x.flags & LTCP_MSG_FASTOPEN) return -LTCP_EOPNOTSUPP;
-    if (x.info.state == LTCP_SYN_SENT || x.info.state == LTCP_SYN_RECEIVED) {
+    if ((x.flags & LTCP_MSG_FASTOPEN) || s->deferred || call->progress.stage > 0) {
+        const int64_t result = fast_open_send(t, now, call, s, x.waits);
+        if (result != FAST_OPEN_DONE) return result;
+        begin(&x, t, now, call, s);
+    }
+    if (is_opening(&x.info)) {
         if (s->error != 0) return socket_take_error(s);
         if (s->shut & SHUT_SEND) return -LTCP_EPIPE;
         if (x.waits && call_wait(call, now, s->options.send_timeout)) return CALL_WAITS;
         return -LTCP_EAGAIN;
     }
-    const bool open = x.info.state == LTCP_ESTABLISHED || x.info.state == LTCP_CLOSE_WAIT;
+    const bool open = x.info.state == LTCP_ESTABLISHED || x.info.state == LTCP_CLOSE_WAIT ||
+                      (x.info.state == LTCP_SYN_RECEIVED && x.info.fast_opened);
     if (s->handle == 0 || s->role == ROLE_LISTENING || !open || (s->shut & SHUT_SEND) ||
         s->error != 0) {
         if (call->progress.moved > 0) return (int64_t)call->progress.moved;

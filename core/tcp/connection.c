@@ -3,7 +3,7 @@
  * A connection's life: made, changing state, telling its owner, dying. */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_share *share)
 {
@@ -54,6 +54,7 @@ void connection_destroy(struct ltcp_connection *c)
     if (c->state == LTCP_TIME_WAIT) e->time_waits--;
     share_unref(e, c->share);
     if (c->accecn) accecn_release(c);
+    fast_open_release(c);
     engine_resize(e, c->rare, sizeof *c->rare, 0);
     engine_resize(e, c, sizeof *c, 0);
 }
@@ -163,9 +164,9 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
     c->syn_acked = true;
     c->backoff = 0;
     c->unanswered = 0;
-    connection_start_congestion(c, now);
+    if (!fast_opened(c)) connection_start_congestion(c, now);
     connection_event(c, LTCP_EVENT_CONNECTED | LTCP_EVENT_WRITABLE);
-    if (c->listener != NULL) connection_changed(c);
+    if (c->listener != NULL || fast_opened(c)) connection_changed(c);
     timers_heard(c, now);
     connection_want_output(c);
 }
@@ -173,9 +174,10 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
 void connection_die(struct ltcp_connection *c, ltcp_time now, enum ltcp_status why)
 {
     if (c->state == LTCP_CLOSED) return;
+    fast_open_ends(c, now, why);
     c->error = (uint8_t)why;
-    /* What was received before a normal end can still be read. */
-    if (why == LTCP_OK)
+    /* What was received before a normal end can still be read; after another only if asked for. */
+    if (why == LTCP_OK || (settings_of(c)->read_after_reset && !c->user_closed))
         send_queue_close(c);
     else
         connection_flush(c);

@@ -148,7 +148,8 @@ enum ltcp_loss_timer {
     LTCP_TIMER_PROBE
 };
 
-struct ltcp_accecn; /* accecn.h */
+struct ltcp_accecn;    /* accecn.h */
+struct ltcp_fast_open; /* fast_open.h */
 
 enum ltcp_chronograph {
     LTCP_CHRONOGRAPH_NONE,
@@ -169,6 +170,7 @@ struct ltcp_rare {
     ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one */
     uint32_t ce_received, ece_received, ecn_reductions;
     struct ltcp_accecn *accecn;
+    struct ltcp_fast_open *fast_open;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
@@ -408,6 +410,8 @@ static inline bool state_may_send(uint8_t s)
 void segment_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
 /* The text and FIN of a SYN, once ESTABLISHED. */
 void segment_text_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
+/* The text of a SYN at once, RFC 7413; returns how many octets. */
+uint32_t segment_syn_text(struct ltcp_connection *c, struct ltcp_arrival *a);
 void segment_drain(struct ltcp_connection *c, ltcp_time now);
 /* A SYN sets the receive variables and what was agreed. */
 void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
@@ -450,6 +454,8 @@ bool scoreboard_detect(struct ltcp_connection *c, ltcp_time now);
 void scoreboard_lose(struct ltcp_connection *c, uint32_t position);
 void scoreboard_judge_lost(struct ltcp_connection *c, ltcp_time now, uint32_t position);
 void scoreboard_lose_all(struct ltcp_connection *c, ltcp_time now);
+/* The SYN goes again, alone. */
+void scoreboard_lose_syn(struct ltcp_connection *c, ltcp_time now);
 void scoreboard_forget_sacks(struct ltcp_connection *c);
 /* The next lost record that waits to be sent again, or NULL. */
 struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position);
@@ -531,6 +537,8 @@ struct ltcp_record *send_queue_append(struct ltcp_connection *c);
 size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push,
                         bool boundary);
 bool send_queue_fin(struct ltcp_connection *c);
+/* Puts octets into the SYN that waits to be sent; returns how many: all or none. */
+uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint32_t length);
 /* Cuts a record so that its first part has `length` octets; false: no memory. */
 bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length);
 /* Makes the first unsent record as long as the MSS if what follows allows. */

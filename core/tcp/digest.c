@@ -7,6 +7,7 @@
  * itself is taken in too. */
 #include "tcp/digest.h"
 #include "tcp/accecn.h"
+#include "tcp/fast_open.h"
 
 static void digest_flags(struct digest *d, const bool *flags, size_t count)
 {
@@ -162,12 +163,25 @@ static void digest_accecn(struct digest *d, const struct ltcp_connection *c, ltc
     digest_time(d, now, x->option_sent);
 }
 
+/* What of it is more than an answer to ltcp_info. */
+static void digest_fast_open(struct digest *d, const struct ltcp_connection *c)
+{
+    const struct ltcp_fast_open *f = fast_open_of(c);
+    if (f == NULL) return;
+    digest_bytes(d, f->cookie.bytes, f->cookie.length);
+    digest_word(d, (uint64_t)f->cookie.experimental << 3 | (uint64_t)f->option << 2 |
+                       (uint64_t)f->opened << 1 | f->pending);
+    digest_word(d, (uint64_t)f->octets << 32 | f->acked);
+    digest_word(d, (uint32_t)f->listener);
+}
+
 static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_rare *rare = c->rare;
     static const struct ltcp_rare none;
     if (rare == NULL) rare = &none;
     digest_accecn(d, c, now);
+    digest_fast_open(d, c);
     /* Only as far as the interval of RFC 5961 section 7 still runs. */
     const bool counting = rare->challenges > 0 &&
                           now - rare->challenge_since < settings_of(c)->challenge_ack_interval;

@@ -1,7 +1,7 @@
 /* core/tcp/engine.c - memory and queues that the connections of a host share. */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 void *engine_resize(struct ltcp_engine *e, void *old, size_t old_size, size_t size)
 {
@@ -44,6 +44,7 @@ void engine_close(struct ltcp_engine *e)
         e->spare_slices = s->next;
         engine_resize(e, s, sizeof *s, 0);
     }
+    fast_open_forget(e);
     engine_resize(e, e->nobody, sizeof *e->nobody, 0);
     engine_resize(e, e->heap, e->heap_capacity * sizeof *e->heap, 0);
 }

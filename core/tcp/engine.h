@@ -13,6 +13,7 @@
 
 struct ltcp_connection;
 struct ltcp_rare;
+struct ltcp_fast_open_cache;
 
 struct ltcp_deadline {
     ltcp_time when;
@@ -44,6 +45,7 @@ struct ltcp_engine {
         *template_of; /* whose headers the template holds; NULL: nobody's */
     struct ltcp_template template;
     struct ltcp_rare *nobody; /* stands in for a record that there was no memory for */
+    struct ltcp_fast_open_cache *fast_open; /* what clients remember; NULL: nothing yet */
     uint16_t next_identification;
 };
 

@@ -4,7 +4,7 @@
  * SACK (RFC 2018). */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 static uint32_t header_octets(const struct ltcp_connection *c)
 {
@@ -122,4 +122,5 @@ void handshake_write_options(const struct ltcp_connection *c, ltcp_time now, str
         o->ts_echo = c->ts_recent_valid ? c->ts_recent : 0;
     }
     if (c->accecn) accecn_option_write_synack(c, o);
+    fast_open_write(c, o);
 }

@@ -4,7 +4,7 @@
  * window, Nagle and the sender's silly window avoidance let it, then an ACK that is still owed. */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 #define BURST_TIME (INT64_C(1000000000) >> 10)
 
@@ -161,7 +161,9 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     const struct ltcp_record *r = record_at(q, position);
     struct ltcp_packet *packet = ltcp_packet_create(c->engine->pool);
     if (packet == NULL) return false;
-    if (r->length > 0) {
+    /* The data of a SYN leaves once: RFC 7413 section 4.2.2. RFC7413:4.2.2-5 */
+    const bool text = r->length > 0 && !((r->flags & LTCP_SYN) && r->transmissions > 0);
+    if (text) {
         packet->block = ltcp_block_ref(r->block);
         packet->payload = r->block->data + r->offset;
         packet->payload_length = r->length;
@@ -172,10 +174,11 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     }
     if (r->transmissions > 0) packet->notes |= LTCP_NOTE_RETRANSMISSION;
     uint16_t flags = r->flags;
-    if (flags & LTCP_SYN) flags |= ecn_syn_flags(c, r->transmissions > 0);
+    if (flags & LTCP_SYN)
+        flags = (uint16_t)((flags & ~LTCP_PSH) | ecn_syn_flags(c, r->transmissions > 0));
     if (has_received_syn(c)) flags |= LTCP_ACK;
     /* RFC9293:MUST-61: the last segment that is buffered pushes, whatever the user said. */
-    if (r->length > 0 && position + 1 == q->tail) flags |= LTCP_PSH;
+    if (r->length > 0 && position + 1 == q->tail && !(flags & LTCP_SYN)) flags |= LTCP_PSH;
     if (!send_packet(c, now, packet, r->seq, flags)) return false;
     const bool rearm = position == q->head && r->transmissions > 0 && settings_of(c)->rto_rearm;
     send_queue_sent(c, position, now);
@@ -237,6 +240,7 @@ static ltcp_seq peer_edge(const struct ltcp_connection *c)
 static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
 {
     uint32_t pipe = pipe_size(c);
+    if (!c->syn_acked && pipe > 0) pipe--;
     const uint32_t extra = c->recovery == LTCP_RECOVERY_NONE && !settings_of(c)->limited_transmit
                                ? flight_size(c) - pipe
                                : 0;
@@ -251,7 +255,7 @@ static void send_lost(struct ltcp_connection *c, ltcp_time now)
     uint32_t position;
     struct ltcp_record *r;
     while ((r = scoreboard_next_lost(c, &position)) != NULL) {
-        if (r->length > c->snd_mss) {
+        if (r->length > c->snd_mss && !(r->flags & LTCP_SYN)) {
             if (!send_queue_split(c, position, c->snd_mss)) return;
             r = record_at(c->out, position);
         }
@@ -271,7 +275,8 @@ static void send_lost(struct ltcp_connection *c, ltcp_time now)
 static bool nagle_holds(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;
-    if (!settings_of(c)->nagle || seq_eq(c->snd_nxt, c->snd_una)) return false;
+    const ltcp_seq una = c->syn_acked ? c->snd_una : seq_add(c->snd_una, 1); /* a SYN is no data */
+    if (!settings_of(c)->nagle || seq_eq(c->snd_nxt, una)) return false;
     if (!settings_of(c)->minshall) return true;
     return q->small_sent && seq_gt(q->small_end, c->snd_una);
 }
@@ -438,6 +443,10 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
             send_record(c, now, c->out->head);
         else
             send_lost(c, now);
+        if (fast_opened(c)) { /* RFC7413:3-3: before the handshake has ended */
+            c->cwnd_limited = c->pace_held = false;
+            send_new(c, now);
+        }
     } else {
         if (c->accecn && accecn_owes_handshake_ack(c)) send_acknowledgment(c, now);
         if (wants_fin(c)) send_queue_fin(c);

@@ -167,6 +167,11 @@ void scoreboard_lose_all(struct ltcp_connection *c, ltcp_time now)
     c->duplicate_acks = 0;
 }
 
+void scoreboard_lose_syn(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->out->head != c->out->unsent) scoreboard_judge_lost(c, now, c->out->head);
+}
+
 /* The receiver has taken back what it had SACKed (RFC 2018 section 8), so it has to go again. */
 void scoreboard_forget_sacks(struct ltcp_connection *c)
 {

@@ -4,7 +4,7 @@
  * function a step. A step says whether the next one runs; none sends by itself: what must leave is
  * marked, and output makes it. CLOSED and LISTEN are the host's (core/host/replies.c, listeners.c).
  */
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 enum step { NEXT, DONE };
 typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
@@ -118,7 +118,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
         acknowledge_now(c);
     } else if ((settings_of(c)->synack_again || c->accecn) && c->state == LTCP_SYN_RECEIVED &&
                (a->flags & LTCP_SYN) && seq_eq(a->segment->seq, c->irs)) {
-        scoreboard_lose_all(c, a->now);
+        scoreboard_lose_syn(c, a->now);
         connection_want_output(c);
     } else if (length == 0 || (a->flags & LTCP_SYN)) {
         challenge_ack(c,
@@ -195,7 +195,7 @@ static enum step second_check_rst(struct ltcp_connection *c, struct ltcp_arrival
     case LTCP_SYN_RECEIVED:
         /* RFC9293:MUST-11, RFC9293:3.10.7.4-5: a passive open goes back to LISTEN, where the
          * listener still is. */
-        connection_die(c, a->now, LTCP_ERR_REFUSED);
+        connection_die(c, a->now, fast_opened(c) ? LTCP_ERR_RESET : LTCP_ERR_REFUSED);
         break;
     case LTCP_TIME_WAIT: connection_die(c, a->now, LTCP_OK); break;
     /* RFC9293:3.10.7.4-3, RFC9293:MUST-12 */
@@ -213,7 +213,7 @@ static enum step fourth_check_syn(struct ltcp_connection *c, struct ltcp_arrival
         trim(c, a);
         return NEXT;
     }
-    if (c->state == LTCP_SYN_RECEIVED && c->passive)
+    if (c->state == LTCP_SYN_RECEIVED && c->passive && !fast_opened(c))
         connection_die(c, a->now, LTCP_ERR_REFUSED); /* back to LISTEN: RFC9293:3.10.7.4-7 */
     else
         challenge_ack(c, a->now); /* RFC 5961 section 4: RFC9293:3.10.7.4-6 */
@@ -409,6 +409,14 @@ void segment_text_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
     }
 }
 
+uint32_t segment_syn_text(struct ltcp_connection *c, struct ltcp_arrival *a)
+{
+    segment_text_arrives(c, a);
+    const uint32_t moved = c->ahead != NULL ? reassembly_drain(c) : 0;
+    deliver(c, moved);
+    return moved;
+}
+
 void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;
@@ -439,8 +447,10 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
     if (!(a->flags & LTCP_SYN)) return; /* fifth: RFC9293:3.10.7.3-5 */
     segment_syn_arrives(c, a);          /* fourth */
     if (acceptable) {                   /* RFC9293:3.10.7.3-3 */
+        fast_open_synack_arrives(c, a);
         acknowledgment_arrives(c, a);
         connection_established(c, a->now);
+        fast_open_resume(c);
         if (c->accecn) accecn_established(c, a->now);
         acknowledge_now(c);
         sixth_check_urg(c, a);
@@ -453,8 +463,8 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
     /* RFC9293:MUST-10: simultaneous open. <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>
      * RFC9293:3.10.7.3-4 */
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
-    segment_text_arrives(c, a);
-    scoreboard_lose_all(c, a->now);
+    if (settings_of(c)->keep_syn_data) segment_text_arrives(c, a);
+    scoreboard_lose_syn(c, a->now);
     connection_want_output(c);
 }
 

@@ -93,7 +93,7 @@ static struct ltcp_record *open_tail(const struct ltcp_connection *c)
     struct ltcp_send_queue *q = c->out;
     if (q == NULL || q->tail == q->unsent) return NULL;
     struct ltcp_record *r = record_at(q, q->tail - 1);
-    if (r->block == NULL || r->block->refs != 1 || (r->flags & LTCP_FIN) ||
+    if (r->block == NULL || r->block->refs != 1 || (r->flags & (LTCP_SYN | LTCP_FIN)) ||
         (r->marks & LTCP_MARK_BOUNDARY))
         return NULL;
     if (r->offset + r->length != r->block->length) return NULL;
@@ -155,6 +155,24 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
     if (taken > 0 && boundary && taken == length)
         record_at(c->out, c->out->tail - 1)->marks |= LTCP_MARK_BOUNDARY;
     return taken;
+}
+
+/* They end a SEND, so what of them is sent again pushes. */
+uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint32_t length)
+{
+    struct ltcp_record *syn = record_at(c->out, c->out->head);
+    if (length == 0) return 0;
+    struct ltcp_block *block = ltcp_block_create(c->engine->pool, length);
+    if (block == NULL) return 0;
+    block->sum = 0;
+    block->sum_valid = true;
+    fill(block, bytes, length);
+    syn->block = block;
+    syn->length = length;
+    syn->flags |= LTCP_PSH;
+    c->out->octets += length;
+    c->out->unsent_octets += length;
+    return length;
 }
 
 /* The FIN rides on the last unsent data, or alone. */
@@ -296,6 +314,18 @@ static void take_sample(struct ltcp_connection *c, const struct ltcp_record *r, 
     }
 }
 
+/* The SYN alone, or with a part of its data. */
+static void acknowledge_syn(struct ltcp_connection *c, struct ltcp_record *r,
+                            struct ltcp_times *times)
+{
+    r->flags &= (uint8_t)~LTCP_SYN;
+    c->segments_delivered++;
+    if (r->marks & LTCP_MARK_EVER)
+        times->sent_again = r->last_sent > times->sent_again ? r->last_sent : times->sent_again;
+    else
+        times->rtt = times->arrived - r->last_sent;
+}
+
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
@@ -304,17 +334,17 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
         struct ltcp_record *r = record_at(q, q->head);
         if (seq_lt(ack, record_end(r))) {
             if (seq_le(ack, r->seq)) break;
-            const uint32_t n = seq_diff(ack, r->seq);
+            uint32_t n = seq_diff(ack, r->seq);
             unmark(c, r, q->head, n);
             r->seq = ack;
             if (r->flags & LTCP_SYN) {
-                r->flags &= (uint8_t)~LTCP_SYN;
-            } else {
-                r->offset += n;
-                r->length -= n;
-                q->octets -= n;
-                c->bytes_acked += n;
+                acknowledge_syn(c, r, times);
+                n--;
             }
+            r->offset += n;
+            r->length -= n;
+            q->octets -= n;
+            c->bytes_acked += n;
             break;
         }
         take_sample(c, r, now, times);

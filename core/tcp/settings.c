@@ -18,15 +18,15 @@ const struct ltcp_settings ltcp_profile_rfc = {
     LTCP_SETTINGS_LIST(RFC_VALUE) ORDERS,
     .congestion = &ltcp_newreno,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_SACK_PERMITTED,
-                    LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_ACCECN0},
-    .syn_options_count = 5,
+                    LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_ACCECN0, LTCP_OPTION_FAST_OPEN},
+    .syn_options_count = 6,
 };
 const struct ltcp_settings ltcp_profile_linux = {
     LTCP_SETTINGS_LIST(LINUX_VALUE) ORDERS,
     .congestion = &ltcp_cubic,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_SACK_PERMITTED, LTCP_OPTION_TIMESTAMPS,
-                    LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_ACCECN0},
-    .syn_options_count = 5,
+                    LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_ACCECN0, LTCP_OPTION_FAST_OPEN},
+    .syn_options_count = 6,
 };
 
 const struct ltcp_settings *ltcp_profile(const char *name)

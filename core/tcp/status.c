@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tcp/accecn.h"
+#include "tcp/fast_open.h"
 
 static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out)
 {
@@ -58,6 +59,20 @@ static void fill_accecn(const struct ltcp_connection *c, struct ltcp_info *out)
     out->delivered_ce_bytes = x->s_bytes[LTCP_ECN_CE];
     out->delivered_ect0_bytes = x->s_bytes[LTCP_ECN_ECT0] - ACCECN_BYTES_FIRST;
     out->delivered_ect1_bytes = x->s_bytes[LTCP_ECN_ECT1] - ACCECN_BYTES_FIRST;
+}
+
+static void fill_fast_open(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    const struct ltcp_fast_open *f = fast_open_of(c);
+    if (f == NULL) return;
+    if (!c->passive) {
+        out->fast_open_asked = f->option && f->cookie.length == 0;
+        out->fast_open_used = f->octets > 0 || (f->option && f->cookie.length > 0);
+    }
+    out->fast_opened = f->opened;
+    out->fast_open_failure = (enum ltcp_fast_open_failure)f->failure;
+    out->fast_open_octets = f->octets;
+    out->fast_open_acked = f->acked;
 }
 
 static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)
@@ -133,6 +148,7 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->sack = c->sacking;
     out->ecn = out->ecn_sending = c->ecn;
     fill_accecn(c, out);
+    fill_fast_open(c, out);
     out->received_dscp = c->received_dscp;
     out->cwnd = c->cc.cwnd;
     out->ssthresh = c->cc.ssthresh;

@@ -160,7 +160,7 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
     if (give_up_or_count(c, now)) return;
     rare_of(c)->timeouts++;
     if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
-        scoreboard_lose_all(c, now);
+        scoreboard_lose_syn(c, now);
         c->force_retransmit = true;
     } else {
         recovery_on_timeout(c, now);

@@ -4,7 +4,7 @@
  * STATUS are the host's (core/host/calls.c). */
 #include <string.h>
 
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 static enum ltcp_status death_of(const struct ltcp_connection *c)
 {
@@ -152,7 +152,7 @@ enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, un
     const bool peek = (flags & LTCP_READ_PEEK) != 0;
     step_over_oob(c);
     /* Until the handshake is over, what came with the SYN waits. RFC9293:3.10.3-2 */
-    if (c->unread > 0 && c->state != LTCP_SYN_RECEIVED) {
+    if (c->unread > 0 && (c->state != LTCP_SYN_RECEIVED || fast_opened(c))) {
         *got = receive_queue_read(c, out, until_mark(c, room), peek);
         if (peek) return LTCP_OK;
         if (c->unread == 0) c->pushed = false;
@@ -181,7 +181,7 @@ enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now)
     case LTCP_SYN_SENT: connection_die(c, now, LTCP_ERR_ABORTED); return LTCP_OK;
     case LTCP_SYN_RECEIVED: /* RFC9293:3.10.4-4 */
         if (c->out != NULL && c->out->octets == 0) {
-            connection_start_congestion(c, now);
+            if (!fast_opened(c)) connection_start_congestion(c, now);
             connection_set_state(c, now, LTCP_FIN_WAIT_1);
         }
         break; /* else queued until ESTABLISHED */
@@ -204,8 +204,8 @@ enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now)
     }
     /* RFC9293:SHLD-3: the peer is told that data was lost. */
     const bool lost_data = c->unread > 0 || c->ahead != NULL;
-    if (lost_data && settings_of(c)->reset_on_unread_close && c->state >= LTCP_ESTABLISHED &&
-        c->state != LTCP_TIME_WAIT) {
+    const bool open = c->state >= LTCP_ESTABLISHED || fast_opened(c);
+    if (lost_data && settings_of(c)->reset_on_unread_close && open && c->state != LTCP_TIME_WAIT) {
         c->user_closed = true;
         output_reset(c, now);
         connection_die(c, now, LTCP_ERR_ABORTED);

@@ -40,14 +40,15 @@ static bool read_sack(const struct ltcp_raw_option *raw, struct ltcp_options *ou
 }
 
 /* RFC 7413 section 4.1.1: a request is empty, a cookie has 4 to 16 bytes and an even number. */
-static bool read_fast_open(const uint8_t *cookie, uint8_t length, bool experimental,
-                           struct ltcp_options *out)
+static unsigned read_fast_open(const uint8_t *cookie, uint8_t length, bool experimental,
+                               struct ltcp_options *out)
 {
-    if (length != 0 && (length < 4 || length > 16 || length % 2 != 0)) return false;
+    if (length != 0 && (length < 4 || length > 16 || length % 2 != 0)) /* RFC7413:4.1.1-2 */
+        return LTCP_HAS_MALFORMED | LTCP_HAS_BAD_FAST_OPEN;
     out->fast_open = cookie;
     out->fast_open_length = length;
     out->fast_open_experimental = experimental;
-    return true;
+    return LTCP_HAS_FAST_OPEN;
 }
 
 /* RFC 9768 section 3.2.3: as many whole counters as fit; what is left over is not looked at. */
@@ -96,17 +97,14 @@ static unsigned read_option(const struct ltcp_raw_option *raw, struct ltcp_optio
         out->ao = data;
         out->ao_length = length;
         return LTCP_HAS_AO;
-    case LTCP_OPTION_FAST_OPEN:
-        return read_fast_open(data, length, false, out) ? LTCP_HAS_FAST_OPEN : LTCP_HAS_MALFORMED;
+    case LTCP_OPTION_FAST_OPEN: return read_fast_open(data, length, false, out);
     case LTCP_OPTION_ACCECN0:
     case LTCP_OPTION_ACCECN1: read_accecn(raw, out); return LTCP_HAS_ACCECN;
     case LTCP_OPTION_EXPERIMENT_1:
     case LTCP_OPTION_EXPERIMENT_2: /* RFC 6994 section 3 */
         if (length < EXPERIMENT_ID) return LTCP_HAS_MALFORMED;
         if (load_be16(data) != LTCP_FAST_OPEN_EXPERIMENT) return LTCP_HAS_UNKNOWN;
-        return read_fast_open(data + EXPERIMENT_ID, (uint8_t)(length - EXPERIMENT_ID), true, out)
-                   ? LTCP_HAS_FAST_OPEN
-                   : LTCP_HAS_MALFORMED;
+        return read_fast_open(data + EXPERIMENT_ID, (uint8_t)(length - EXPERIMENT_ID), true, out);
     default: return LTCP_HAS_UNKNOWN; /* RFC9293:MUST-6, MUST-68 */
     }
 }
@@ -141,6 +139,7 @@ struct writer {
     unsigned wanted; /* LTCP_HAS_... not yet written */
     uint8_t *out;
     size_t length;
+    bool fast_open_last; /* the last option that was written is that one */
 };
 
 /* Which bit of `present` an option in the caller's order stands for; 0 for none. */
@@ -247,7 +246,7 @@ static void write_option(struct writer *w, uint8_t kind, unsigned bit, size_t ne
     for (;; sack--) {
         if (bit == LTCP_HAS_SACK && sack == 0) return;
         size = option_size(o, bit, sack);
-        nops = padding(w->length, size, next);
+        nops = bit != LTCP_HAS_FAST_OPEN ? padding(w->length, size, next) : 0;
         if (w->length + nops + size > OPTIONS_MAX) nops = 0;
         if (w->length + size <= OPTIONS_MAX) break;
         if (bit != LTCP_HAS_SACK) return;
@@ -259,6 +258,7 @@ static void write_option(struct writer *w, uint8_t kind, unsigned bit, size_t ne
     to[1] = (uint8_t)size;
     write_data(o, bit, sack, to + 2);
     w->length += nops + size;
+    w->fast_open_last = bit == LTCP_HAS_FAST_OPEN;
 }
 
 /* The size of the option that comes after the i-th; 0 when none does. */
@@ -288,13 +288,16 @@ size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *ki
         memchr(kinds, LTCP_OPTION_TIMESTAMPS, count) != NULL)
         return encode_timestamps(options, out);
 
-    struct writer w = {options, options->present, out, 0};
+    struct writer w = {options, options->present, out, 0, false};
     for (size_t i = 0; i < count; i++) {
         unsigned bit = option_bit(kinds[i]) & w.wanted;
         if (bit == 0) continue;
         w.wanted &= ~bit;
         write_option(&w, kinds[i], bit, next_size(&w, kinds, count, i));
     }
+    /* RFC 7413 section 4.1.1: alignment is not required; what fills the word up comes behind it. */
+    while (w.fast_open_last && w.length % 4 != 0)
+        out[w.length++] = LTCP_OPTION_NOP;
     size_t padded = (w.length + 3) / 4 * 4;
     memset(out + w.length, LTCP_OPTION_END, padded - w.length); /* RFC9293:MUST-69 */
     return padded;

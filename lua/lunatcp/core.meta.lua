@@ -274,9 +274,26 @@ function Host:settings() end
 ---@return true?, string? message, string? code
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
----time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
+---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused fast_open_requests
+---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored,
+---and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
 ---@return table
 function Host:counters() end
+---Keys of Fast Open cookies: sets them, or gives those in use.
+---@param keys? string 16 octets, or 32: the second key only checks
+---@param listener? lunatcp.core.Listener without it the host's
+---@return string|true?, string? message, string? code
+function Host:fast_open_keys(keys, listener) end
+---@param key string 16 octets; the key before it goes on to check
+---@param listener? lunatcp.core.Listener
+---@return true?, string? message, string? code
+function Host:fast_open_rotate(key, listener) end
+---Forgets what is known of servers.
+function Host:fast_open_flush() end
+---@param address string
+---@param local_address? string default: by route
+---@return {cookie?: string, experimental: boolean, mss: integer}?
+function Host:fast_open_known(address, local_address) end
 ---The same as Peer:send, on behalf of the host: a forged packet.
 ---@param packet string
 ---@param link? lunatcp.core.Link
@@ -290,6 +307,7 @@ function Host:send(packet, link) end
 ---@field local_port? integer default 0: an ephemeral one
 ---@field settings? lunatcp.core.Settings on top of the host's
 ---@field source_route? string[] IPv4 addresses of the routers to pass, in order, at most 8: a loose source route
+---@field fast_open? string octets that may leave with the SYN (RFC 7413); info().fast_open_octets: how many did
 
 ---Active OPEN; returns at once. ENETUNREACH, EADDRNOTAVAIL, EISCONN, EOPNOTSUPP (source route over IPv6).
 ---@param options lunatcp.core.ConnectOptions
@@ -456,6 +474,12 @@ function Listener:close() end
 ---@field ecn boolean agreed in the handshake
 ---@field received_dscp integer of the newest segment
 ---@field source_route_count integer hops of the source route in use; 0: none
+---@field fast_open_asked boolean the SYN asked for a cookie (RFC 7413)
+---@field fast_open_used boolean it carried one, or data without one
+---@field fast_opened boolean of a server: open before the end of the handshake
+---@field fast_open_octets integer that the SYN carried
+---@field fast_open_acked integer of them, acknowledged by the SYN-ACK
+---@field fast_open_failure? "no cookie"|"refused"|"SYN lost"
 ---@field congestion string
 ---@field congestion_state table<string, number|string> what the algorithm says of itself
 ---@field pacing_rate? number bits a second; nil: the algorithm says none
@@ -681,6 +705,7 @@ function Segment:bytes() end
 ---@field md5? string
 ---@field ao? string
 ---@field fast_open? string
+---@field fast_open_experimental? true by kind 254
 ---@field accecn? table
 ---@field malformed? true a known kind with a length that is not its own
 

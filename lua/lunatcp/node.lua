@@ -84,6 +84,7 @@ function Host:counters() return self.core:counters() end
 
 local CONNECT_KEYS <const> = {
   "timeout", "deadline", "local_port", "local_address", "family", "settings", "source_route",
+  "fast_open",
 }
 local is_setting = {}
 for _, setting in ipairs(core.settings_list()) do is_setting[setting.name] = true end
@@ -128,6 +129,15 @@ local function resolve(self, target, family)
   check.raise("connect: target: expected a host, a remote or an address, got %s", check.shown(target))
 end
 
+-- What did not leave with the SYN is written like anything else.
+local function queue(conn, data)
+  local rest = data:sub(conn:info().fast_open_octets + 1)
+  local taken = rest ~= "" and conn:write(rest) or 0
+  if taken == #rest then return end
+  conn:abort()
+  check.raise("connect: fast_open: %d octets do not fit the send buffer", #data)
+end
+
 local function begin(self, target, port, options)
   local own, settings = split(options, CONNECT_KEYS, "connect: options")
   check.integer(port, "connect: port", 1, 65535)
@@ -135,12 +145,15 @@ local function begin(self, target, port, options)
   local address, message, code = resolve(self, target, own.family)
   if not address then return nil, message, code end
   self.net:route()
+  local data = own.fast_open
+  if data ~= nil then check.type(data, "string", "connect: fast_open") end
   local conn
   conn, message, code = check.call(self.core.connect, self.core, {
     address = address, port = port, local_port = own.local_port, local_address = own.local_address,
-    settings = settings, source_route = own.source_route,
+    settings = settings, source_route = own.source_route, fast_open = data,
   })
   if not conn then return nil, message, code end
+  if data then queue(conn, data) end
   return connection.wrap(self, conn), own
 end
 
@@ -148,7 +161,8 @@ end
 -- @param target host, remote or address
 -- @int port
 -- @tparam[opt] table options `local_port`, `local_address`, `family` (4 or 6), `source_route` (IPv4 addresses
---   of the routers to pass, in order), and any setting
+--   of the routers to pass, in order), `fast_open` (octets to be written, with the SYN where a cookie of the
+--   server's is known, RFC 7413: they may reach the other end twice), and any setting
 -- @treturn Connection or nil, message, code
 function Host:connect_start(target, port, options)
   local conn, message, code = begin(self, target, port, options)
@@ -172,20 +186,52 @@ function Host:connect(target, port, options)
   return nil, message, code
 end
 
-local LISTEN_KEYS <const> = { "backlog", "address", "settings" }
+local LISTEN_KEYS <const> = { "backlog", "address", "settings", "fast_open" }
 
 --- Passive OPEN.
 -- @int port 0: any that is free
--- @tparam[opt] table options `backlog`, `address`, and any setting
+-- @tparam[opt] table options `backlog`, `address`, `fast_open` (how many connections may be open before
+--   their handshake has ended, RFC 7413; true: 128), and any setting
 -- @treturn Listener or nil, message, code
 function Host:listen(port, options)
   local own, settings = split(options, LISTEN_KEYS, "listen: options")
   check.integer(port, "listen: port", 0, 65535)
+  if own.fast_open ~= nil then
+    local most = own.fast_open == true and 128 or own.fast_open
+    check.integer(most, "listen: fast_open", 0, 65535)
+    settings = settings or {}
+    settings.fast_open_queue = most
+  end
   local made, message, code = check.call(self.core.listen, self.core, {
     port = port, address = own.address, backlog = own.backlog, settings = settings,
   })
   if not made then return nil, message, code end
   return listener.wrap(self, made)
+end
+
+--- The keys that Fast Open cookies are made with (RFC 7413 section 4.1.2): 16 octets, or 32 with the one that
+-- is only good to check cookies of before. Without an argument: what they are.
+-- @tparam[opt] string keys
+-- @tparam[opt] Listener of whose own they are; without it the host's
+function Host:fast_open_keys(keys, of)
+  return check.call(self.core.fast_open_keys, self.core, keys, of and of.core)
+end
+
+--- A new key for cookies; those of the present one stay good until the next new one.
+-- @string key 16 octets
+-- @tparam[opt] Listener of without it the host's
+function Host:fast_open_rotate(key, of)
+  return check.call(self.core.fast_open_rotate, self.core, key, of and of.core)
+end
+
+--- Forgets the cookies of all servers, and where Fast Open was refused.
+function Host:fast_open_flush() self.core:fast_open_flush() end
+
+--- What is remembered of a server: `cookie`, `experimental` (how it came), `mss`; nil: nothing.
+-- @param target host, remote or address
+-- @treturn table or nil
+function Host:fast_open_known(target)
+  return self.core:fast_open_known(resolve(self, target))
 end
 
 --- Puts a packet on the wire in the host's name: what `lunatcp.encode` makes, or its fields.

@@ -26,7 +26,7 @@ local M = {}
 M.names = { "rfc", "linux" }
 
 local KEYS <const> = { "name", "base", "settings", "commands" }
-local RULE_KEYS <const> = { "program", "match", "settings", "ask", "ignore" }
+local RULE_KEYS <const> = { "program", "match", "settings", "ask", "ignore", "forget" }
 
 local function is_built_in(name)
   for _, known in ipairs(M.names) do
@@ -41,10 +41,10 @@ local function check_rule(rule, name)
   check.optional(rule.match, "string", name .. ": match")
   if not rule.program and not rule.match then check.raise("%s: program or match expected", name) end
   local meanings = 0
-  for _, key in ipairs { "settings", "ask", "ignore" } do
+  for _, key in ipairs { "settings", "ask", "ignore", "forget" } do
     if rule[key] then meanings = meanings + 1 end
   end
-  if meanings ~= 1 then check.raise("%s: one of settings, ask and ignore expected", name) end
+  if meanings ~= 1 then check.raise("%s: one of settings, ask, ignore and forget expected", name) end
   if type(rule.settings) == "table" then check.call(core.check_settings, rule.settings) end
   if rule.match then
     local ok, message = pcall(string.find, "", rule.match)

@@ -130,6 +130,13 @@ struct ltcp_open {
     /* Active OPEN over IPv4 only: the routers to pass, in order (RFC9293:MUST-51). Copied. */
     const struct ltcp_address *source_route;
     uint8_t source_route_count; /* at most LTCP_SOURCE_ROUTE_MOST */
+    /* Active OPEN by TCP Fast Open (RFC 7413): octets that may leave with the SYN, and reach the
+     * other user twice if the network duplicates it (section 6.1). Copied. NULL: not wanted; with
+     * a length of 0 only the cookie is asked for or shown. How many were taken is
+     * ltcp_info.fast_open_octets: none before a cookie is known; the rest is the user's to
+     * write. LTCP_ERR_NOT_SUPPORTED where the setting fast_open_mode forbids it. */
+    const void *fast_open;
+    size_t fast_open_length;
 };
 /* Active OPEN: the SYN leaves with the next ltcp_host_transmit. LTCP_ERR_ADDRESS for a remote that
  * TCP cannot use (RFC9293:MUST-46), _NO_ROUTE, _CONNECTED (that pair of sockets is taken),
@@ -139,7 +146,8 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
 /* Passive OPEN. LTCP_ERR_ADDRESS_IN_USE for a second listener on the same local socket. */
 enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
                              ltcp_handle *out);
-/* The oldest connection that has reached ESTABLISHED; LTCP_AGAIN when there is none. */
+/* The oldest connection that has reached ESTABLISHED, or was opened at once by Fast Open;
+ * LTCP_AGAIN when there is none. */
 enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_handle *out);
 
 enum ltcp_write_flag {
@@ -183,6 +191,37 @@ enum ltcp_status ltcp_settings_of(const struct ltcp_host *host, ltcp_handle hand
                                   struct ltcp_settings *out);
 enum ltcp_status ltcp_set_settings(struct ltcp_host *host, ltcp_time now, ltcp_handle handle,
                                    const struct ltcp_settings *settings);
+
+/* Why a client's Fast Open came to nothing; numbered as Linux's tcpi_fastopen_client_fail. */
+enum ltcp_fast_open_failure {
+    LTCP_FAST_OPEN_UNSPECIFIED,
+    LTCP_FAST_OPEN_NO_COOKIE, /* none was known */
+    LTCP_FAST_OPEN_REFUSED,   /* the SYN-ACK acknowledged less than was sent */
+    LTCP_FAST_OPEN_SYN_LOST   /* the same, after the SYN was repeated without */
+};
+
+/* Cookies are made under a key of 16 octets, the listener's or (listener 0) the host's; the host
+ * begins with one from its secret. One key, or two: the second is only good for validation, and who
+ * shows a cookie of it is given a new one (RFC 7413 section 4.1.2). The key's words are read as
+ * Linux does, so that equal keys make equal cookies. LTCP_ERR_STALE, _INVALID (length). */
+enum ltcp_status ltcp_fast_open_set_keys(struct ltcp_host *host, ltcp_handle listener,
+                                         const void *keys, size_t length);
+/* A new key of 16 octets; the one in use until now becomes the second. LTCP_ERR_STALE. */
+enum ltcp_status ltcp_fast_open_rotate(struct ltcp_host *host, ltcp_handle listener,
+                                       const void *key);
+/* The keys in use, 16 or 32 octets into `out` (32); returns how many. */
+size_t ltcp_fast_open_keys(const struct ltcp_host *host, ltcp_handle listener, void *out);
+/* Forgets all cookies of servers, and where Fast Open was refused. */
+void ltcp_fast_open_flush(struct ltcp_host *host);
+/* What a client remembers of a server (section 4.1.3); false: nothing. `local` may be unspecified:
+ * the address that a connection would have. */
+struct ltcp_fast_open_memory {
+    uint8_t cookie[16], cookie_length; /* 0: none */
+    bool experimental;                 /* it came in the experimental option */
+    uint16_t mss;                      /* 0: not known */
+};
+bool ltcp_fast_open_known(struct ltcp_host *host, const struct ltcp_address *local,
+                          const struct ltcp_address *remote, struct ltcp_fast_open_memory *out);
 
 /* STATUS: the variables of RFC 9293 section 3.3.1 and of the algorithms. Windows in octets. */
 struct ltcp_info {
@@ -243,8 +282,14 @@ struct ltcp_info {
     bool in_cwr;         /* the window was reduced for ECN less than a round trip ago */
     ltcp_time reordering_window;
     uint64_t loss_probes, dsacks_received;
-    uint64_t undos;      /* reductions that were taken back as spurious */
-    uint64_t bytes_lost; /* octets held to be lost, each time they were */
+    /* RFC 7413. Of a client, `octets` left with the SYN; of a server, they were taken from it. */
+    bool fast_open_asked; /* the SYN asked for a cookie ... */
+    bool fast_open_used;  /* ... carried one, or data without */
+    bool fast_opened;     /* a server: the connection was open before the handshake's end */
+    enum ltcp_fast_open_failure fast_open_failure; /* of a client */
+    uint32_t fast_open_octets, fast_open_acked;    /* `acked` by the SYN-ACK */
+    uint64_t undos;                                /* reductions that were taken back as spurious */
+    uint64_t bytes_lost;                           /* octets held to be lost, each time they were */
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
 
@@ -269,6 +314,11 @@ struct ltcp_host_counters {
     uint64_t syn_cookies_sent;     /* SYNs that were answered without keeping anything */
     uint64_t syn_cookies_accepted; /* ... whose ACK came, and made a connection */
     uint64_t syn_cookies_refused;  /* ACKs that no cookie, or one too old, stands behind */
+    /* RFC 7413: cookies asked for, connections opened at once, cookies that were not valid, those
+     * of the key before the present one, requests beyond the limit of pending ones, options of
+     * illegal form or in the wrong place. */
+    uint64_t fast_open_requests, fast_open_accepted, fast_open_refusals, fast_open_old_keys;
+    uint64_t fast_open_overflows, fast_open_ignored;
     uint32_t connections, listeners, time_waits;
 };
 const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host);

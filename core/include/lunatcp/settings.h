@@ -40,6 +40,19 @@ extern "C" {
       "the same of all listeners of a host together; 0: no further bound")                         \
     X(COUNT, syn_cookies, 0, 1, 0, 2,                                                              \
       "SYN cookies (RFC 4987, 3.6): 0 never, 1 where those queues are full, 2 always")             \
+    X(COUNT, fast_open_mode, 3, 1, 0, 65535,                                                       \
+      "TCP Fast Open (RFC 7413) where a user asks for it, a sum: 1 as a client, 2 as a server, "   \
+      "4 data without a cookie, 512 take it without one, 1024 every listener")                     \
+    X(COUNT, fast_open_queue, 0, 0, 0, 65535,                                                      \
+      "Fast Open requests that a listener lets be pending; 0: it takes none")                      \
+    X(FLAG, fast_open_experiment, 0, 1, 0, 1,                                                      \
+      "ask by the experimental option where the other one brought no cookie")                      \
+    X(TIME, fast_open_retry, INT64_C(3600000000000), 0, 0, INT64_C(864000000000000),               \
+      "how long no Fast Open is tried where it was refused; 0: it is tried at once")               \
+    X(TIME, fast_open_reset_time, INT64_C(60000000000), INT64_C(60000000000), 0,                   \
+      INT64_C(3600000000000), "how long a request that was reset counts as pending")               \
+    X(FLAG, keep_syn_data, 1, 0, 0, 1, "the text of a SYN waits for the handshake to end")         \
+    X(FLAG, read_after_reset, 0, 1, 0, 1, "what came before a reset can still be read")            \
     /* retransmission, RFC 6298 */                                                                 \
     X(TIME, rto_initial, INT64_C(1000000000), INT64_C(1000000000), 1000000, INT64_C(60000000000),  \
       "retransmission timeout before the first RTT sample")                                        \

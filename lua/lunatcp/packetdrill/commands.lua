@@ -11,13 +11,13 @@ local function cleaned(line)
   return (line:gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
---- Simple commands of a text, in order. `a || b` counts as a alone: nothing here fails halfway.
+--- Simple commands of a text, in order; `a || b` is one of them.
 -- @string text
 -- @treturn {string,...}
 function M.split(text)
   local list = {}
   for line in text:gsub("\\\n", " "):gmatch "[^\n]+" do
-    line = line:gsub("%s*||.*$", ""):gsub("&&", ";")
+    line = line:gsub("&&", ";")
     for part in line:gmatch "[^;]+" do
       part = cleaned(part)
       if part ~= "" then list[#list + 1] = part end
@@ -51,6 +51,10 @@ end
 
 local function apply(rule, words, state)
   if rule.ignore then return true end
+  if rule.forget then
+    state.forget()
+    return true
+  end
   if rule.ask then
     local ok, answer = pcall(rule.ask, state, words)
     if not ok then return nil, tostring(answer) end
@@ -69,6 +73,20 @@ local function apply(rule, words, state)
   return true
 end
 
+-- The first rule that fits a command without `||` decides.
+local function one(profile, command, state)
+  local words = M.words(command)
+  for _, rule in ipairs(profile.commands) do
+    if fits(rule, command, words) then
+      local ok, message = apply(rule, words, state)
+      if ok then return true end
+      return nil, ("`%s`: %s"):format(command, message)
+    end
+  end
+  return nil, ("unknown command `%s` (profile %s; commands are not run, a profile says what they mean)")
+    :format(command, profile.name)
+end
+
 --- Does what a command means.
 -- @tparam table profile of `lunatcp.profiles`
 -- @string text
@@ -76,19 +94,14 @@ end
 -- @treturn boolean true; or nil, message
 function M.run(profile, text, state)
   for _, command in ipairs(M.split(text)) do
-    local words, done = M.words(command), false
-    for _, rule in ipairs(profile.commands) do
-      if fits(rule, command, words) then
-        local ok, message = apply(rule, words, state)
-        if not ok then return nil, ("`%s`: %s"):format(command, message) end
-        done = true
-        break
-      end
+    local ok, message
+    for alternative in (command .. "||"):gmatch "%s*(.-)%s*||" do
+      local problem
+      ok, problem = one(profile, cleaned(alternative), state)
+      if ok then break end
+      message = message or problem
     end
-    if not done then
-      return nil, ("unknown command `%s` (profile %s; commands are not run, a profile says what they mean)")
-        :format(command, profile.name)
-    end
+    if not ok then return nil, message end
   end
   return true
 end

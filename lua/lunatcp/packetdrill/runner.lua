@@ -190,7 +190,14 @@ local function run_command(run, command)
   local ok, message = commands.run(run.profile, command.text, {
     counters = run.host:counters(),
     info = fd and run.sockets:info(fd), tcp_info = fd and run.sockets:tcp_info(fd),
-    set = function(settings) run.host:set(settings) end,
+    set = function(settings)
+      local plain = {}
+      for key, value in pairs(settings) do plain[key] = value end -- a table again: the order does not matter
+      plain.fast_open_keys = nil
+      run.host:set(plain)
+      if settings.fast_open_keys then run.host:fast_open_keys(settings.fast_open_keys) end
+    end,
+    forget = function() run.host:fast_open_flush() end,
   })
   if not ok then fail(command, message) end
 end

@@ -31,6 +31,22 @@ local function congestion_control(_, text)
   return nil
 end
 
+-- "a1b2c3d4-...-...-...", or two of them and a comma: the key in use, and the one before it. Each group is a
+-- number, its octets the other way round.
+local function fast_open_keys(_, text)
+  local keys = {}
+  for part in (text .. ","):gmatch "(.-)," do
+    local groups = { part:match "^(%x+)%-(%x+)%-(%x+)%-(%x+)$" }
+    for i, group in ipairs(groups) do
+      if #group > 8 then return nil end
+      groups[i] = ("<I4"):pack(tonumber(group, 16))
+    end
+    if #groups ~= 4 then return nil end
+    keys[#keys + 1] = table.concat(groups)
+  end
+  return #keys <= 2 and { fast_open_keys = table.concat(keys) } or nil
+end
+
 -- net.ipv4.NAME: what its value changes.
 local MEANS <const> = {
   tcp_timestamps = switch "timestamps",
@@ -65,9 +81,9 @@ local MEANS <const> = {
   tcp_pacing_ss_ratio = nothing,
   tcp_pacing_ca_ratio = nothing,
   tcp_notsent_lowat = nothing,
-  tcp_fastopen = nothing,
-  tcp_fastopen_key = nothing,
-  tcp_fastopen_blackhole_timeout_sec = nothing,
+  tcp_fastopen = function(value) return { fast_open_mode = value & 0xffff } end,
+  tcp_fastopen_key = fast_open_keys,
+  tcp_fastopen_blackhole_timeout_sec = seconds "fast_open_retry",
   tcp_syncookies = nothing,
   tcp_autocorking = nothing,
 }
@@ -133,7 +149,7 @@ return {
     { program = "sysctl", settings = assignments },
     { program = "set_sysctls.py", settings = assignments },
     { match = "^/tmp/sysctl_restore_", ignore = true }, -- each run has a host of its own
-    { match = "^ip tcp_metrics flush ", ignore = true }, -- nothing is kept between runs
+    { match = "^ip tcp_metrics flush", forget = true },
     { match = "^tc qdisc %a+ dev tun0 root pfifo$", ignore = true }, -- the link has no queue
     { match = "^tc qdisc %a+ dev tun0 root fq$", ignore = true },
     { program = "ethtool", ignore = true }, -- segments are never made of others
