@@ -79,12 +79,15 @@ static void segment_again(struct ltcp_pool *pool, const struct ltcp_packet *pack
     struct ltcp_packet *made = ltcp_packet_create(pool);
     struct ltcp_ip ip_back;
     struct ltcp_segment back;
+    const struct ltcp_address last = ltcp_ip_final_destination(ip);
     if (made == NULL) return;
     made->payload = packet->payload;
     made->payload_length = s->length;
     if (s->length == 0 || s->payload == packet->payload) {
         ltcp_segment_encode(made, ip, s);
         must(ltcp_ip_decode(made, &ip_back) == LTCP_OK);
+        /* Half way along a source route the checksum is not yet that of this destination. */
+        made->checksum_good = !ltcp_address_equal(&last, &ip->destination);
         enum ltcp_status status = ltcp_segment_decode(made, &ip_back, &back);
         must(status == LTCP_OK || status == LTCP_ERR_OPTION_LENGTH);
         must(seq_eq(s->seq, back.seq) && seq_eq(s->ack, back.ack) && s->flags == back.flags);
@@ -158,11 +161,11 @@ static void tunnel(struct ltcp_pool *pool, const uint8_t *data, size_t size,
     if (size > 0) memcpy(block->data, data, size);
     block->length = (uint32_t)size;
     struct ltcp_packet *packet;
-    size_t skip;
+    struct ltcp_framed framed;
     if (ltcp_framing_unstrip(context, block, 0, size, &packet) == LTCP_OK) {
         packets(pool, packet);
-        if (ltcp_framing_strip(context, packet, &skip) == LTCP_OK)
-            must(skip <= packet->head_length);
+        if (ltcp_framing_strip(context, packet, &framed) == LTCP_OK)
+            must(framed.skip <= packet->head_length && framed.lead_length <= LTCP_FRAMING_LEAD);
         ltcp_packet_unref(packet);
     }
     ltcp_block_unref(block);
@@ -187,13 +190,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       quoted == 1, &segment);
 
     options(data, size < 40 ? size : 40);
-    struct ltcp_framing_context context = {
-        .local = ltcp_address_v4(10, 0, 0, 1), .remote = ltcp_address_v4(10, 0, 0, 2), .ttl = 64};
-    for (int i = 0; i < 3; i++) {
-        context.framing = i == 2 ? LTCP_FRAMING_RAWIP : LTCP_FRAMING_PLAIN;
-        context.checksum = i == 1 ? LTCP_UDP_CHECKSUM : LTCP_INNER_CHECKSUM;
+    struct ltcp_framing_context context = {.local = ltcp_address_v4(10, 0, 0, 1),
+                                           .remote = ltcp_address_v4(10, 0, 0, 2),
+                                           .local_port = 1,
+                                           .remote_port = 2,
+                                           .ttl = 64};
+    for (int framing = 0; framing < LTCP_FRAMING_COUNT; framing++) {
+        context.framing = (enum ltcp_framing)framing;
         tunnel(pool, data, size, &context);
     }
+    context.framing = LTCP_FRAMING_PLAIN;
+    context.checksum = LTCP_UDP_CHECKSUM;
+    tunnel(pool, data, size, &context);
     must(ltcp_pool_usage(pool).packets_live == 0 && ltcp_pool_usage(pool).blocks_live == 0);
     ltcp_pool_destroy(pool);
     return 0;

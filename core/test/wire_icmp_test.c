@@ -1,4 +1,4 @@
-/* core/test/wire_icmp_test.c - ICMP messages, and the framings of a UDP tunnel. */
+/* core/test/wire_icmp_test.c - ICMP messages. */
 #include "check.h"
 #include "lunatcp/wire.h"
 #include "wire_samples.h"
@@ -227,120 +227,6 @@ static void length_of_errors(void)
     memory.remaining = -1;
 }
 
-/* ---- framings -----------------------------------------------------------------------------------
- */
-
-static struct ltcp_block *block_of(const uint8_t *bytes, size_t length, size_t offset)
-{
-    struct ltcp_block *block = ltcp_block_create(pool, (uint32_t)(offset + length));
-    memcpy(block->data + offset, bytes, length);
-    block->length = (uint32_t)(offset + length);
-    return block;
-}
-
-/* There and back: what the one end strips is what the other end makes again. */
-static void plain(const char *text, enum ltcp_inner_checksum checksum)
-{
-    struct ltcp_ip ip, ip_back;
-    struct ltcp_segment s, s_back;
-    struct ltcp_packet *packet = packet_of(text), *back;
-    CHECK_STATUS(ltcp_ip_decode(packet, &ip), LTCP_OK);
-    CHECK_STATUS(ltcp_segment_decode(packet, &ip, &s), LTCP_OK);
-    struct ltcp_framing_context context = {.framing = LTCP_FRAMING_PLAIN,
-                                           .checksum = checksum,
-                                           .local = ip.destination,
-                                           .remote = ip.source,
-                                           .dscp = ip.dscp,
-                                           .ecn = ip.ecn,
-                                           .ttl = 55};
-    size_t skip = 999;
-    CHECK_STATUS(ltcp_framing_strip(&context, packet, &skip), LTCP_OK);
-    CHECK_EQUAL(skip, ip.header_length);
-    uint8_t bytes[256];
-    size_t length = ltcp_packet_bytes(packet, bytes, sizeof bytes) - skip;
-    if (checksum == LTCP_UDP_CHECKSUM) CHECK(bytes[skip + 16] == 0 && bytes[skip + 17] == 0);
-
-    struct ltcp_block *block = block_of(bytes + skip, length, 5);
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 5, length, &back), LTCP_OK);
-    CHECK_STATUS(ltcp_ip_decode(back, &ip_back), LTCP_OK);
-    CHECK_STATUS(ltcp_segment_decode(back, &ip_back, &s_back), LTCP_OK);
-    CHECK(ltcp_address_equal(&ip.source, &ip_back.source) &&
-          ltcp_address_equal(&ip.destination, &ip_back.destination));
-    CHECK(ip_back.dscp == ip.dscp && ip_back.ecn == ip.ecn && ip_back.ttl == 55);
-    CHECK(seq_eq(s.seq, s_back.seq) && s.flags == s_back.flags && s.length == s_back.length);
-    CHECK(s.length == 0 || memcmp(s.payload, s_back.payload, s.length) == 0);
-    CHECK(s.options.present == s_back.options.present);
-    CHECK_EQUAL(back->checksum_good, checksum == LTCP_UDP_CHECKSUM);
-    ltcp_packet_unref(packet);
-    ltcp_packet_unref(back);
-    ltcp_block_unref(block);
-}
-
-static void plain_refuses(void)
-{
-    struct ltcp_framing_context context = {.framing = LTCP_FRAMING_PLAIN,
-                                           .local = ltcp_address_v4(10, 0, 0, 1),
-                                           .remote = ltcp_address_v4(10, 0, 0, 2)};
-    struct ltcp_packet *packet = packet_of(SAMPLE_ECHO), *out;
-    size_t skip;
-    CHECK_STATUS(ltcp_framing_strip(&context, packet, &skip), LTCP_ERR_NOT_SUPPORTED);
-    ltcp_packet_unref(packet);
-    packet = packet_of("45");
-    CHECK_STATUS(ltcp_framing_strip(&context, packet, &skip), LTCP_ERR_TRUNCATED);
-    ltcp_packet_unref(packet);
-
-    static uint8_t bytes[66000];
-    struct ltcp_block *block = block_of(bytes, sizeof bytes, 0);
-    for (size_t length = 0; length < 20; length++) {
-        CHECK_STATUS(ltcp_framing_unstrip(&context, block, 0, length, &out), LTCP_ERR_TRUNCATED);
-        CHECK(out == NULL);
-    }
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 0, 65536, &out), LTCP_ERR_FRAMING);
-    /* a bad data offset is the host's to refuse */
-    struct ltcp_ip ip;
-    struct ltcp_segment s;
-    for (unsigned offset = 0; offset < 16; offset++) {
-        block->data[12] = (uint8_t)(offset << 4);
-        CHECK_STATUS(ltcp_framing_unstrip(&context, block, 0, 40, &out), LTCP_OK);
-        CHECK_STATUS(ltcp_ip_decode(out, &ip), LTCP_OK);
-        CHECK_EQUAL(ltcp_segment_decode(out, &ip, &s),
-                    offset < 5 || offset > 10 ? LTCP_ERR_DATA_OFFSET : LTCP_ERR_CHECKSUM);
-        ltcp_packet_unref(out);
-    }
-    memory.remaining = 0;
-    ltcp_pool_trim(pool);
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 0, 40, &out), LTCP_ERR_NO_MEMORY);
-    context.framing = LTCP_FRAMING_RAWIP;
-    block->data[0] = 0x45;
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 0, 40, &out), LTCP_ERR_NO_MEMORY);
-    memory.remaining = -1;
-    ltcp_block_unref(block);
-}
-
-static void rawip(const char *text)
-{
-    struct ltcp_framing_context context = {.framing = LTCP_FRAMING_RAWIP};
-    struct ltcp_packet *packet = packet_of(text), *out;
-    uint8_t bytes[256], back[256];
-    size_t length = hex_bytes(text, bytes), skip = 999;
-    CHECK_STATUS(ltcp_framing_strip(&context, packet, &skip), LTCP_OK);
-    CHECK_EQUAL(skip, 0);
-    ltcp_packet_unref(packet);
-    struct ltcp_block *block = block_of(bytes, length, 3);
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 3, length, &out), LTCP_OK);
-    CHECK_EQUAL(ltcp_packet_bytes(out, back, sizeof back), length);
-    CHECK(memcmp(back, bytes, length) == 0);
-    CHECK(!out->checksum_good);
-    ltcp_packet_unref(out);
-
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 3, 0, &out), LTCP_ERR_TRUNCATED);
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 3, 19, &out), LTCP_ERR_TRUNCATED);
-    block->data[3] = 0x50;
-    CHECK_STATUS(ltcp_framing_unstrip(&context, block, 3, length, &out), LTCP_ERR_FRAMING);
-    CHECK(out == NULL);
-    ltcp_block_unref(block);
-}
-
 int main(void)
 {
     struct ltcp_allocator allocator = check_allocator(&memory);
@@ -351,15 +237,6 @@ int main(void)
     kinds();
     encode_of_decode();
     length_of_errors();
-    static const char *const segments[] = {SAMPLE_SYN,           SAMPLE_DATA,       SAMPLE_V6,
-                                           SAMPLE_V6_EXTENSIONS, SAMPLE_V4_OPTIONS, SAMPLE_FULL};
-    for (size_t i = 0; i < sizeof segments / sizeof segments[0]; i++) {
-        plain(segments[i], LTCP_INNER_CHECKSUM);
-        plain(segments[i], LTCP_UDP_CHECKSUM);
-        rawip(segments[i]);
-    }
-    plain_refuses();
-    rawip(SAMPLE_ICMPV6);
     CHECK_EQUAL(ltcp_pool_usage(pool).packets_live, 0);
     CHECK_EQUAL(ltcp_pool_usage(pool).blocks_live, 0);
     ltcp_pool_destroy(pool);

@@ -1,34 +1,78 @@
-/* core/wire/framing.c - what a UDP datagram of a tunnel carries.
+/* core/wire/framing.c - what a UDP datagram of a tunnel carries: one framing or another.
  *
  * plain: the TCP header and data; the IP header is left away here and made again there.
- * rawip: an IP packet; its first four bits say which. */
-#include "ip.h"
-#include "bytes.h"
+ * rawip: an IP packet; its first four bits say which.
+ * vxlan: see vxlan.c; cheshire: see cheshire.c. */
+#include "framing.h"
 
 enum { TCP_CHECKSUM_AT = 16 };
 
-static enum ltcp_status strip_plain(const struct ltcp_framing_context *context,
-                                    struct ltcp_packet *packet, size_t *skip)
+int ltcp_framing_overhead(enum ltcp_framing framing, unsigned version)
 {
-    struct ltcp_ip ip;
-    enum ltcp_status status = ltcp_ip_decode(packet, &ip);
+    int ip = version == 4 ? IPV4_HEADER : IPV6_HEADER;
+    switch (framing) {
+    case LTCP_FRAMING_PLAIN: return -ip;
+    case LTCP_FRAMING_VXLAN: return LTCP_FRAMING_LEAD;
+    case LTCP_FRAMING_CHESHIRE: return -ip - 8;
+    default: return 0;
+    }
+}
+
+/* ---- out ----------------------------------------------------------------------------------------
+ */
+
+/* The header in front of a TCP segment that travels without it. */
+static enum ltcp_status tcp_behind(const struct ltcp_packet *packet, struct ltcp_ip *ip)
+{
+    enum ltcp_status status = ltcp_ip_decode(packet, ip);
     if (status == LTCP_ERR_FRAGMENT) return LTCP_ERR_NOT_SUPPORTED;
     if (status != LTCP_OK) return status;
-    if (ip.protocol != LTCP_PROTOCOL_TCP) return LTCP_ERR_NOT_SUPPORTED;
-    if (packet->head_length < ip.header_length + TCP_HEADER) return LTCP_ERR_TRUNCATED;
+    if (ip->protocol != LTCP_PROTOCOL_TCP) return LTCP_ERR_NOT_SUPPORTED;
+    return packet->head_length < ip->header_length + TCP_HEADER ? LTCP_ERR_TRUNCATED : LTCP_OK;
+}
+
+static enum ltcp_status strip_plain(const struct ltcp_framing_context *context,
+                                    struct ltcp_packet *packet, const struct ltcp_ip *ip,
+                                    struct ltcp_framed *out)
+{
     if (context->checksum == LTCP_UDP_CHECKSUM)
-        store_be16(packet->head + ip.header_length + TCP_CHECKSUM_AT, 0);
-    *skip = ip.header_length;
+        store_be16(packet->head + ip->header_length + TCP_CHECKSUM_AT, 0);
+    out->skip = ip->header_length;
+    return LTCP_OK;
+}
+
+static enum ltcp_status strip_vxlan(const struct ltcp_framing_context *context,
+                                    const struct ltcp_packet *packet, struct ltcp_framed *out)
+{
+    if (packet->head_length == 0) return LTCP_ERR_TRUNCATED;
+    bool six = packet->head[0] >> 4 == 6;
+    const struct ltcp_ethernet ethernet = {
+        .destination = context->remote_mac,
+        .source = context->local_mac,
+        .type = six ? LTCP_ETHERTYPE_IPV6 : LTCP_ETHERTYPE_IPV4,
+    };
+    ltcp_vxlan_encode(context->vni, out->lead);
+    ltcp_ethernet_encode(&ethernet, out->lead + LTCP_VXLAN_HEADER); /* no tag: RFC7348:6.1-2 */
+    out->lead_length = LTCP_FRAMING_LEAD;
     return LTCP_OK;
 }
 
 enum ltcp_status ltcp_framing_strip(const struct ltcp_framing_context *context,
-                                    struct ltcp_packet *packet, size_t *skip)
+                                    struct ltcp_packet *packet, struct ltcp_framed *out)
 {
-    if (context->framing == LTCP_FRAMING_PLAIN) return strip_plain(context, packet, skip);
-    *skip = 0;
-    return LTCP_OK;
+    struct ltcp_ip ip;
+    out->skip = 0;
+    out->lead_length = 0;
+    if (context->framing == LTCP_FRAMING_RAWIP) return LTCP_OK;
+    if (context->framing == LTCP_FRAMING_VXLAN) return strip_vxlan(context, packet, out);
+    enum ltcp_status status = tcp_behind(packet, &ip);
+    if (status != LTCP_OK) return status;
+    if (context->framing == LTCP_FRAMING_PLAIN) return strip_plain(context, packet, &ip, out);
+    return cheshire_strip(context, packet, &ip, out);
 }
+
+/* ---- in -----------------------------------------------------------------------------------------
+ */
 
 /* The IP header that the sender left away, as far as the tunnel knows it. */
 static void made_header(const struct ltcp_framing_context *context, struct ltcp_ip *ip)
@@ -84,12 +128,36 @@ static enum ltcp_status unstrip_rawip(struct ltcp_block *block, size_t offset, s
     return *out != NULL ? LTCP_OK : LTCP_ERR_NO_MEMORY;
 }
 
+static enum ltcp_status unstrip_vxlan(const struct ltcp_framing_context *context,
+                                      struct ltcp_block *block, size_t offset, size_t length,
+                                      struct ltcp_packet **out)
+{
+    struct ltcp_ethernet ethernet;
+    enum ltcp_status status = ltcp_vxlan_frame(context, block->data + offset, length, &ethernet);
+    if (status != LTCP_OK) return status;
+    if (ethernet.type == LTCP_ETHERTYPE_ARP) return LTCP_ERR_PROTOCOL;
+    offset += LTCP_FRAMING_LEAD;
+    length -= LTCP_FRAMING_LEAD;
+    status = unstrip_rawip(block, offset, length, out);
+    unsigned version = ethernet.type == LTCP_ETHERTYPE_IPV6 ? 6 : 4;
+    if (status != LTCP_OK || block->data[offset] >> 4 == version) return status;
+    ltcp_packet_unref(*out);
+    *out = NULL;
+    return LTCP_ERR_FRAMING;
+}
+
 enum ltcp_status ltcp_framing_unstrip(const struct ltcp_framing_context *context,
                                       struct ltcp_block *block, size_t offset, size_t length,
                                       struct ltcp_packet **out)
 {
+    struct ltcp_ip ip;
     *out = NULL;
-    if (context->framing == LTCP_FRAMING_PLAIN)
-        return unstrip_plain(context, block, offset, length, out);
-    return unstrip_rawip(block, offset, length, out);
+    switch (context->framing) {
+    case LTCP_FRAMING_PLAIN: return unstrip_plain(context, block, offset, length, out);
+    case LTCP_FRAMING_VXLAN: return unstrip_vxlan(context, block, offset, length, out);
+    case LTCP_FRAMING_CHESHIRE:
+        made_header(context, &ip);
+        return cheshire_unstrip(context, block, offset, length, &ip, out);
+    default: return unstrip_rawip(block, offset, length, out);
+    }
 }

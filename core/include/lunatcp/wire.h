@@ -1,12 +1,13 @@
 /* core/include/lunatcp/wire.h
  *
  * Bytes to values and back: the Internet checksum, IPv4 and IPv6 headers, the TCP segment with all
- * its options, ICMP, and the framings of a UDP tunnel. Pure functions: no state, no allocation
+ * its options, ICMP; and, of framing.h, what tunnels carry. Pure functions: no state, no allocation
  * (but for packets made by ltcp_segment_encode's callers). Decoding copies no payload: values point
  * into the packet and live as long as it does. */
 #ifndef LUNATCP_WIRE_H
 #define LUNATCP_WIRE_H
 
+#include "lunatcp/framing.h"
 #include "lunatcp/packet.h"
 
 #ifdef __cplusplus
@@ -268,29 +269,6 @@ enum ltcp_status ltcp_icmp_decode(const struct ltcp_packet *packet, const struct
  * cut to what RFC 1812 (576 bytes in all) or RFC 4443 (1280) allows. */
 struct ltcp_packet *ltcp_icmp_encode(struct ltcp_pool *pool, const struct ltcp_ip *ip,
                                      const struct ltcp_icmp *icmp);
-
-/* ---- framing of a UDP tunnel
- * --------------------------------------------------------------------- */
-enum ltcp_framing { LTCP_FRAMING_PLAIN, LTCP_FRAMING_RAWIP };
-enum ltcp_inner_checksum { LTCP_INNER_CHECKSUM, LTCP_UDP_CHECKSUM };
-
-/* What `plain` cannot carry inside the datagram and the tunnel therefore knows. */
-struct ltcp_framing_context {
-    enum ltcp_framing framing;
-    enum ltcp_inner_checksum checksum; /* plain only */
-    struct ltcp_address local, remote; /* inner addresses (plain) */
-    uint8_t dscp, ecn, ttl;            /* in: from the socket's control messages */
-};
-/* Out: which bytes of the packet form the datagram's payload; no copy. The first `*skip` bytes of
- * the head are left out. With LTCP_UDP_CHECKSUM the inner checksum field is set to zero in the
- * head. LTCP_ERR_NOT_SUPPORTED for a packet that the framing cannot carry (not TCP in `plain`). */
-enum ltcp_status ltcp_framing_strip(const struct ltcp_framing_context *context,
-                                    struct ltcp_packet *packet, size_t *skip);
-/* In: a datagram's payload, in `block` at `offset`, becomes an IP packet; the IP header is made
- * where there is none. LTCP_ERR_FRAMING, _TRUNCATED, _NO_MEMORY. */
-enum ltcp_status ltcp_framing_unstrip(const struct ltcp_framing_context *context,
-                                      struct ltcp_block *block, size_t offset, size_t length,
-                                      struct ltcp_packet **out);
 
 #ifdef __cplusplus
 }

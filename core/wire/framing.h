@@ -1,0 +1,17 @@
+/* core/wire/framing.h
+ *
+ * One framing each; what is public of them is lunatcp/framing.h. */
+#ifndef LUNATCP_WIRE_FRAMING_H
+#define LUNATCP_WIRE_FRAMING_H
+
+#include "ip.h"
+
+/* cheshire.c */
+enum ltcp_status cheshire_strip(const struct ltcp_framing_context *context,
+                                const struct ltcp_packet *packet, const struct ltcp_ip *ip,
+                                struct ltcp_framed *out);
+enum ltcp_status cheshire_unstrip(const struct ltcp_framing_context *context,
+                                  struct ltcp_block *block, size_t offset, size_t length,
+                                  const struct ltcp_ip *ip, struct ltcp_packet **out);
+
+#endif
