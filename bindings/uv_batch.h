@@ -35,6 +35,7 @@ struct udp_address {
 bool udp_address_parse(const char *text, struct udp_address *out);
 /* The host without brackets, and the port. `host` has room for INET6_ADDRSTRLEN bytes. */
 uint16_t udp_address_format(const struct udp_address *address, char *host);
+uint16_t udp_address_port(const struct udp_address *address);
 bool udp_address_equal(const struct udp_address *a, const struct udp_address *b);
 
 /* ---- the socket: uv_socket.c ----------------------------------------------------------------- */
@@ -70,6 +71,12 @@ int udp_open(struct udp *udp, const struct udp_address *bind_to, const struct ud
              enum udp_batch batch, bool marks);
 void udp_close(struct udp *udp);
 int udp_connect(struct udp *udp, const struct udp_address *peer);
+/* Lets the kernel send no datagram that it would have to cut (RFC 1191 section 3): EMSGSIZE
+ * instead. False: it does not know how. */
+bool udp_dont_fragment(struct udp *udp, bool dont);
+/* The greatest payload that a datagram to `to` can have on the path, as far as the kernel knows by
+ * now; 0: it does not say. */
+uint32_t udp_path_payload(const struct udp *udp, const struct udp_address *to);
 int udp_bound_address(const struct udp *udp, struct udp_address *out);
 /* Reads off an error that an ICMP message left on the socket, and counts it. */
 void udp_clear_error(struct udp *udp);
@@ -81,14 +88,17 @@ void udp_count_error(struct udp *udp, int error);
 #define UDP_TRAIN_SIZE 65000 /* bytes in one, under any IP header */
 #define UDP_BURST      64    /* messages in one sendmmsg call */
 
+#define UDP_PARTS 3
+
 struct udp_datagram {
-    struct iovec part[2]; /* header, payload: not copied */
+    struct iovec part[UDP_PARTS]; /* what the framing adds, header, payload: not copied */
     unsigned parts;
-    uint32_t length; /* of the parts together */
-    uint8_t tos;     /* where udp->marks */
-    uint8_t ttl;     /* 0: the socket's own */
+    uint32_t length;              /* of the parts together */
+    uint8_t tos;                  /* where udp->marks */
+    uint8_t ttl;                  /* 0: the socket's own */
+    const struct udp_address *to; /* NULL: the peer that the socket is connected to */
 };
-/* Sends the datagrams to the peer, in order, in as few calls as the batch allows. Returns how many
+/* Sends the datagrams, in order, in as few calls as the batch allows. Returns how many
  * are done with (sent, or counted as an error); fewer than `count` when the kernel takes no more
  * now: then wait until the descriptor is writable, or a millisecond when udp->crowded. */
 size_t udp_send(struct udp *udp, const struct udp_datagram *datagrams, size_t count);

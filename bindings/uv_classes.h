@@ -27,7 +27,22 @@ enum { BIND_TUNNEL_LOOP = 1, BIND_TUNNEL_LINK, BIND_TUNNEL_VALUES = BIND_TUNNEL_
 /* nil, "what: why", "EADDRINUSE". */
 int bind_system_failure(lua_State *L, const char *what, int error);
 
-int bind_loop_udp(lua_State *L); /* loop:udp, in uv_udp.c */
+int bind_loop_udp(lua_State *L); /* loop:udp and loop:tun, in uv_udp.c */
+int bind_loop_tun(lua_State *L);
+
+/* ---- uv_udp_options.c ---- */
+/* The table at 2. False: nil, message, CODE are pushed. Else the link is on top. */
+bool bind_read_tunnel(lua_State *L, bool tun, struct ltcp_tunnel_config *config);
+struct bind_peer {
+    struct udp_address outer;
+    struct ltcp_address inner;
+    struct ltcp_mac mac;
+    bool has_mac;
+};
+/* The table at `index`. False: nil, message, CODE are pushed. */
+bool bind_read_peer(lua_State *L, int index, int arg, const char *where, struct bind_peer *out);
+/* Those in the table at `index`, which was read before; 0 or an errno value. */
+int bind_add_peers(lua_State *L, int index, struct ltcp_tunnel *tunnel);
 void bind_open_tunnel(lua_State *L);
 void bind_open_input(lua_State *L); /* sets read_descriptor in the table on top */
 

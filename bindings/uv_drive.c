@@ -267,6 +267,7 @@ static ltcp_time until_due(const struct ltcp_loop *loop)
         if (network == NULL) continue;
         ltcp_time deadline = ltcp_network_next_deadline(network);
         ltcp_time now = ltcp_loop_now(loop);
+        deadline = earlier(deadline, ltcp_tunnel_deadline(m->tunnel));
         if (deadline != LTCP_NEVER) wait = earlier(wait, deadline > now ? deadline - now : 0);
         enum ltcp_tunnel_wait waits = ltcp_tunnel_waits_for(m->tunnel);
         if (waits == LTCP_TUNNEL_A_WHILE) wait = earlier(wait, A_WHILE);
@@ -288,6 +289,7 @@ static size_t serve(struct ltcp_member *member, ltcp_time now)
     if (member->writable || ltcp_tunnel_waits_for(member->tunnel) == LTCP_TUNNEL_A_WHILE)
         ltcp_tunnel_retry(member->tunnel);
     member->readable = member->writable = member->failed = false;
+    ltcp_tunnel_advance(member->tunnel, now);
     return readable ? ltcp_tunnel_receive(member->tunnel, now) : 0;
 }
 

@@ -23,7 +23,7 @@
  * loop:timeout() -> seconds until run_once(0) or network:step is wanted anyway; nil: never. To be
  *   asked before each sleep: 0 also says that the descriptor does not know yet of a new tunnel.
  *
- * loop:udp { ... } -> tunnel | nil, message, CODE: see uv_udp.c
+ * loop:udp { ... }, loop:tun { ... } -> tunnel | nil, message, CODE: see uv_udp.c
  * loop:close()  closes the tunnels too. Idempotent; also __close and __gc. Everything else raises
  *   "loop is closed" after it. */
 #include "uv_classes.h"
@@ -194,6 +194,7 @@ static const luaL_Reg loop_methods[] = {{"now", loop_now},
                                         {"fd", loop_fd},
                                         {"timeout", loop_timeout},
                                         {"udp", bind_loop_udp},
+                                        {"tun", bind_loop_tun},
                                         {"close", loop_close},
                                         {NULL, NULL}};
 

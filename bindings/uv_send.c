@@ -12,7 +12,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-enum { BURST_PARTS = 512 };
+enum { BURST_PARTS = 512 }; /* at least UDP_PARTS * UDP_TRAIN */
 
 struct burst {
     udp_message messages[UDP_BURST];
@@ -97,7 +97,8 @@ static unsigned train_length(const struct udp *udp, const struct udp_datagram *d
     uint32_t total = size;
     unsigned n = 1;
     while (n < count && n < UDP_TRAIN && d[n].length <= size && d[n].length > 0 &&
-           total + d[n].length <= UDP_TRAIN_SIZE && d[n].tos == d[0].tos && d[n].ttl == d[0].ttl) {
+           total + d[n].length <= UDP_TRAIN_SIZE && d[n].tos == d[0].tos && d[n].ttl == d[0].ttl &&
+           d[n].to == d[0].to) {
         total += d[n].length;
         if (d[n++].length < size) break;
     }
@@ -108,9 +109,13 @@ static unsigned train_length(const struct udp *udp, const struct udp_datagram *d
 static bool add_message(struct udp *udp, struct burst *burst, const struct udp_datagram *d,
                         unsigned train)
 {
-    if (burst->parts_count + 2 * train > BURST_PARTS) return false;
+    if (burst->parts_count + UDP_PARTS * train > BURST_PARTS) return false;
     struct msghdr *header = &burst->messages[burst->count].msg_hdr;
     memset(header, 0, sizeof *header);
+    if (d->to != NULL) {
+        header->msg_name = (void *)(uintptr_t)&d->to->socket;
+        header->msg_namelen = d->to->length;
+    }
     header->msg_iov = &burst->parts[burst->parts_count];
     for (unsigned i = 0; i < train; i++)
         for (unsigned part = 0; part < d[i].parts; part++)

@@ -84,6 +84,12 @@ uint16_t udp_address_format(const struct udp_address *address, char *host)
     return ntohs(address->socket.v6.sin6_port);
 }
 
+uint16_t udp_address_port(const struct udp_address *address)
+{
+    bool four = address->socket.any.sa_family == AF_INET;
+    return ntohs(four ? address->socket.v4.sin_port : address->socket.v6.sin6_port);
+}
+
 bool udp_address_equal(const struct udp_address *a, const struct udp_address *b)
 {
     if (a->socket.any.sa_family != b->socket.any.sa_family) return false;
@@ -210,6 +216,53 @@ int udp_connect(struct udp *udp, const struct udp_address *peer)
     udp->peer = *peer;
     return 0;
 }
+
+bool udp_dont_fragment(struct udp *udp, bool dont)
+{
+#if defined(IP_MTU_DISCOVER) && defined(IPV6_MTU_DISCOVER)
+    if (udp->family == AF_INET)
+        return set_option(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER,
+                          dont ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+    return set_option(udp->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+                      dont ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT);
+#else
+    (void)udp, (void)dont;
+    return false;
+#endif
+}
+
+#if defined(IP_MTU) && defined(IPV6_MTU)
+static uint32_t payload_of_connected(int fd, int family)
+{
+    int mtu = 0, headers = family == AF_INET ? 20 + 8 : 40 + 8;
+    socklen_t length = sizeof mtu;
+    bool four = family == AF_INET;
+    if (getsockopt(fd, four ? IPPROTO_IP : IPPROTO_IPV6, four ? IP_MTU : IPV6_MTU, &mtu, &length) !=
+        0)
+        return 0;
+    if (mtu > 65535) mtu = 65535; /* loopback's is greater than any datagram */
+    return mtu > headers ? (uint32_t)(mtu - headers) : 0;
+}
+
+uint32_t udp_path_payload(const struct udp *udp, const struct udp_address *to)
+{
+    if (udp->peer.length > 0) return payload_of_connected(udp->fd, udp->family);
+    /* Only of a connected socket it is told; another one takes the same path. */
+    int fd = new_socket(udp->family);
+    if (fd < 0) return 0;
+    uint32_t payload = 0;
+    if (connect(fd, &to->socket.any, to->length) == 0)
+        payload = payload_of_connected(fd, udp->family);
+    close(fd);
+    return payload;
+}
+#else
+uint32_t udp_path_payload(const struct udp *udp, const struct udp_address *to)
+{
+    (void)udp, (void)to;
+    return 0;
+}
+#endif
 
 int udp_bound_address(const struct udp *udp, struct udp_address *out)
 {

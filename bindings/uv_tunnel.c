@@ -1,5 +1,6 @@
-/* bindings/uv_tunnel.c - packets of a link to datagrams and back. */
-#include "uv_tunnel.h"
+/* bindings/uv_tunnel.c - a tunnel's life, and its ring of packets that wait for the kernel. What
+ * goes into the ring is uv_tunnel_out.c, what comes from outside uv_tunnel_in.c. */
+#include "uv_tunnel_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,38 +8,63 @@
 
 enum {
     FULL_BURST = UDP_TRAIN, /* so many are worth a call before the turn is over */
-    SEND_AT_ONCE = 256,     /* datagrams made ready together */
-    RECEIVE_CALLS = 8,      /* a turn, so that other sockets and timers get theirs */
-    BLOCK = 65535,          /* no datagram and no train is longer */
-    TRAIN_BLOCKS = 8,       /* blocks that wait for trains, and */
-    DATAGRAM_BLOCKS = 32    /* for single datagrams */
-};
-
-struct waiting {
-    struct ltcp_packet *packet;
-    size_t skip; /* octets of the head that the framing leaves out */
-};
-
-struct ltcp_tunnel {
-    struct ltcp_tunnel *next; /* of the same network */
-    struct ltcp_tunnels *tunnels;
-    struct ltcp_network *network; /* NULL: detached */
-    struct ltcp_pool *pool;
-    uint32_t link;
-    unsigned direction;
-    bool impaired, learn, blocked;
-    struct ltcp_framing_context framing;
-    struct udp udp;
-    struct ltcp_tunnel_counters counters;
-    void (*detached)(void *);
-    void *detached_context;
-    struct ltcp_block *blocks[UDP_ARRIVALS];
-    size_t head, count; /* of the ring */
-    struct waiting ring[LTCP_TUNNEL_QUEUE];
+    SEND_AT_ONCE = 256      /* datagrams made ready together */
 };
 
 /* ---- life
  * ---------------------------------------------------------------------------------------- */
+
+static int open_descriptor(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
+{
+    if (config->tun) {
+        memcpy(t->tun_name, config->tun_name, sizeof t->tun_name);
+        return tun_open(&t->udp, t->tun_name);
+    }
+    bool marks = config->framing == LTCP_FRAMING_PLAIN || config->framing == LTCP_FRAMING_CHESHIRE;
+    int error = udp_open(&t->udp, &config->bind, &config->peer, config->batch, marks);
+    if (error == 0) udp_dont_fragment(&t->udp, !config->fragments);
+    return error;
+}
+
+/* The table of who is where on the Ethernet, or none: 0 or ENOMEM. */
+static int open_ethernet(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
+{
+    if (config->framing != LTCP_FRAMING_VXLAN) return 0;
+    struct ltcp_mac mac = config->mac;
+    if (ltcp_mac_is_group(&mac)) mac = ltcp_mac_of_address(&config->locals[0]);
+    t->neighbours = ltcp_neighbours_create(ltcp_pool_allocator(config->pool), &mac);
+    if (t->neighbours == NULL) return ENOMEM;
+    for (unsigned i = 0; i < config->local_count; i++)
+        ltcp_neighbours_add_local(t->neighbours, &config->locals[i]);
+    t->framing.local_mac = mac;
+    return 0;
+}
+
+static void know_ports(struct ltcp_tunnel *t, const struct udp_address *peer)
+{
+    struct udp_address here;
+    if (t->framing.framing != LTCP_FRAMING_CHESHIRE) return;
+    if (udp_bound_address(&t->udp, &here) == 0) t->framing.local_port = udp_address_port(&here);
+    if (peer->length > 0) t->framing.remote_port = udp_address_port(peer);
+}
+
+static void join(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
+{
+    t->tunnels = config->tunnels;
+    t->network = config->network;
+    t->pool = config->pool;
+    t->link = config->link;
+    t->direction = config->direction;
+    t->impaired = config->impaired;
+    t->fragments = config->fragments;
+    t->learn = config->peer.length > 0 ? 0 : config->learn;
+    t->first_learned = config->remote;
+    t->reach = config->tun ? REACH_DEVICE : config->several ? REACH_SEVERAL : REACH_ONE;
+    t->next = t->tunnels->first;
+    t->tunnels->first = t;
+    know_ports(t, &config->peer);
+    if (config->peer.length > 0) ltcp_tunnel_ask_path(t, 0);
+}
 
 int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel **out)
 {
@@ -46,30 +72,24 @@ int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel
         if (other->link == config->link && other->direction == config->direction) return EEXIST;
     struct ltcp_tunnel *t = calloc(1, sizeof *t);
     if (t == NULL) return ENOMEM;
-    int error = udp_open(&t->udp, &config->bind, &config->peer, config->batch,
-                         config->framing == LTCP_FRAMING_PLAIN);
-    if (error != 0) {
-        free(t);
-        return error;
-    }
-    t->tunnels = config->tunnels;
-    t->network = config->network;
-    t->pool = config->pool;
-    t->link = config->link;
-    t->direction = config->direction;
-    t->impaired = config->impaired;
-    t->learn = config->learn && config->peer.length == 0;
     t->framing = (struct ltcp_framing_context){.framing = config->framing,
                                                .checksum = config->checksum,
                                                .local = config->local,
-                                               .remote = config->remote};
-    t->next = t->tunnels->first;
-    t->tunnels->first = t;
+                                               .remote = config->remote,
+                                               .vni = config->vni};
+    int error = open_descriptor(t, config);
+    if (error == 0) error = open_ethernet(t, config);
+    if (error != 0) {
+        udp_close(&t->udp);
+        free(t);
+        return error;
+    }
+    join(t, config);
     *out = t;
     return 0;
 }
 
-static void drop_waiting(struct ltcp_tunnel *t, size_t count)
+void ltcp_tunnel_drop(struct ltcp_tunnel *t, size_t count)
 {
     for (; count > 0; count--, t->count--) {
         ltcp_packet_unref(t->ring[t->head].packet);
@@ -86,10 +106,13 @@ static void detach(struct ltcp_tunnel *t)
         place = &(*place)->next;
     *place = t->next;
 
-    drop_waiting(t, t->count);
+    ltcp_tunnel_drop(t, t->count);
     for (size_t i = 0; i < UDP_ARRIVALS; i++)
         ltcp_block_unref(t->blocks[i]);
     memset(t->blocks, 0, sizeof t->blocks);
+    ltcp_neighbours_destroy(t->neighbours);
+    t->neighbours = NULL;
+    ltcp_peers_free(&t->peers);
     udp_close(&t->udp);
     t->network = NULL;
     t->tunnels = NULL;
@@ -136,14 +159,47 @@ int ltcp_tunnel_address(const struct ltcp_tunnel *t, struct udp_address *out)
 
 int ltcp_tunnel_set_peer(struct ltcp_tunnel *t, const struct udp_address *peer)
 {
+    if (t->reach != REACH_ONE) return EISCONN;
     int error = udp_connect(&t->udp, peer);
-    if (error == 0) t->learn = false;
-    return error;
+    if (error != 0) return error;
+    t->learn = 0;
+    know_ports(t, peer);
+    ltcp_tunnel_ask_path(t, 0);
+    return 0;
+}
+
+int ltcp_tunnel_add_peer(struct ltcp_tunnel *t, const struct udp_address *outer,
+                         const struct ltcp_address *inner, const struct ltcp_mac *mac)
+{
+    if (t->reach != REACH_SEVERAL) return EISCONN;
+    if (outer->socket.any.sa_family != t->udp.family) return EAFNOSUPPORT;
+    uint32_t number = ltcp_peers_add(&t->peers, outer, inner);
+    if (number == LTCP_NO_PEER) return ENOMEM;
+    ltcp_tunnel_ask_path(t, number);
+    if (mac == NULL || t->neighbours == NULL || ltcp_address_is_unspecified(inner)) return 0;
+    return ltcp_neighbours_add_static(t->neighbours, inner, mac, number) == LTCP_OK ? 0 : ENOMEM;
+}
+
+uint32_t ltcp_tunnel_peers(const struct ltcp_tunnel *t)
+{
+    return t->reach == REACH_SEVERAL ? t->peers.count : t->udp.peer.length > 0;
 }
 
 const struct udp_address *ltcp_tunnel_peer(const struct ltcp_tunnel *t)
 {
+    if (t->reach == REACH_SEVERAL && t->peers.count > 0) return &t->peers.list[0].outer;
     return t->udp.peer.length > 0 ? &t->udp.peer : NULL;
+}
+
+const char *ltcp_tunnel_name(const struct ltcp_tunnel *t)
+{
+    return t->reach == REACH_DEVICE ? t->tun_name : NULL;
+}
+
+struct ltcp_neighbours_counters ltcp_tunnel_neighbours(const struct ltcp_tunnel *t)
+{
+    if (t->neighbours != NULL) return ltcp_neighbours_counters(t->neighbours);
+    return (struct ltcp_neighbours_counters){0};
 }
 
 const struct ltcp_tunnel_counters *ltcp_tunnel_counters(const struct ltcp_tunnel *t)
@@ -163,28 +219,11 @@ enum udp_batch ltcp_tunnel_batch(const struct ltcp_tunnel *t)
 
 void ltcp_tunnel_clear_error(struct ltcp_tunnel *t)
 {
-    udp_clear_error(&t->udp);
+    if (t->reach != REACH_DEVICE) udp_clear_error(&t->udp);
 }
 
 /* ---- out
  * ------------------------------------------------------------------------------------------ */
-
-/* The packet passes from the network to the ring, or is dropped and counted. */
-static void gather(struct ltcp_tunnel *t, struct ltcp_packet *packet)
-{
-    size_t skip = 0;
-    if (t->udp.peer.length == 0) {
-        t->counters.no_peer++;
-    } else if (t->count == LTCP_TUNNEL_QUEUE) {
-        t->counters.queue_full++;
-    } else if (ltcp_framing_strip(&t->framing, packet, &skip) != LTCP_OK) {
-        t->counters.unframeable++;
-    } else {
-        t->ring[(t->head + t->count++) % LTCP_TUNNEL_QUEUE] = (struct waiting){packet, skip};
-        return;
-    }
-    ltcp_packet_unref(packet);
-}
 
 void ltcp_tunnel_collect(struct ltcp_tunnel *t)
 {
@@ -192,7 +231,7 @@ void ltcp_tunnel_collect(struct ltcp_tunnel *t)
     struct ltcp_packet *packet;
     while ((packet = ltcp_network_exit(t->network, t->link, t->direction)) != NULL) {
         if (t->count == LTCP_TUNNEL_QUEUE) ltcp_tunnel_send(t);
-        gather(t, packet);
+        ltcp_tunnel_gather(t, packet);
     }
     if (t->count >= FULL_BURST) ltcp_tunnel_send(t);
 }
@@ -209,15 +248,17 @@ static void mark(struct udp_datagram *datagram, const uint8_t *ip)
     }
 }
 
-static void make_ready(const struct ltcp_tunnel *t, const struct waiting *w,
+static void make_ready(const struct ltcp_tunnel *t, struct waiting *w,
                        struct udp_datagram *datagram)
 {
     struct ltcp_packet *p = w->packet;
-    size_t head = p->head_length - w->skip;
-    *datagram = (struct udp_datagram){.length = (uint32_t)head + p->payload_length};
-    if (head > 0) datagram->part[datagram->parts++] = (struct iovec){p->head + w->skip, head};
+    size_t skip = w->framed.skip, head = p->head_length - skip, lead = w->framed.lead_length;
+    *datagram = (struct udp_datagram){.length = (uint32_t)(lead + head + p->payload_length)};
+    if (lead > 0) datagram->part[datagram->parts++] = (struct iovec){w->framed.lead, lead};
+    if (head > 0) datagram->part[datagram->parts++] = (struct iovec){p->head + skip, head};
     if (p->payload_length > 0)
         datagram->part[datagram->parts++] = (struct iovec){p->payload, p->payload_length};
+    if (t->reach == REACH_SEVERAL) datagram->to = &t->peers.list[w->peer].outer;
     if (t->udp.marks) mark(datagram, p->head);
 }
 
@@ -234,9 +275,12 @@ size_t ltcp_tunnel_send(struct ltcp_tunnel *t)
         size_t n = t->count < SEND_AT_ONCE ? t->count : SEND_AT_ONCE;
         for (size_t i = 0; i < n; i++)
             make_ready(t, &t->ring[(t->head + i) % LTCP_TUNNEL_QUEUE], &datagrams[i]);
-        size_t done = udp_send(&t->udp, datagrams, n);
+        uint64_t too_big = t->udp.counters.too_big;
+        size_t done = t->reach == REACH_DEVICE ? tun_send(&t->udp, datagrams, n)
+                                               : udp_send(&t->udp, datagrams, n);
         t->counters.packets_out += done;
-        drop_waiting(t, done);
+        if (t->udp.counters.too_big != too_big) ltcp_tunnel_narrowed(t, done);
+        ltcp_tunnel_drop(t, done);
         t->blocked = done < n;
     }
     return t->count;
@@ -263,111 +307,4 @@ void ltcp_tunnels_send(struct ltcp_tunnels *tunnels)
 {
     for (struct ltcp_tunnel *t = tunnels->first; t != NULL; t = t->next)
         ltcp_tunnel_send(t);
-}
-
-/* ---- in
- * ------------------------------------------------------------------------------------------- */
-
-/* Blocks for the next call; as many as there is memory for. */
-static size_t lay_out(struct ltcp_tunnel *t, struct udp_arrival *arrivals)
-{
-    size_t wanted = t->udp.batch == UDP_BATCH_GSO    ? TRAIN_BLOCKS
-                    : t->udp.batch == UDP_BATCH_MMSG ? DATAGRAM_BLOCKS
-                                                     : 1;
-    size_t n = 0;
-    for (; n < wanted; n++) {
-        if (t->blocks[n] == NULL) t->blocks[n] = ltcp_block_create(t->pool, BLOCK);
-        if (t->blocks[n] == NULL) break;
-        arrivals[n].buffer = t->blocks[n]->data;
-        arrivals[n].room = t->blocks[n]->capacity;
-    }
-    if (n == 0) t->counters.no_memory++;
-    return n;
-}
-
-/* Is it a packet that only somebody who speaks this framing would send? */
-static bool is_sound(const struct ltcp_packet *packet)
-{
-    struct ltcp_ip ip;
-    struct ltcp_segment segment;
-    if (ltcp_ip_decode(packet, &ip) != LTCP_OK) return false;
-    return ip.protocol != LTCP_PROTOCOL_TCP ||
-           ltcp_segment_decode(packet, &ip, &segment) == LTCP_OK;
-}
-
-/* One datagram becomes a packet. `keep`: its bytes may stay where they are; if not, a packet that
- * would pin the block gets bytes of its own. */
-static struct ltcp_packet *make_packet(struct ltcp_tunnel *t, struct ltcp_block *block,
-                                       size_t offset, size_t length, bool keep)
-{
-    struct ltcp_packet *packet;
-    enum ltcp_status status = ltcp_framing_unstrip(&t->framing, block, offset, length, &packet);
-    if (status == LTCP_OK && packet->block != NULL && !keep) {
-        struct ltcp_packet *copy = ltcp_packet_copy(packet);
-        ltcp_packet_unref(packet);
-        packet = copy;
-    }
-    if (status != LTCP_OK && status != LTCP_ERR_NO_MEMORY)
-        t->counters.unreadable++;
-    else if (packet == NULL)
-        t->counters.no_memory++;
-    return packet;
-}
-
-/* The first sound packet's sender becomes the peer, where that was asked for. */
-static bool from_peer(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
-                      const struct ltcp_packet *packet)
-{
-    if (t->udp.peer.length > 0 && udp_address_equal(&t->udp.peer, &arrival->from)) return true;
-    return t->learn && is_sound(packet) && ltcp_tunnel_set_peer(t, &arrival->from) == 0;
-}
-
-static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
-                      struct ltcp_block *block, ltcp_time now)
-{
-    bool keep = 2 * arrival->length >= block->capacity;
-    size_t taken = 0;
-    t->framing.dscp = arrival->tos >> 2;
-    t->framing.ecn = arrival->tos & 3;
-    t->framing.ttl = arrival->ttl != 0 ? arrival->ttl : 64;
-    block->length = (uint32_t)arrival->length;
-    if (arrival->length == 0) t->counters.unreadable++;
-    for (size_t at = 0; at < arrival->length; at += arrival->piece) {
-        size_t rest = arrival->length - at;
-        size_t length = rest < arrival->piece ? rest : arrival->piece;
-        struct ltcp_packet *packet = make_packet(t, block, at, length, keep);
-        if (packet == NULL) continue;
-        if (!from_peer(t, arrival, packet)) {
-            t->counters.strangers++;
-        } else {
-            packet->time = now;
-            ltcp_network_enter(t->network, t->link, 1 - t->direction, packet, t->impaired);
-            taken++;
-        }
-        ltcp_packet_unref(packet);
-    }
-    return taken;
-}
-
-size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
-{
-    struct udp_arrival arrivals[UDP_ARRIVALS];
-    size_t taken = 0;
-    if (t->network == NULL) return 0;
-    ltcp_network_catch_up(t->network, now); /* it enters at the network's present */
-    for (unsigned calls = 0; calls < RECEIVE_CALLS; calls++) {
-        size_t room = lay_out(t, arrivals);
-        size_t got = room > 0 ? udp_receive(&t->udp, arrivals, room) : 0;
-        for (size_t i = 0; i < got; i++) {
-            if (!arrivals[i].valid) continue;
-            taken += take_in(t, &arrivals[i], t->blocks[i], now);
-            if (t->blocks[i]->refs > 1) {
-                ltcp_block_unref(t->blocks[i]);
-                t->blocks[i] = NULL;
-            }
-        }
-        if (got < room || room == 0) break;
-    }
-    t->counters.packets_in += taken;
-    return taken;
 }

@@ -1,6 +1,7 @@
 /* bindings/uv_tunnel.h
  *
- * A UDP tunnel: one end of a link that leads out of the process. It takes the packets that leave a
+ * A tunnel: one end of a link that leads out of the process, by a UDP socket (of one peer, or of
+ * several) or by a TUN device. It takes the packets that leave a
  * direction of the link (ltcp_network_exit), puts them in datagrams, and turns the datagrams that
  * come back into packets (ltcp_network_enter). It knows neither Lua nor libuv: whoever owns a loop
  * calls ltcp_tunnel_receive when the descriptor is readable, ltcp_tunnel_send when it has
@@ -8,6 +9,7 @@
 #ifndef LUNATCP_UV_TUNNEL_H
 #define LUNATCP_UV_TUNNEL_H
 
+#include "lunatcp/neighbours.h"
 #include "lunatcp/network.h"
 #include "uv_batch.h"
 
@@ -37,10 +39,23 @@ struct ltcp_tunnel_config {
     unsigned direction; /* 0 or 1: whose packets leave here; what comes in goes the other way */
     bool impaired;      /* what comes in passes that direction's path first (its sending end is the
                          * outside) */
-    bool learn;         /* without a peer: the source of the first valid datagram becomes it */
+    /* Who may be learned from the first valid datagram that they send: 0 nobody, 1 the only peer
+     * (the socket then hears nobody else), N so many. */
+    uint32_t learn;
+    bool several;   /* ltcp_tunnel_add_peer will be called, or more than one is learned */
+    bool fragments; /* datagrams longer than the path's MTU are cut, and not refused */
+    bool tun;       /* a TUN device named tun_name, which bind, peer and batch have no part in */
+    char tun_name[16];
     enum ltcp_framing framing;
     enum ltcp_inner_checksum checksum;
-    struct ltcp_address local, remote; /* inner addresses, for `plain` */
+    /* Inner addresses: of `plain` and `cheshire`; where several are learned, `remote` is the first
+     * one's, and those that follow it are the next ones'. Of `vxlan` and with several peers,
+     * `locals` are ours, answered for. */
+    struct ltcp_address local, remote;
+    struct ltcp_address locals[LTCP_NEIGHBOUR_LOCALS];
+    unsigned local_count;
+    uint32_t vni;        /* vxlan */
+    struct ltcp_mac mac; /* vxlan; a group's (not a station's): one is made of local */
     enum udp_batch batch;
     struct udp_address bind, peer; /* peer.length 0: none yet */
 };
@@ -55,7 +70,10 @@ struct ltcp_tunnel_counters {
     uint64_t no_peer;     /* not sent: nobody to send to yet */
     uint64_t unframeable; /* not sent: the framing cannot carry the packet */
     uint64_t unreadable;  /* received, but not of this framing */
-    uint64_t strangers;   /* received from another than the peer */
+    uint64_t strangers;   /* received from another than the peers */
+    uint64_t too_long;    /* not sent: longer than the path takes; its sender was told */
+    uint64_t unresolved;  /* not sent: nobody has that Ethernet address, or the answer came later */
+    uint64_t neighbours;  /* frames of ARP and neighbour discovery, understood */
     uint64_t no_memory;
 };
 
@@ -74,6 +92,21 @@ struct ltcp_network *ltcp_tunnel_network(const struct ltcp_tunnel *tunnel);
 int ltcp_tunnel_address(const struct ltcp_tunnel *tunnel, struct udp_address *out);
 /* 0 or an errno value: EAFNOSUPPORT when the family is not that of the socket. */
 int ltcp_tunnel_set_peer(struct ltcp_tunnel *tunnel, const struct udp_address *peer);
+/* One more of several; `inner` unspecified: as learned. EAFNOSUPPORT, EISCONN (the socket is of one
+ * peer), ENOMEM. `mac` NULL: it is asked for. */
+int ltcp_tunnel_add_peer(struct ltcp_tunnel *tunnel, const struct udp_address *outer,
+                         const struct ltcp_address *inner, const struct ltcp_mac *mac);
+uint32_t ltcp_tunnel_peers(const struct ltcp_tunnel *tunnel);
+/* The greatest IP packet that fits into a datagram on the path to the peer (of several: to the one
+ * behind whom it is narrowest), with an IP header of `version`; 0: not known. */
+uint32_t ltcp_tunnel_mtu(const struct ltcp_tunnel *tunnel, unsigned version);
+/* Of a TUN device; else NULL. */
+const char *ltcp_tunnel_name(const struct ltcp_tunnel *tunnel);
+/* All zero where the framing has no Ethernet. */
+struct ltcp_neighbours_counters ltcp_tunnel_neighbours(const struct ltcp_tunnel *tunnel);
+/* When ltcp_tunnel_advance is to be called; LTCP_NEVER. */
+ltcp_time ltcp_tunnel_deadline(const struct ltcp_tunnel *tunnel);
+void ltcp_tunnel_advance(struct ltcp_tunnel *tunnel, ltcp_time now);
 /* NULL: nobody yet. */
 const struct udp_address *ltcp_tunnel_peer(const struct ltcp_tunnel *tunnel);
 const struct ltcp_tunnel_counters *ltcp_tunnel_counters(const struct ltcp_tunnel *tunnel);

@@ -939,12 +939,22 @@ function Loop:close() end
 ---@field direction? 1|2 whose packets leave here, default 1; what comes in goes to the node at that end
 ---@field bind string "127.0.0.1:0", "[::1]:9000": numbers only; port 0: any
 ---@field peer? string the far socket, which alone is listened to; without it packets are dropped and counted
----@field learn? boolean with no peer: whoever sends the first valid packet becomes it
----@field framing? "plain"|"rawip" default "plain"
+---@field peers? lunatcp.core.TunnelPeer[] or several of them, on one socket
+---@field learn? boolean|integer with no peer: whoever sends the first valid packet becomes it; or how many may
+---@field framing? "plain"|"rawip"|"vxlan"|"cheshire" default "plain"
 ---@field checksum? "inner"|"udp" of plain: who answers for the segment; default "inner"
----@field local_address? string inner address of this end; plain needs it
----@field remote_address? string inner address of the far end; plain needs it
+---@field local_address? string inner address of this end; plain and cheshire need it
+---@field remote_address? string inner address of the far end; plain and cheshire need it. Of several learned the first
+---@field local_addresses? string[] of vxlan: ours, answered for by ARP and neighbour discovery
+---@field vni? integer of vxlan, default 0
+---@field mac? string of vxlan: our Ethernet address; default: made of the first of ours
+---@field fragments? boolean datagrams longer than the path takes may be cut; default false
 ---@field batch? "auto"|"gso"|"mmsg"|"plain" how many datagrams go in a call; default "auto"
+
+---@class lunatcp.core.TunnelPeer
+---@field peer string its socket
+---@field address? string its inner address
+---@field mac? string its Ethernet address; default: it is asked for
 
 ---A tunnel at one end of a link. Where there is no node at the far end, what comes in goes through that
 ---direction's path first (delay, loss, ...); otherwise it arrives as it comes. The loop keeps it alive.
@@ -954,20 +964,41 @@ function Loop:close() end
 ---@return lunatcp.core.Tunnel?, string? message, string? code
 function Loop:udp(options) end
 
+---A TUN device in the place of a socket (Linux, with CAP_NET_ADMIN): its IP packets pass as they are. `name`: of
+---one that is there, or to be made; "tun%d" finds a number. EPERM, ENOENT, EBUSY, EOPNOTSUPP (not Linux).
+---@param options { link: lunatcp.core.Link, direction: integer?, name: string? }
+---@return lunatcp.core.Tunnel?, string? message, string? code
+function Loop:tun(options) end
+
 ---Once it, its loop or its network is closed, everything but close raises "tunnel is closed".
 ---@class lunatcp.core.Tunnel
 local Tunnel = {}
 ---What it is bound to.
 ---@return string? host, integer|string port_or_message, string? code
 function Tunnel:address() end
+---Of several: the first.
 ---@return string? host, integer? port; nil: nobody yet
 function Tunnel:peer() end
+---@return integer
+function Tunnel:peers() end
+---One more, of a tunnel that was made with `peers` or to learn several; else EISCONN.
+---@param peer lunatcp.core.TunnelPeer
+---@return true?, string? message, string? code
+function Tunnel:add_peer(peer) end
+---Of a TUN device.
+---@return string?
+function Tunnel:name() end
+---The longest IP packet that fits into a datagram on the path, as far as the kernel knows by now; nil: not known.
+---@param version? 4|6 default 4
+---@return integer?
+function Tunnel:mtu(version) end
 ---@param peer string
 ---@return true?, string? message, string? code
 function Tunnel:set_peer(peer) end
 ---Integers, and `batch`, the manner in use. packets_in packets_out datagrams_in datagrams_out bytes_in
----bytes_out calls_in calls_out; not sent: queue_full no_peer unframeable too_big not_permitted failed; not
----taken in: unreadable strangers truncated odd_pieces; blocked (the kernel took no more for a while),
+---bytes_out calls_in calls_out; not sent: queue_full no_peer unframeable unresolved too_long (its sender was told)
+---too_big not_permitted failed; not taken in: unreadable strangers truncated odd_pieces; of vxlan: neighbours,
+---neighbours_asked _answered _learned _failed _forgotten _dropped _entries; blocked (the kernel took no more for a while),
 ---refused (ICMP errors that came back), no_memory.
 ---@return table<string, integer|string>
 function Tunnel:counters() end

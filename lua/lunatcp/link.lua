@@ -141,7 +141,7 @@ function M.new(net, a, b, options)
 end
 
 --- A link from a node to the outside: for `lunatcp.tunnel`.
-function M.outside(net, node, address, options)
+function M.outside(net, node, addresses, options)
   check.options(options, OUTSIDE_KEYS, "tunnel: options")
   check_node(net, node, "tunnel: node")
   local forward, message, code = path_of(options, options.forward, "tunnel: forward")
@@ -151,12 +151,12 @@ function M.outside(net, node, address, options)
   if not back then return nil, message, code end
   local made
   made, message, code = check.call(net.core.link, net.core, {
-    { node = node.core, addresses = { address }, path = forward }, { path = back },
+    { node = node.core, addresses = addresses, path = forward }, { path = back },
     mtu = options.mtu, tunnel = true,
   })
   if not made then return nil, message, code end
   local link = setmetatable({ net = net, core = made, a = node, subnets = {} }, Link)
-  give_addresses(net, link, node, { address })
+  give_addresses(net, link, node, addresses)
   return M.register(link)
 end
 

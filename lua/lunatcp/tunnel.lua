@@ -1,10 +1,16 @@
---- A link whose other end is outside this process, at the far end of a UDP tunnel.
+--- A link whose other end is outside this process: at the far end of a UDP tunnel, or behind a TUN device.
 --
 -- Two processes, both with `tcp.network { clock = "real" }`:
 --
 --     net:tunnel(server, { bind = "127.0.0.1:9000", learn = true })                 -- here is 10.0.0.2
 --     local far = net:tunnel(client, { peer = "127.0.0.1:9000" })                   -- here is 10.0.0.1
 --     client:connect(net:remote { via = far }, 80)
+--
+-- A process and a Linux kernel, whose `vxlan` device or TUN device has 10.0.0.2:
+--
+--     net:tunnel(host, { peer = "192.0.2.2:4789", bind = "192.0.2.1:4789", framing = "vxlan", vni = 7,
+--                        address = { "10.0.0.1/24", "fd00::1/64" } })
+--     net:tunnel(host, { tun = "tun7", address = "10.0.0.1/24", remote_address = "10.0.0.2" })
 --
 -- @module lunatcp.tunnel
 
@@ -16,14 +22,87 @@ local topology = require "lunatcp.topology"
 local M = {}
 
 local KEYS <const> = {
-  "bind", "peer", "learn", "framing", "checksum", "batch", "address", "remote_address",
+  "bind", "peer", "peers", "learn", "framing", "checksum", "batch", "address", "remote_address", "vni", "mac",
+  "fragments", "tun",
 }
 local OUTSIDE <const> = -1 -- stands for the far end in diagrams
+local ETHERNET_MTU <const> = 1500
 
 local function checked_address(text, name)
   check.type(text, "string", name)
   if not core.address(topology.bare(text)) then check.raise("%s: '%s' is no address", name, text) end
   return text
+end
+
+-- A text or a list of texts as a list.
+local function checked_addresses(value, name)
+  if type(value) == "string" then value = { value } end
+  check.type(value, "table", name)
+  if #value == 0 then check.raise("%s: no address", name) end
+  for i, text in ipairs(value) do checked_address(text, ("%s[%d]"):format(name, i)) end
+  return value
+end
+
+local function bare_all(list)
+  local all = {}
+  for i, text in ipairs(list) do all[i] = topology.bare(text) end
+  return all
+end
+
+-- What is the tunnel's, and what is the link's.
+local function divided(options)
+  local own, rest, is_own = {}, {}, check.set_of(KEYS)
+  for key, value in pairs(options) do -- into two tables: the order does not matter
+    if is_own[key] then own[key] = value else rest[key] = value end
+  end
+  if not own.tun and own.peer == nil and own.peers == nil and not own.learn then
+    check.raise "tunnel: options: give peer = \"ADDRESS:PORT\", peers = { ... }, tun = NAME, or learn = true"
+  end
+  return own, rest
+end
+
+-- The inner addresses, ours and the far end's.
+local function inner(own)
+  local first, second = "10.0.0.1/24", "10.0.0.2"
+  if own.peer == nil and not own.tun then first, second = "10.0.0.2/24", "10.0.0.1" end
+  local here = checked_addresses(own.address or first, "tunnel: address")
+  local there = own.remote_address
+  if there == nil and own.peers then
+    there = {}
+    for _, peer in ipairs(own.peers) do
+      if type(peer) == "table" and peer.address then there[#there + 1] = peer.address end
+    end
+    if #there == 0 then there = nil end
+  end
+  return here, bare_all(checked_addresses(there or second, "tunnel: remote_address"))
+end
+
+-- Opens the TUN device or the socket at the link's end.
+local function open(net, made, own, here, there)
+  local loop = net.world.loop
+  if own.tun then
+    check.type(own.tun, "string", "tunnel: tun")
+    return check.call(loop.tun, loop, { link = made.core, direction = 1, name = own.tun })
+  end
+  local bind = own.bind or (own.peer and own.peer:find "^%[" and "[::1]:0") or "127.0.0.1:0"
+  local vxlan = own.framing == "vxlan"
+  return check.call(loop.udp, loop, {
+    link = made.core, direction = 1, bind = bind, peer = own.peer, peers = own.peers,
+    learn = own.learn or nil, framing = own.framing, checksum = own.checksum, batch = own.batch,
+    local_address = topology.bare(here[1]), remote_address = there[1],
+    local_addresses = vxlan and bare_all(here) or nil, vni = own.vni, mac = own.mac,
+    fragments = own.fragments,
+  })
+end
+
+-- So long may packets be that each fits into a datagram, where that is known by now.
+local function fit(made, tunnel, here)
+  local mtu
+  for _, text in ipairs(here) do
+    local of_path = tunnel:mtu((select(2, core.address(topology.bare(text)))))
+    if of_path and (not mtu or of_path < mtu) then mtu = of_path end
+  end
+  if mtu and mtu < ETHERNET_MTU then made.core:set_mtu(mtu) end
 end
 
 --- Makes a tunnel; gives a link with all that links can do, and `socket()`, `tunnel_counters()`.
@@ -32,40 +111,27 @@ end
 -- @tparam table options
 --
 -- * `bind`: the socket's address, "127.0.0.1:9000" (default: any port, of `peer`'s family, on loopback);
--- * `peer`: the far socket's; or `learn = true`: whoever sends first;
--- * `framing`: `"plain"` (default) or `"rawip"`; `checksum`: `"inner"` (default) or `"udp"`; `batch`;
--- * `address` ("10.0.0.1/24"), `remote_address` ("10.0.0.2"): the inner addresses. By default who names a
---   `peer` is 10.0.0.1 and who learns is 10.0.0.2;
--- * what `net:link` takes for its paths and `mtu`: `forward` is what leaves, `back` what comes in.
+-- * `peer`: the far socket's; or `peers`, a list of `{ peer =, address =, mac = }`; or `learn = true`:
+--   whoever sends first, `learn = N`: so many; or `tun = "tun7"`: a TUN device in the place of a socket;
+-- * `framing`: `"plain"` (default), `"rawip"`, `"vxlan"` or `"cheshire"`; `checksum`: `"inner"` (default)
+--   or `"udp"`; `batch`; `fragments`: datagrams longer than the path takes may be cut (false);
+-- * `vni`, `mac`: of `"vxlan"`, the network's number (0) and our Ethernet address (made of `address`);
+-- * `address` ("10.0.0.1/24", or a list), `remote_address` ("10.0.0.2"): the inner addresses. By default
+--   who names a `peer` or a `tun` is 10.0.0.1 and who learns is 10.0.0.2;
+-- * what `net:link` takes for its paths and `mtu`: `forward` is what leaves, `back` what comes in. By
+--   default `mtu` is 1500, or what the path to the peer leaves where that is less.
 function M.new(net, host, options)
   check.type(options, "table", "tunnel: options")
   if net.clock ~= "real" then check.raise "tunnel: needs a network with clock = \"real\"" end
-  local own, rest = {}, {}
-  local is_own = {}
-  for _, key in ipairs(KEYS) do is_own[key] = true end
-  for key, value in pairs(options) do -- into two tables: the order does not matter
-    if is_own[key] then own[key] = value else rest[key] = value end
-  end
-  if own.peer == nil and not own.learn then
-    check.raise "tunnel: options: give peer = \"ADDRESS:PORT\", or learn = true"
-  end
-  local first, second = "10.0.0.1/24", "10.0.0.2"
-  if own.peer == nil then first, second = "10.0.0.2/24", "10.0.0.1" end
-  local address = checked_address(own.address or first, "tunnel: address")
-  local remote = topology.bare(checked_address(own.remote_address or second, "tunnel: remote_address"))
-
-  local made, message, code = link.outside(net, host, address, rest)
+  local own, rest = divided(options)
+  local here, there = inner(own)
+  local made, message, code = link.outside(net, host, here, rest)
   if not made then return nil, message, code end
-  local bind = own.bind or (own.peer and own.peer:find "^%[" and "[::1]:0") or "127.0.0.1:0"
-  local loop = net.world.loop
   local tunnel
-  tunnel, message, code = check.call(loop.udp, loop, {
-    link = made.core, direction = 1, bind = bind, peer = own.peer, learn = own.learn or nil,
-    framing = own.framing, checksum = own.checksum, batch = own.batch,
-    local_address = topology.bare(address), remote_address = remote,
-  })
+  tunnel, message, code = open(net, made, own, here, there)
   if not tunnel then return nil, message, code end
-  made.tunnel, made.remote_addresses = tunnel, { remote }
+  if rest.mtu == nil then fit(made, tunnel, here) end
+  made.tunnel, made.remote_addresses = tunnel, there
   net.world.outside = true
   net.link_nodes[made.core:id()] = { host.id, OUTSIDE }
   net.outside = { node = OUTSIDE, name = "remote" }

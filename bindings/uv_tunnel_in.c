@@ -1,0 +1,202 @@
+/* bindings/uv_tunnel_in.c - datagrams to packets: from whom, and what is in them. */
+#include "uv_tunnel_parts.h"
+
+enum {
+    RECEIVE_CALLS = 8,   /* a turn, so that other sockets and timers get theirs */
+    BLOCK = 65535,       /* no datagram and no train is longer */
+    TRAIN_BLOCKS = 8,    /* blocks that wait for trains, and */
+    DATAGRAM_BLOCKS = 32 /* for single datagrams */
+};
+
+/* Blocks for the next call; as many as there is memory for. */
+static size_t lay_out(struct ltcp_tunnel *t, struct udp_arrival *arrivals)
+{
+    size_t wanted = t->udp.batch == UDP_BATCH_GSO    ? TRAIN_BLOCKS
+                    : t->udp.batch == UDP_BATCH_MMSG ? DATAGRAM_BLOCKS
+                                                     : 1;
+    size_t n = 0;
+    for (; n < wanted; n++) {
+        if (t->blocks[n] == NULL) t->blocks[n] = ltcp_block_create(t->pool, BLOCK);
+        if (t->blocks[n] == NULL) break;
+        arrivals[n].buffer = t->blocks[n]->data;
+        arrivals[n].room = t->blocks[n]->capacity;
+    }
+    if (n == 0) t->counters.no_memory++;
+    return n;
+}
+
+/* ---- from whom ----------------------------------------------------------------------------------
+ */
+
+/* The number of who sent it; LTCP_NO_PEER: not a peer. */
+static uint32_t sender_of(const struct ltcp_tunnel *t, const struct udp_arrival *arrival)
+{
+    switch (t->reach) {
+    case REACH_DEVICE: return 0;
+    case REACH_SEVERAL: return ltcp_peers_by_outer(&t->peers, &arrival->from);
+    default:
+        if (t->udp.peer.length > 0 && udp_address_equal(&t->udp.peer, &arrival->from)) return 0;
+        return LTCP_NO_PEER;
+    }
+}
+
+/* The inner address of the next peer that is learned, where datagrams do not say: those after
+ * first_learned, our own left out. */
+static struct ltcp_address next_inner(const struct ltcp_tunnel *t)
+{
+    struct ltcp_address inner = t->first_learned;
+    while (ltcp_peers_by_inner(&t->peers, &inner) != LTCP_NO_PEER ||
+           ltcp_address_equal(&inner, &t->framing.local))
+        for (unsigned i = 16; i-- > 12 && ++inner.bytes[i] == 0;)
+            continue;
+    return inner;
+}
+
+static bool says_addresses(const struct ltcp_tunnel *t)
+{
+    return t->framing.framing == LTCP_FRAMING_RAWIP || t->framing.framing == LTCP_FRAMING_VXLAN;
+}
+
+/* What the framing has to know of the datagram. */
+static void set_context(struct ltcp_tunnel *t, const struct udp_arrival *arrival, uint32_t sender)
+{
+    t->framing.dscp = arrival->tos >> 2;
+    t->framing.ecn = arrival->tos & 3;
+    t->framing.ttl = arrival->ttl != 0 ? arrival->ttl : 64;
+    if (t->framing.framing == LTCP_FRAMING_CHESHIRE)
+        t->framing.remote_port = udp_address_port(&arrival->from);
+    if (t->reach != REACH_SEVERAL || says_addresses(t)) return;
+    t->framing.remote = sender != LTCP_NO_PEER ? t->peers.list[sender].inner : next_inner(t);
+}
+
+/* Is it a packet that only somebody who speaks this framing would send? */
+static bool is_sound(const struct ltcp_packet *packet)
+{
+    struct ltcp_ip ip;
+    struct ltcp_segment segment;
+    if (ltcp_ip_decode(packet, &ip) != LTCP_OK) return false;
+    return ip.protocol != LTCP_PROTOCOL_TCP ||
+           ltcp_segment_decode(packet, &ip, &segment) == LTCP_OK;
+}
+
+/* Whoever sent it becomes a peer: its number, or LTCP_NO_PEER. */
+static uint32_t learn(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
+                      const struct ltcp_packet *packet)
+{
+    if (t->reach == REACH_ONE)
+        return ltcp_tunnel_set_peer(t, &arrival->from) == 0 ? 0 : LTCP_NO_PEER;
+    struct ltcp_address inner = t->framing.remote, destination;
+    const struct ltcp_address nobody = {{0}};
+    if (t->framing.framing == LTCP_FRAMING_VXLAN)
+        inner = nobody;
+    else if (says_addresses(t) && !ltcp_tunnel_ends(packet, &inner, &destination))
+        return LTCP_NO_PEER;
+    if (ltcp_peers_by_inner(&t->peers, &inner) != LTCP_NO_PEER) return LTCP_NO_PEER;
+    if (ltcp_tunnel_add_peer(t, &arrival->from, &inner, NULL) != 0) return LTCP_NO_PEER;
+    t->learn--;
+    return ltcp_peers_by_outer(&t->peers, &arrival->from);
+}
+
+/* ---- what is in them ----------------------------------------------------------------------------
+ */
+
+/* One datagram becomes a packet. `keep`: its bytes may stay where they are; if not, a packet that
+ * would pin the block gets bytes of its own. NULL: counted, or a message about neighbours. */
+static struct ltcp_packet *make_packet(struct ltcp_tunnel *t, struct ltcp_block *block,
+                                       size_t offset, size_t length, bool keep, ltcp_time now,
+                                       uint32_t sender)
+{
+    struct ltcp_packet *packet;
+    enum ltcp_status status =
+        t->neighbours != NULL ? ltcp_tunnel_frame_in(t, block, offset, length, now, sender, &packet)
+                              : ltcp_framing_unstrip(&t->framing, block, offset, length, &packet);
+    if (status == LTCP_OK && packet == NULL) return NULL;
+    if (status == LTCP_OK && packet->block != NULL && !keep) {
+        struct ltcp_packet *copy = ltcp_packet_copy(packet);
+        ltcp_packet_unref(packet);
+        packet = copy;
+    }
+    if (status != LTCP_OK && status != LTCP_ERR_NO_MEMORY)
+        t->counters.unreadable++;
+    else if (packet == NULL)
+        t->counters.no_memory++;
+    return packet;
+}
+
+/* The first sound datagram's sender becomes a peer, where that was asked for. What only asks for an
+ * Ethernet address is as sound as a packet. */
+static uint32_t introduce(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
+                          struct ltcp_block *block, size_t offset, size_t length)
+{
+    struct ltcp_packet *packet = NULL;
+    if (t->learn == 0) return LTCP_NO_PEER;
+    if (t->neighbours != NULL) {
+        struct ltcp_ethernet ethernet;
+        const uint8_t *bytes = block->data + offset;
+        if (ltcp_vxlan_frame(&t->framing, bytes, length, &ethernet) != LTCP_OK) return LTCP_NO_PEER;
+        struct ltcp_arp arp;
+        if (ethernet.type == LTCP_ETHERTYPE_ARP &&
+            ltcp_arp_decode(bytes + LTCP_FRAMING_LEAD, length - LTCP_FRAMING_LEAD, &arp) == LTCP_OK)
+            return learn(t, arrival, NULL);
+    }
+    if (ltcp_framing_unstrip(&t->framing, block, offset, length, &packet) != LTCP_OK)
+        return LTCP_NO_PEER;
+    uint32_t sender = is_sound(packet) ? learn(t, arrival, packet) : LTCP_NO_PEER;
+    ltcp_packet_unref(packet);
+    return sender;
+}
+
+static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
+                      struct ltcp_block *block, ltcp_time now)
+{
+    bool keep = 2 * arrival->length >= block->capacity;
+    size_t taken = 0;
+    uint32_t sender = sender_of(t, arrival);
+    set_context(t, arrival, sender);
+    block->length = (uint32_t)arrival->length;
+    if (arrival->length == 0) t->counters.unreadable++;
+    for (size_t at = 0; at < arrival->length; at += arrival->piece) {
+        size_t rest = arrival->length - at;
+        size_t length = rest < arrival->piece ? rest : arrival->piece;
+        if (sender == LTCP_NO_PEER) sender = introduce(t, arrival, block, at, length);
+        if (sender == LTCP_NO_PEER) {
+            t->counters.strangers++;
+            continue;
+        }
+        struct ltcp_packet *packet = make_packet(t, block, at, length, keep, now, sender);
+        if (packet == NULL) continue;
+        packet->time = now;
+        ltcp_network_enter(t->network, t->link, 1 - t->direction, packet, t->impaired);
+        taken++;
+        ltcp_packet_unref(packet);
+    }
+    return taken;
+}
+
+size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
+{
+    struct udp_arrival arrivals[UDP_ARRIVALS];
+    size_t taken = 0;
+    if (t->network == NULL) return 0;
+    ltcp_network_catch_up(t->network, now); /* it enters at the network's present */
+    for (unsigned calls = 0; calls < RECEIVE_CALLS; calls++) {
+        size_t room = lay_out(t, arrivals);
+        size_t got = 0;
+        if (room > 0 && t->reach == REACH_DEVICE)
+            got = tun_receive(&t->udp, arrivals, room);
+        else if (room > 0)
+            got = udp_receive(&t->udp, arrivals, room);
+        for (size_t i = 0; i < got; i++) {
+            if (!arrivals[i].valid) continue;
+            taken += take_in(t, &arrivals[i], t->blocks[i], now);
+            if (t->blocks[i]->refs > 1) {
+                ltcp_block_unref(t->blocks[i]);
+                t->blocks[i] = NULL;
+            }
+        }
+        if (got < room || room == 0) break;
+    }
+    if (t->neighbours != NULL) ltcp_tunnel_neighbours_out(t);
+    t->counters.packets_in += taken;
+    return taken;
+}
