@@ -12,7 +12,7 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight)
 {
     if (c->cc.cwnd == 0 || flight == 0) return;
     rare_of(c)->ecn_reductions++;
-    c->ecn_point = c->snd_nxt;
+    ecn_reaction(c);
     c->cc.ops->on_ecn(&c->cc, now, flight);
 }
 
@@ -21,7 +21,7 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight)
 static void tell_of_packets(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->cc.ops->ecn != LTCP_CC_ECN_CLASSIC) return;
-    if (c->recovery != LTCP_RECOVERY_NONE || seq_le(c->snd_una, c->ecn_point)) return;
+    if (c->recovery != LTCP_RECOVERY_NONE || ecn_reacted_since(c, seq_sub(c->snd_una, 1))) return;
     accecn_respond(c, now, accecn_of(c)->flight);
 }
 

@@ -95,11 +95,11 @@ static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
                        const struct ltcp_times *times)
 {
     if (times->rtt < 0) return;
-    const bool smooth = seq_ge(a->segment->ack, c->rtt_mark);
+    const bool smooth = c->out == NULL || seq_ge(a->segment->ack, c->out->rtt_mark);
     c->backoff = 0; /* RFC 6298 section 5: collapsed by a new measurement (Karn) */
     c->probe_unsampled = false;
     rtt_sample(c, a->now, times->rtt, smooth);
-    if (smooth) c->rtt_mark = c->snd_nxt;
+    if (smooth && c->out != NULL) c->out->rtt_mark = c->snd_nxt;
 }
 
 static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arrival *a,

@@ -179,7 +179,7 @@ static const char *check_state(const struct ltcp_connection *c)
 
 static const char *check_timers(const struct ltcp_connection *c)
 {
-    if ((c->loss_timer == LTCP_TIMER_NONE) != (c->loss_deadline == LTCP_NEVER))
+    if ((c->loss_timer == LTCP_TIMER_NONE) != (loss_deadline(c) == LTCP_NEVER))
         return "RTO and persist have a deadline while they run, and only then";
     if (c->state == LTCP_TIME_WAIT) {
         if (c->loss_timer != LTCP_TIMER_NONE)
@@ -195,7 +195,7 @@ static const char *check_timers(const struct ltcp_connection *c)
         return "the persist timer is for a window without room (RFC 9293 section 3.8.6.1)";
     if (!c->pending && c->ack_now) return "an ACK that is owed at once makes the host pending";
     const ltcp_time pace = c->out != NULL ? c->out->pace_deadline : LTCP_NEVER;
-    if (c->loss_deadline < c->armed || c->ack_deadline < c->armed || c->long_deadline < c->armed ||
+    if (loss_deadline(c) < c->armed || c->ack_deadline < c->armed || c->long_deadline < c->armed ||
         pace < c->armed)
         return "no deadline is earlier than what the heap holds";
     return NULL;
@@ -222,7 +222,7 @@ static const char *check_progress(struct ltcp_connection *c)
     if (seq_lt(c->rcv_adv, was.rcv_adv))
         return "the right edge of the offered window never goes back (RFC9293:SHLD-14)";
     if (was.stamped && c->ts_recent_valid && (int32_t)(c->ts_recent - was.ts_recent) < 0 &&
-        c->ts_recent_time - was.ts_recent_time < 24 * 86400 * LTCP_SECOND)
+        is_within_24_days(was.ts_recent_time, c->ts_recent_time))
         return "TS.Recent never goes back within 24 days (RFC 7323 section 5.3)";
     return NULL;
 }

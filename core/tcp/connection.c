@@ -12,7 +12,7 @@ struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_sha
     c->flow.kind = LTCP_FLOW_CONNECTION;
     c->engine = e;
     c->share = share_ref(share);
-    c->loss_deadline = c->ack_deadline = c->long_deadline = c->armed = LTCP_NEVER;
+    c->ack_deadline = c->long_deadline = c->armed = LTCP_NEVER;
     c->heap_index = UINT32_MAX;
     c->cc.ops = share->settings.congestion;
     return c;
@@ -147,7 +147,7 @@ void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
     if (c->rare != NULL && c->rare->timeouts > 0) c->cc.initial_window = c->snd_mss;
     c->cc.cwnd = c->cc.initial_window;
     c->recovery_point = seq_sub(c->snd_una, 1);
-    c->rtt_mark = c->snd_nxt;
+    if (c->out != NULL) c->out->rtt_mark = c->snd_nxt;
     if (c->cc.ops->state_size != 0) {
         c->cc.state = engine_zeroed(c->engine, c->cc.ops->state_size);
         if (c->cc.state == NULL) c->cc.ops = &ltcp_newreno; /* which needs no state */
@@ -182,7 +182,7 @@ void connection_die(struct ltcp_connection *c, ltcp_time now, enum ltcp_status w
     else
         connection_flush(c);
     c->loss_timer = LTCP_TIMER_NONE;
-    c->loss_deadline = c->ack_deadline = c->long_deadline = LTCP_NEVER;
+    c->ack_deadline = c->long_deadline = LTCP_NEVER;
     connection_set_state(c, now, LTCP_CLOSED);
     deadlines_remove(c);
     connection_event(c, LTCP_EVENT_CLOSED | LTCP_EVENT_READABLE | LTCP_EVENT_WRITABLE);

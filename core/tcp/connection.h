@@ -85,6 +85,7 @@ struct ltcp_send_queue {
     uint32_t retransmit_position;          /* before it no record is lost and not sent again */
     ltcp_seq duplicate_point;  /* SND.NXT before the first duplicate ACK of the present run */
     uint32_t duplicate_octets; /* that left the network, as duplicate ACKs say without SACK */
+    ltcp_seq rtt_mark;         /* one smoothing step a round trip: when this is acknowledged */
     ltcp_time waiting_since;   /* since when the peer owes an answer: R2, the user timeout */
     ltcp_time delivered_time;  /* when delivered() last grew */
     ltcp_time first_sent_time; /* of the segment that was delivered last */
@@ -97,6 +98,7 @@ struct ltcp_send_queue {
     bool usage_limited;        /* the congestion window held something back */
     ltcp_seq small_end;        /* of the last segment that was less than full (Minshall) */
     bool small_sent;
+    ltcp_time loss_deadline;  /* when the loss timer fires; LTCP_NEVER: it does not run */
     ltcp_time timer_started;  /* since when the RTO counts */
     ltcp_time probe_deadline; /* of a tail loss probe; LTCP_NEVER: none is scheduled */
     struct ltcp_rack rack;
@@ -169,6 +171,8 @@ struct ltcp_rare {
     uint64_t segments_retransmitted, bytes_retransmitted;
     ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one */
     uint32_t ce_received, ece_received, ecn_reductions;
+    ltcp_seq ecn_point; /* no second reduction for a window before it ... */
+    bool ecn_reacted;   /* ... once there was one */
     struct ltcp_accecn *accecn;
     struct ltcp_fast_open *fast_open;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
@@ -203,8 +207,7 @@ struct ltcp_rare {
 struct ltcp_shadow {
     bool known, stamped;
     ltcp_seq snd_una, rcv_nxt, rcv_adv;
-    uint32_t ts_recent;
-    ltcp_time ts_recent_time;
+    uint32_t ts_recent, ts_recent_time;
 };
 
 struct ltcp_connection {
@@ -221,6 +224,7 @@ struct ltcp_connection {
     uint8_t soft_error;
     uint8_t snd_wscale, rcv_wscale;
     uint8_t backoff;
+    uint8_t received_dscp;
     bool passive : 1;                            /* RFC9293:MUST-11 */
     bool scaling : 1, stamping : 1, sacking : 1; /* agreed */
     bool pending : 1, queued_event : 1, in_accept_queue : 1, released : 1;
@@ -250,6 +254,7 @@ struct ltcp_connection {
     bool pace_held : 1;       /* something waits for its time to leave */
     bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
+    uint16_t quick_acks;
 
     /* send sequence variables */
     ltcp_seq iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
@@ -258,10 +263,6 @@ struct ltcp_connection {
     uint16_t peer_mss, rcv_mss, link_mtu, path_mtu, seen_mss;
     uint16_t duplicate_acks;
     uint16_t interface;
-    uint8_t received_dscp;
-    ltcp_seq ecn_point; /* no second reduction for a window before it */
-    ltcp_seq recovery_point;
-    ltcp_seq rtt_mark; /* one smoothing step a round trip: when this is acknowledged */
     struct ltcp_send_queue *out;
 
     /* receive sequence variables */
@@ -269,16 +270,13 @@ struct ltcp_connection {
     ltcp_seq last_ack_sent;
     uint32_t unacked_octets; /* received since the last ACK went out */
     uint32_t unread;
+    uint32_t ts_offset, ts_recent; /* RFC 7323 */
+    uint32_t ts_recent_time;       /* coarse_time() of it */
     struct ltcp_slices in;
     struct ltcp_reassembly *ahead;
-    uint32_t quick_acks;
-
-    /* timestamps, RFC 7323 */
-    uint32_t ts_offset, ts_recent;
-    ltcp_time ts_recent_time;
 
     /* timers */
-    ltcp_time loss_deadline, ack_deadline, long_deadline; /* long: keep-alive, FIN-WAIT-2, 2 MSL */
+    ltcp_time ack_deadline, long_deadline; /* long: keep-alive, FIN-WAIT-2, 2 MSL */
     ltcp_time armed; /* what the host's heap holds for us: never later than any deadline */
     uint32_t heap_index;
     uint32_t unanswered; /* retransmissions or probes since the peer was last heard as it should */
@@ -290,9 +288,12 @@ struct ltcp_connection {
     struct ltcp_congestion cc;
     uint32_t events;
     uint32_t acks_sent;
-    uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
+    uint64_t bytes_sent, bytes_received, bytes_acked;
+    /* Segments are counted modulo 2^32, as RFC 4898 counts them. */
+    uint32_t segments_sent, segments_received;
     /* With data, repeated ones too; and of all that were sent, those known to have arrived. */
     uint32_t data_segments_sent, data_segments_received, segments_delivered;
+    ltcp_seq recovery_point; /* RFC 6582's recover, RFC 6675's RecoveryPoint */
     struct ltcp_rare *rare;
 #if defined(LTCP_CHECK) && LTCP_CHECK
     struct ltcp_shadow shadow;
@@ -302,6 +303,20 @@ struct ltcp_connection {
 static inline const struct ltcp_settings *settings_of(const struct ltcp_connection *c)
 {
     return &c->share->settings;
+}
+/* In units of about a second, modulo 2^32: fine enough for the 24 days of RFC 7323 section 5.5. */
+#define LTCP_COARSE_SHIFT 30
+static inline uint32_t coarse_time(ltcp_time t)
+{
+    return (uint32_t)((uint64_t)t >> LTCP_COARSE_SHIFT);
+}
+static inline bool is_within_24_days(uint32_t since, uint32_t until)
+{
+    return until - since < (uint32_t)(24 * 86400 * LTCP_SECOND >> LTCP_COARSE_SHIFT);
+}
+static inline ltcp_time loss_deadline(const struct ltcp_connection *c)
+{
+    return c->out != NULL ? c->out->loss_deadline : LTCP_NEVER;
 }
 static inline uint32_t rcv_wnd(const struct ltcp_connection *c)
 {
@@ -618,6 +633,10 @@ bool ecn_syn_contradicts(struct ltcp_connection *c, const struct ltcp_arrival *a
 void ecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
 /* The congestion window was reduced for a loss. */
 void ecn_window_reduced(struct ltcp_connection *c);
+/* The window was reduced: an echo is no reason for another before what was sent by now is
+ * acknowledged. */
+void ecn_reaction(struct ltcp_connection *c);
+bool ecn_reacted_since(const struct ltcp_connection *c, ltcp_seq seq);
 /* What an acknowledgment says of marks: `newly` octets were acknowledged or SACKed by it. */
 void ecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a,
                       struct ltcp_ack_sample *sample, uint32_t newly);

@@ -86,6 +86,7 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
     digest_time(d, now, q->waiting_since);
     digest_word(d, (uint64_t)q->usage_most << 8 | (uint64_t)q->usage_limited << 1 | q->small_sent);
     digest_word(d, (uint64_t)q->usage_end.n << 32 | q->small_end.n);
+    digest_seq(d, q->rtt_mark);
     digest_rack(d, c, now);
     if (c->cc.state != NULL) {
         digest_time(d, now, q->delivered_time);
@@ -182,6 +183,7 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
     if (rare == NULL) rare = &none;
     digest_accecn(d, c, now);
     digest_fast_open(d, c);
+    digest_word(d, rare->ecn_reacted ? (uint64_t)rare->ecn_point.n << 1 | 1 : 0);
     /* Only as far as the interval of RFC 5961 section 7 still runs. */
     const bool counting = rare->challenges > 0 &&
                           now - rare->challenge_since < settings_of(c)->challenge_ack_interval;
@@ -258,9 +260,9 @@ static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
 static void digest_sequence(struct digest *d, const struct ltcp_connection *c)
 {
     const ltcp_seq numbers[] = {
-        c->iss,      c->snd_una,   c->snd_nxt,        c->snd_up,        c->snd_wl1, c->snd_wl2,
-        c->irs,      c->rcv_nxt,   c->rcv_adv,        c->rcv_up,        c->rcv_fin, c->rcv_read,
-        c->rtt_mark, c->ecn_point, c->recovery_point, c->last_ack_sent,
+        c->iss,     c->snd_una,  c->snd_nxt,        c->snd_up,        c->snd_wl1,
+        c->snd_wl2, c->irs,      c->rcv_nxt,        c->rcv_adv,       c->rcv_up,
+        c->rcv_fin, c->rcv_read, c->recovery_point, c->last_ack_sent,
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         digest_seq(d, numbers[i]);
@@ -269,7 +271,7 @@ static void digest_sequence(struct digest *d, const struct ltcp_connection *c)
 static void digest_timers(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
-    digest_time(d, now, c->loss_deadline);
+    digest_time(d, now, loss_deadline(c));
     digest_time(d, now, c->ack_deadline);
     digest_time(d, now, c->long_deadline);
     digest_word(d, c->unanswered);
@@ -282,7 +284,7 @@ static void digest_timers(struct digest *d, const struct ltcp_connection *c, ltc
     digest_word(d, timestamp_now(c, now));
     digest_word(d, (uint64_t)(now % LTCP_MILLISECOND)); /* how soon it ticks */
     digest_word(d, c->ts_recent);
-    if (c->ts_recent_valid) digest_time(d, now, c->ts_recent_time);
+    if (c->ts_recent_valid) digest_word(d, coarse_time(now) - c->ts_recent_time);
 }
 
 void connection_digest(struct digest *d, const struct ltcp_connection *c, ltcp_time now)

@@ -57,7 +57,6 @@ void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
         accecn_accept(c, a);
     else
         c->ecn = settings_of(c)->ecn != ECN_OFF && both == (LTCP_ECE | LTCP_CWR);
-    c->ecn_point = c->snd_una;
 }
 
 /* RFC9768:3.1.5-6: a SYN of each kind in one handshake. */
@@ -79,15 +78,27 @@ static bool echoes_exactly(const struct ltcp_connection *c)
     return c->cc.ops->ecn == LTCP_CC_ECN_DCTCP;
 }
 
+void ecn_reaction(struct ltcp_connection *c)
+{
+    struct ltcp_rare *r = rare_of(c);
+    r->ecn_point = c->snd_nxt;
+    r->ecn_reacted = true;
+}
+
+bool ecn_reacted_since(const struct ltcp_connection *c, ltcp_seq seq)
+{
+    return c->rare != NULL && c->rare->ecn_reacted && seq_lt(seq, c->rare->ecn_point);
+}
+
 /* Section 6.1.2: as for a lost packet, once for each window of data. DCTCP does so by itself, but
  * says CWR as others do (RFC 8257 section 3.3). */
 static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
 {
     rare_of(c)->ece_received++;
-    if (c->recovery != LTCP_RECOVERY_NONE || seq_lt(c->snd_una, c->ecn_point)) return;
+    if (c->recovery != LTCP_RECOVERY_NONE || ecn_reacted_since(c, c->snd_una)) return;
     if (flight_size(c) == 0 || c->cc.cwnd == 0) return;
     rare_of(c)->ecn_reductions++;
-    c->ecn_point = c->snd_nxt;
+    ecn_reaction(c);
     c->ecn_reduced = true;
     if (!echoes_exactly(c)) c->cc.ops->on_ecn(&c->cc, now, flight_size(c));
 }
@@ -97,7 +108,7 @@ static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
 void ecn_window_reduced(struct ltcp_connection *c)
 {
     if (!c->ecn || c->accecn) return;
-    c->ecn_point = c->snd_nxt;
+    ecn_reaction(c);
     c->ecn_reduced = true;
 }
 

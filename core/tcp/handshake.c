@@ -65,7 +65,7 @@ void handshake_offer(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
     c->sacking = s->sack;
     c->rcv_wscale = c->scaling ? scale_for(s) : 0;
     c->ts_offset = first_timestamp - (uint32_t)(uint64_t)(now / LTCP_MILLISECOND);
-    c->quick_acks = (uint32_t)s->quick_acks;
+    c->quick_acks = (uint16_t)s->quick_acks;
     c->last_heard = c->last_sent = now;
     c->cc.ssthresh = s->initial_ssthresh;
     connection_set_mss(c);
@@ -99,7 +99,7 @@ void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment
     c->stamping = c->stamping && (o->present & LTCP_HAS_TIMESTAMPS);
     if (c->stamping) {
         c->ts_recent = o->ts_value;
-        c->ts_recent_time = now;
+        c->ts_recent_time = coarse_time(now);
         c->ts_recent_valid = true;
     }
     c->sacking = c->sacking && (o->present & LTCP_HAS_SACK_PERMITTED);

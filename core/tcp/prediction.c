@@ -29,7 +29,7 @@ static void note_arrival(struct ltcp_connection *c, const struct ltcp_arrival *a
     c->snd_wl2 = s->ack;
     if (!c->stamping || seq_gt(s->seq, c->last_ack_sent)) return;
     c->ts_recent = s->options.ts_value;
-    c->ts_recent_time = a->now;
+    c->ts_recent_time = coarse_time(a->now);
 }
 
 /* The next data in order, and no news about our own. */

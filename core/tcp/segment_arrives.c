@@ -82,7 +82,7 @@ static bool paws_rejects(struct ltcp_connection *c, const struct ltcp_arrival *a
     if (!c->stamping || !c->ts_recent_valid) return false;
     if ((a->flags & LTCP_RST) || (int32_t)(o->ts_value - c->ts_recent) >= 0) return false;
     /* R1's exception, section 5.5: TS.Recent is void after 24 days of idleness. */
-    return a->now - c->ts_recent_time < 24 * 86400 * LTCP_SECOND;
+    return is_within_24_days(c->ts_recent_time, coarse_time(a->now));
 }
 
 /* R3: remembered from a segment that spans what was acknowledged last. */
@@ -94,7 +94,7 @@ static void remember_timestamp(struct ltcp_connection *c, const struct ltcp_arri
         seq_gt(a->segment->seq, c->last_ack_sent))
         return;
     c->ts_recent = o->ts_value;
-    c->ts_recent_time = a->now;
+    c->ts_recent_time = coarse_time(a->now);
     c->ts_recent_valid = true;
 }
 

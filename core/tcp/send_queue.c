@@ -26,13 +26,14 @@ bool send_queue_open(struct ltcp_connection *c)
     q->mask = 3;
     q->rack.xmit_ts = -1;
     q->rack.fack = c->snd_una;
-    q->rack.deadline = q->probe_deadline = q->pace_deadline = LTCP_NEVER;
+    q->rtt_mark = c->snd_una;
+    q->rack.deadline = q->probe_deadline = q->pace_deadline = q->loss_deadline = LTCP_NEVER;
     q->app_limited = c->bytes_acked; /* nothing waited: the sender is the limit */
     c->out = q;
     return true;
 }
 
-/* Buffers are given back as soon as the queue is empty. */
+/* Buffers are given back as soon as the queue is empty, and the loss timer ends with it. */
 void send_queue_close(struct ltcp_connection *c)
 {
     struct ltcp_send_queue *q = c->out;
@@ -52,6 +53,7 @@ void send_queue_close(struct ltcp_connection *c)
         engine_resize(e, q, sizeof *q, 0);
     }
     c->out = NULL;
+    c->loss_timer = LTCP_TIMER_NONE;
 }
 
 static bool grow(struct ltcp_connection *c)

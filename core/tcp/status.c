@@ -33,7 +33,7 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->rack = uses_rack(c);
     out->reordering_seen = r->reordering_seen;
     out->reordering = r->reordering;
-    out->in_cwr = c->ecn && r->ecn_reductions > 0 && seq_lt(c->snd_una, c->ecn_point);
+    out->in_cwr = c->ecn && r->ecn_reductions > 0 && ecn_reacted_since(c, c->snd_una);
     out->reordering_window = out->rack ? rack_reordering_window(c) : 0;
     out->loss_probes = r->loss_probes;
     out->dsacks_received = r->dsacks_received;
@@ -82,8 +82,8 @@ static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)
     out->rto = rtt_timeout(c);
     out->min_rtt = c->min_rtt;
     out->latest_rtt = c->latest_rtt;
-    out->retransmission_deadline = c->loss_timer == LTCP_TIMER_RTO ? c->loss_deadline : LTCP_NEVER;
-    out->persist_deadline = c->loss_timer == LTCP_TIMER_PERSIST ? c->loss_deadline : LTCP_NEVER;
+    out->retransmission_deadline = c->loss_timer == LTCP_TIMER_RTO ? loss_deadline(c) : LTCP_NEVER;
+    out->persist_deadline = c->loss_timer == LTCP_TIMER_PERSIST ? loss_deadline(c) : LTCP_NEVER;
     out->delayed_ack_deadline = c->ack_deadline;
     out->time_wait_deadline = c->state == LTCP_TIME_WAIT ? c->long_deadline : LTCP_NEVER;
     out->keepalive_deadline = c->state == LTCP_TIME_WAIT ? LTCP_NEVER : c->long_deadline;

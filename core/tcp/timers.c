@@ -7,7 +7,7 @@
 
 static void schedule(struct ltcp_connection *c)
 {
-    ltcp_time when = c->loss_deadline;
+    ltcp_time when = loss_deadline(c);
     if (c->ack_deadline < when) when = c->ack_deadline;
     if (c->long_deadline < when) when = c->long_deadline;
     if (c->out != NULL && c->out->pace_deadline < when) when = c->out->pace_deadline;
@@ -79,30 +79,30 @@ static ltcp_time whole_timeout(const struct ltcp_connection *c, ltcp_time since)
 void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind)
 {
     c->loss_timer = (uint8_t)kind;
-    c->loss_deadline = LTCP_NEVER;
+    if (c->out != NULL) c->out->loss_deadline = LTCP_NEVER;
     if (kind == LTCP_TIMER_NONE) return;
     c->out->timer_started = now;
-    c->loss_deadline = whole_timeout(c, now);
-    if (c->loss_deadline < c->armed) schedule(c);
+    c->out->loss_deadline = whole_timeout(c, now);
+    if (c->out->loss_deadline < c->armed) schedule(c);
 }
 
 /* RFC 8985 section 8. The RTO goes on counting from where it was started. RFC8985:8-1 */
 void timers_choose_loss(struct ltcp_connection *c)
 {
-    const struct ltcp_send_queue *q = c->out;
+    struct ltcp_send_queue *q = c->out;
     if (q == NULL || c->loss_timer == LTCP_TIMER_NONE || c->loss_timer == LTCP_TIMER_PERSIST)
         return;
     c->loss_timer = LTCP_TIMER_RTO;
-    c->loss_deadline = whole_timeout(c, q->timer_started);
-    if (q->rack.deadline < c->loss_deadline) {
+    q->loss_deadline = whole_timeout(c, q->timer_started);
+    if (q->rack.deadline < q->loss_deadline) {
         c->loss_timer = LTCP_TIMER_REORDERING;
-        c->loss_deadline = q->rack.deadline;
+        q->loss_deadline = q->rack.deadline;
     } else if (q->probe_deadline != LTCP_NEVER && loss_probe_may(c)) {
         /* A probe that would come later takes the RTO's place, which counts anew after it. */
         c->loss_timer = LTCP_TIMER_PROBE;
-        if (q->probe_deadline < c->loss_deadline) c->loss_deadline = q->probe_deadline;
+        if (q->probe_deadline < q->loss_deadline) q->loss_deadline = q->probe_deadline;
     }
-    if (c->loss_deadline < c->armed) schedule(c);
+    if (q->loss_deadline < c->armed) schedule(c);
 }
 
 /* RFC 6298 (5.1): data in flight has a retransmission timer. Data that waits with nothing in flight
@@ -273,7 +273,7 @@ void timers_fire(struct ltcp_connection *c, ltcp_time now)
         c->out->pace_deadline = LTCP_NEVER;
         connection_want_output(c);
     }
-    if (c->loss_deadline <= now) loss_timeout(c, now);
+    if (loss_deadline(c) <= now) loss_timeout(c, now);
     if (c->long_deadline <= now && c->state != LTCP_CLOSED) long_timeout(c, now);
     if (c->state != LTCP_CLOSED) schedule(c);
 }

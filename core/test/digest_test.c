@@ -101,9 +101,7 @@ static void every_variable_is_in_it(void)
     MATTERS(c->duplicate_acks);
     MATTERS(c->interface);
     MATTERS(c->received_dscp);
-    MATTERS(c->ecn_point);
     MATTERS(c->recovery_point);
-    MATTERS(c->rtt_mark);
     MATTERS(c->irs);
     MATTERS(c->rcv_nxt);
     MATTERS(c->rcv_adv);
@@ -116,7 +114,6 @@ static void every_variable_is_in_it(void)
     MATTERS(c->ts_offset);
     MATTERS(c->ts_recent);
     MATTERS(c->ts_recent_time);
-    MATTERS(c->loss_deadline);
     MATTERS(c->ack_deadline);
     MATTERS(c->long_deadline);
     MATTERS(c->unanswered);
@@ -189,6 +186,8 @@ static void queues_are_in_it(void)
     MATTERS(q->duplicate_point);
     MATTERS(q->duplicate_octets);
     MATTERS(q->waiting_since);
+    MATTERS(q->rtt_mark);
+    MATTERS(q->loss_deadline);
     CHECK(q->cached_count > 0);
     MATTERS(q->cached[0].left);
 
@@ -204,6 +203,8 @@ static void queues_are_in_it(void)
     MATTERS(c->rare->challenges);
     MATTERS(c->rare->challenge_since);
     MATTERS(c->rare->replaced);
+    c->rare->ecn_reacted = true;
+    MATTERS(c->rare->ecn_point);
     c->rare->oob_held = true;
     MATTERS(c->rare->oob_octet);
     c->rare->route_length = 4;

@@ -71,6 +71,7 @@ static void the_send_side(void)
 {
     open_pair(0);
     check_all_is_well();
+    const ltcp_time deadline = c->out->loss_deadline;
     BREAKS(0, c->snd_una = seq_add(c->snd_nxt, 1), "SND.UNA =< SND.NXT");
     BREAKS(0, c->snd_wnd = c->max_snd_wnd + 1, "SND.WND =< Max(SND.WND)");
     BREAKS(0, c->scaling = false, "no shift without both ends' consent");
@@ -84,10 +85,11 @@ static void the_send_side(void)
         0,
         {
             c->loss_timer = LTCP_TIMER_NONE;
-            c->loss_deadline = LTCP_NEVER;
+            c->out->loss_deadline = LTCP_NEVER;
         },
         "exactly one of RTO and persist runs");
-    BREAKS(0, c->loss_deadline = c->armed - 1, "no deadline is earlier");
+    BREAKS(0, c->out->loss_deadline = c->armed - 1, "no deadline is earlier");
+    c->out->loss_deadline = deadline;
     BREAKS(0, c->state = LTCP_CLOSE_WAIT, "CLOSE-WAIT, CLOSING, LAST-ACK and TIME-WAIT follow");
     BREAKS(0, c->state = LTCP_FIN_WAIT_1, "one's own FIN follows a CLOSE");
     BREAKS(0, c->state = LTCP_FIN_WAIT_2, "FIN-WAIT-2 and TIME-WAIT follow the ACK");
