@@ -205,10 +205,17 @@ static int host_counters(lua_State *L)
                 {"fast_open_old_keys", c->fast_open_old_keys},
                 {"fast_open_overflows", c->fast_open_overflows},
                 {"fast_open_ignored", c->fast_open_ignored},
+                {"fragments_received", c->fragments_received},
+                {"datagrams_reassembled", c->datagrams_reassembled},
+                {"fragments_timed_out", c->fragments_timed_out},
+                {"fragments_evicted", c->fragments_evicted},
+                {"fragments_overlapping", c->fragments_overlapping},
+                {"fragments_oversized", c->fragments_oversized},
+                {"fragments_malformed", c->fragments_malformed},
                 {"connections", c->connections},
                 {"listeners", c->listeners},
                 {"time_waits", c->time_waits}};
-    lua_createtable(L, 0, 18);
+    lua_createtable(L, 0, 32);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         lua_pushinteger(L, (lua_Integer)list[i].value);
         lua_setfield(L, -2, list[i].name);

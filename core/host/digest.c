@@ -130,6 +130,8 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     digest_listeners(&d, host, now);
     digest_keys(&d, &host->fast_open_keys);
     digest_memory(&d, &host->engine, now);
+    fragments_digest(&d, host, now);
+    icmp_digest(&d, host, now);
     for (uint32_t i = 0; i < host->slot_capacity; i++)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
             digest_connection(&d, host, host->slots[i].object, now);

@@ -28,6 +28,7 @@ void ltcp_host_destroy(struct ltcp_host *host)
 {
     if (host == NULL) return;
     struct ltcp_engine *e = &host->engine;
+    fragments_free(host);
     for (uint32_t i = 0; i < host->slot_capacity; i++)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION) connection_destroy(host->slots[i].object);
     while (host->listeners != NULL) {
@@ -186,17 +187,30 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
     return status;
 }
 
+/* Whatever its TTL or Hop Limit: it has arrived (RFC8200:3-2). */
+static enum ltcp_status deliver(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet,
+                                const struct ltcp_ip *ip)
+{
+    if (ip->protocol == LTCP_PROTOCOL_TCP) return segment_in(host, now, packet, ip);
+    if (!address_is_local(host, &ip->destination)) return LTCP_ERR_ADDRESS;
+    if (ip->protocol == LTCP_PROTOCOL_ICMP || ip->protocol == LTCP_PROTOCOL_ICMPV6)
+        return icmp_arrives(host, now, packet, ip);
+    icmp_refuse(host, now, packet, ip);
+    return LTCP_ERR_PROTOCOL;
+}
+
 static enum ltcp_status receive(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet)
 {
     struct ltcp_ip ip;
-    const enum ltcp_status read = ltcp_ip_decode(packet, &ip);
-    if (read != LTCP_OK) return read;
-    if (ip.protocol == LTCP_PROTOCOL_TCP) return segment_in(host, now, packet, &ip);
-    if (!address_is_local(host, &ip.destination)) return LTCP_ERR_ADDRESS;
-    if (ip.protocol == LTCP_PROTOCOL_ICMP || ip.protocol == LTCP_PROTOCOL_ICMPV6)
-        return icmp_arrives(host, now, packet, &ip);
-    icmp_refuse(host, packet, &ip);
-    return LTCP_ERR_PROTOCOL;
+    struct ltcp_packet *whole;
+    enum ltcp_status read = ltcp_ip_decode(packet, &ip);
+    if (read == LTCP_OK) return deliver(host, now, packet, &ip);
+    read = packet_mend(host, now, packet, read, &whole);
+    if (whole == NULL) return read;
+    read = ltcp_ip_decode(whole, &ip);
+    if (read == LTCP_OK) read = deliver(host, now, whole, &ip);
+    ltcp_packet_unref(whole);
+    return read;
 }
 
 enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now,
@@ -243,7 +257,9 @@ size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_pac
 
 ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host)
 {
-    return host->engine.heap_count > 0 ? host->engine.heap[0].when : LTCP_NEVER;
+    const ltcp_time timers = host->engine.heap_count > 0 ? host->engine.heap[0].when : LTCP_NEVER;
+    if (host->partials.count == 0 || host->partials.deadline > timers) return timers;
+    return host->partials.deadline;
 }
 
 void ltcp_host_advance(struct ltcp_host *host, ltcp_time now)
@@ -251,6 +267,7 @@ void ltcp_host_advance(struct ltcp_host *host, ltcp_time now)
     struct ltcp_connection *c;
     while ((c = deadlines_pop(&host->engine, now)) != NULL)
         timers_fire(c, now);
+    if (host->partials.count > 0 && host->partials.deadline <= now) fragments_expire(host, now);
     host_settle(host);
 }
 

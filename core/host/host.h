@@ -5,7 +5,9 @@
 #ifndef LUNATCP_HOST_HOST_H
 #define LUNATCP_HOST_HOST_H
 
+#include "host/reassembly_ip.h"
 #include "tcp/connection.h"
+#include "wire/extension.h"
 
 #define FAST_OPEN_KEY 16 /* octets */
 struct ltcp_fast_open_keys {
@@ -46,6 +48,12 @@ struct ltcp_interface {
     uint32_t mtu, least_mtu; /* now, and ever */
 };
 
+/* What is left of an allowance of ICMP errors. */
+struct ltcp_error_rate {
+    ltcp_time since, tokens;
+    bool started;
+};
+
 enum ltcp_slot_kind { LTCP_SLOT_FREE, LTCP_SLOT_CONNECTION, LTCP_SLOT_LISTENER };
 struct ltcp_slot {
     void *object;
@@ -80,6 +88,8 @@ struct ltcp_host {
     uint32_t slot_capacity, free_slot; /* free_slot: slot + 1; 0: none */
 
     struct ltcp_listener *listener_event_first;
+    struct ltcp_partials partials;
+    struct ltcp_error_rate icmp_errors;
     uint64_t port_counter;
     uint32_t half_open;             /* of all listeners */
     struct ltcp_cookie_keys cookie; /* syn_cookies.c */
@@ -162,10 +172,26 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
  */
 void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a);
 
-/* icmp.c */
+/* extensions.c: makes a packet that ltcp_ip_decode gave `why` for one that it can read: fragments
+ * joined, extension headers taken off where they fill the head. *whole is a reference, or NULL
+ * where the packet is kept or dropped; the result says which. */
+enum ltcp_status packet_mend(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet,
+                             enum ltcp_status why, struct ltcp_packet **whole);
+
+/* icmp.c: errors, as the rules allow them (RFC 1122 section 3.2.2, RFC 4443 section 2.4) */
 /* Tells the sender that nobody here takes its protocol, or its port. */
-void icmp_refuse(struct ltcp_host *host, const struct ltcp_packet *packet,
+void icmp_refuse(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
                  const struct ltcp_ip *ip);
+/* A parameter problem of IPv6, RFC 4443 section 3.4. */
+void icmp_complain(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                   const struct ltcp_ip *ip, uint8_t code, uint32_t pointer);
+void icmp_complain_of_extension(struct ltcp_host *host, ltcp_time now,
+                                const struct ltcp_packet *packet, const struct ltcp_ip *ip,
+                                const struct ltcp_extensions *x);
+/* `packet` is the first fragment of what did not become whole. */
+void icmp_time_exceeded(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                        const struct ltcp_ip *ip);
+void icmp_digest(struct digest *d, const struct ltcp_host *host, ltcp_time now);
 enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
                               const struct ltcp_packet *packet, const struct ltcp_ip *ip);
 

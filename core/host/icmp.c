@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "host/fast_open.h"
+#include "host/host.h"
+#include "wire/digest.h"
 
 static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
 {
@@ -13,14 +15,16 @@ static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
     }
 }
 
-/* RFC9293:MUST-54: to the connection whose segment is quoted; RFC 5927 section 4: only if the
- * quoted sequence number is one that is outstanding. */
+/* RFC9293:MUST-54, RFC4443:2.4-6: to the connection whose segment is quoted; RFC 5927 section 4:
+ * only if the quoted sequence number is one that is outstanding. */
 static struct ltcp_connection *quoted_connection(struct ltcp_host *host,
                                                  const struct ltcp_icmp *icmp, struct ltcp_ip *ip)
 {
     struct ltcp_segment s;
     const enum ltcp_status read = ltcp_ip_decode_bytes(icmp->quote, icmp->quote_length, true, ip);
-    if (read != LTCP_OK || ip->protocol != LTCP_PROTOCOL_TCP) return NULL;
+    /* A quoted fragment that begins with the TCP header says as much. */
+    const bool first = read == LTCP_ERR_FRAGMENT && ip->fragment_offset == 0;
+    if ((read != LTCP_OK && !first) || ip->protocol != LTCP_PROTOCOL_TCP) return NULL;
     if (ltcp_segment_decode_bytes(icmp->quote + ip->header_length,
                                   icmp->quote_length - ip->header_length, ip, true, &s) != LTCP_OK)
         return NULL;
@@ -49,36 +53,142 @@ static void act_on_error(struct ltcp_connection *c, ltcp_time now, enum ltcp_icm
         soft_error(c, status_of(kind));
 }
 
-/* RFC 1122 section 3.2.2.1: no datagram service is here, so UDP finds no port and anything else no
- * protocol; IPv6 says the latter by a parameter problem at the next-header field (RFC 4443, 3.4).
+/* ---- errors that are sent -----------------------------------------------------------------------
  */
-void icmp_refuse(struct ltcp_host *host, const struct ltcp_packet *packet, const struct ltcp_ip *ip)
+
+/* RFC4443:2.4-7, as a router's (core/network/router.c). */
+#define ICMP_BURST    64
+#define ICMP_INTERVAL LTCP_MILLISECOND
+
+static bool is_within_rate(struct ltcp_host *host, ltcp_time now)
+{
+    struct ltcp_error_rate *r = &host->icmp_errors;
+    const ltcp_time earned = (now - r->since) / ICMP_INTERVAL;
+    const ltcp_time tokens = (r->started ? r->tokens : ICMP_BURST) + earned;
+    r->since += earned * ICMP_INTERVAL;
+    r->started = true;
+    r->tokens = tokens > ICMP_BURST ? ICMP_BURST : tokens;
+    if (r->tokens == 0) return false;
+    r->tokens--;
+    return true;
+}
+
+/* A full allowance is the same at any time. */
+void icmp_digest(struct digest *d, const struct ltcp_host *host, ltcp_time now)
+{
+    const struct ltcp_error_rate *r = &host->icmp_errors;
+    const ltcp_time tokens = r->tokens + (now - r->since) / ICMP_INTERVAL;
+    if (!r->started || tokens >= ICMP_BURST) return;
+    digest_word(d, (uint64_t)tokens);
+    digest_time(d, now, r->since);
+}
+
+/* RFC4443:2.4-1, RFC 1122 section 3.2.2: never about an ICMP error, whatever stands before it. (A
+ * chain of headers that cannot be followed is not before one of ours, so that no loop can be.) */
+static bool is_about_icmp_error(const struct ltcp_packet *packet)
+{
+    struct ltcp_ip ip;
+    const size_t head = packet->head_length;
+    const enum ltcp_status read = ltcp_ip_decode_bytes(packet->head, head, true, &ip);
+    if (read != LTCP_OK && read != LTCP_ERR_FRAGMENT) return false;
+    if (ip.protocol != LTCP_PROTOCOL_ICMP && ip.protocol != LTCP_PROTOCOL_ICMPV6) return false;
+    if (ip.header_length >= ltcp_packet_length(packet)) return true;
+    const uint8_t type = ip.header_length < head ? packet->head[ip.header_length]
+                                                 : packet->payload[ip.header_length - head];
+    return ip.version == 6 ? type < 128 : type != 8 && type != 0;
+}
+
+/* RFC4443:2.4-3, RFC4443:2.4-5: to one node that has sent it, of a packet for one node; but for
+ * `group`, a complaint that is also made to a group's packet, from an address of ours. */
+static bool address_back(const struct ltcp_host *host, const struct ltcp_ip *ip, bool group,
+                         struct ltcp_ip *back)
+{
+    uint32_t interface;
+    memset(back, 0, sizeof *back);
+    back->source = ip->destination;
+    back->destination = ip->source;
+    if (!address_is_peer(host, &ip->source)) return false;
+    if (address_is_local(host, &ip->destination)) return true;
+    return group && address_choose(host, &ip->source, &back->source, &interface);
+}
+
+static void send_error(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                       const struct ltcp_ip *ip, bool group, struct ltcp_icmp *icmp)
 {
     uint8_t quote[1280];
-    if (host->engine.out_count >= 1024 || !address_is_peer(host, &ip->source)) return;
     struct ltcp_ip back;
-    memset(&back, 0, sizeof back);
-    back.source = ip->destination;
-    back.destination = ip->source;
+    if (host->engine.out_count >= 1024 || !address_back(host, ip, group, &back)) return;
+    if (ip->fragment_offset != 0 && ip->version == 4) return;
+    if (is_about_icmp_error(packet) || !is_within_rate(host, now)) return;
     back.ttl = (uint8_t)host->share->settings.ttl;
     back.identification = host->engine.next_identification++;
-    struct ltcp_icmp icmp;
-    memset(&icmp, 0, sizeof icmp);
-    icmp.kind = ip->protocol == LTCP_PROTOCOL_UDP ? LTCP_ICMP_PORT_UNREACHABLE
-                                                  : LTCP_ICMP_PROTOCOL_UNREACHABLE;
-    if (ip->version == 6 && ip->protocol != LTCP_PROTOCOL_UDP) {
-        icmp.kind = LTCP_ICMP_PARAMETER_PROBLEM;
-        icmp.code = 1; /* unrecognized next header */
-        icmp.pointer = 6;
-    }
-    icmp.quote = quote;
-    icmp.quote_length = ltcp_packet_bytes(packet, quote, sizeof quote);
-    struct ltcp_packet *out = ltcp_icmp_encode(host->engine.pool, &back, &icmp);
+    icmp->quote = quote; /* as much as fits: RFC4443:2.4-2 */
+    icmp->quote_length = ltcp_packet_bytes(packet, quote, sizeof quote);
+    struct ltcp_packet *out = ltcp_icmp_encode(host->engine.pool, &back, icmp);
     if (out == NULL) return;
     out->interface = packet->interface;
     engine_enqueue(&host->engine, out);
 }
 
+/* RFC4443:3.4-1 */
+static void send_problem(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                         const struct ltcp_ip *ip, bool group, uint8_t code, uint32_t pointer)
+{
+    struct ltcp_icmp icmp;
+    memset(&icmp, 0, sizeof icmp);
+    icmp.kind = LTCP_ICMP_PARAMETER_PROBLEM;
+    icmp.code = code;
+    icmp.pointer = pointer;
+    send_error(host, now, packet, ip, group, &icmp);
+}
+
+void icmp_complain(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                   const struct ltcp_ip *ip, uint8_t code, uint32_t pointer)
+{
+    send_problem(host, now, packet, ip, false, code, pointer);
+}
+
+/* RFC8200:4.2-2: also about a packet to a group, where the option wants it. */
+void icmp_complain_of_extension(struct ltcp_host *host, ltcp_time now,
+                                const struct ltcp_packet *packet, const struct ltcp_ip *ip,
+                                const struct ltcp_extensions *x)
+{
+    if (x->complaint == LTCP_COMPLAINT_NONE) return;
+    send_problem(host, now, packet, ip, x->complaint == LTCP_COMPLAINT_ALWAYS, x->code, x->pointer);
+}
+
+void icmp_time_exceeded(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                        const struct ltcp_ip *ip)
+{
+    struct ltcp_icmp icmp;
+    memset(&icmp, 0, sizeof icmp);
+    icmp.kind = LTCP_ICMP_TIME_EXCEEDED;
+    icmp.code = 1; /* fragment reassembly time exceeded */
+    send_error(host, now, packet, ip, false, &icmp);
+}
+
+/* RFC 1122 section 3.2.2.1, RFC4443:3.1-1: no datagram service is here, so UDP finds no port and
+ * anything else no protocol; IPv6 says the latter by a parameter problem at the octet that names it
+ * (RFC8200:4-1). Behind "no next header" there is nothing to complain of (RFC8200:4.7-1). */
+void icmp_refuse(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
+                 const struct ltcp_ip *ip)
+{
+    struct ltcp_icmp icmp;
+    memset(&icmp, 0, sizeof icmp);
+    icmp.kind = ip->protocol == LTCP_PROTOCOL_UDP ? LTCP_ICMP_PORT_UNREACHABLE
+                                                  : LTCP_ICMP_PROTOCOL_UNREACHABLE;
+    if (ip->version == 6 && ip->protocol == LTCP_NEXT_NONE) return;
+    if (ip->version == 6 && ip->protocol != LTCP_PROTOCOL_UDP) {
+        struct ltcp_extensions x;
+        ltcp_extensions_walk(packet->head, packet->head_length, ip->total_length, true, &x);
+        icmp.kind = LTCP_ICMP_PARAMETER_PROBLEM;
+        icmp.code = 1; /* unrecognized next header */
+        icmp.pointer = x.protocol_at;
+    }
+    send_error(host, now, packet, ip, false, &icmp);
+}
+
+/* RFC4443:4.2-1 */
 static void echo_reply(struct ltcp_host *host, const struct ltcp_packet *packet,
                        const struct ltcp_ip *ip, const struct ltcp_icmp *icmp)
 {
@@ -109,6 +219,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
         return LTCP_OK;
     }
     /* RFC9293:MUST-55: a source quench is dropped silently. */
+    /* What is not known is none of ours: RFC4443:2.4-8. */
     if (icmp.kind >= LTCP_ICMP_ECHO || icmp.kind == LTCP_ICMP_SOURCE_QUENCH) return LTCP_OK;
     struct ltcp_connection *c = quoted_connection(host, &icmp, &quoted);
     if (c == NULL) {

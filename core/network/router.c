@@ -1,12 +1,13 @@
 /* core/network/router.c - forwarding, RFC 1812, and the ICMP errors that go with it.
  *
- * Three intended deviations: a packet that is too long for the next link is never cut into
- * fragments, also where its DF bit would allow it, but answered as if the bit were set; no
- * redirects are sent, since links have two ends only; and an error goes back by the routing tables,
- * also where the packet came by a source route. */
+ * Three intended deviations: fragments that are for the router itself are not joined, since nothing
+ * but an echo is answered here; no redirects are sent, since links have two ends only; and an error
+ * goes back by the routing tables, also where the packet came by a source route. */
+#include "fragment.h"
 #include "internal.h"
 #include "share.h"
 #include "source_route.h"
+#include "wire/extension.h"
 
 /* RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f): errors are limited in their rate. So many
  * at once, and one more each millisecond. */
@@ -25,6 +26,7 @@ struct transit {
     struct ltcp_packet *packet; /* a reference */
     struct ltcp_ip ip;
     struct source_route source_route;
+    uint8_t code;  /* of a parameter problem */
     bool advances; /* the destination was this router: the next address takes its place */
 };
 
@@ -133,7 +135,7 @@ static void refuse(struct transit *t, enum ltcp_drop reason, enum ltcp_icmp_kind
     network_record(t->network, LTCP_TRACE_DROPPED, t->link, t->direction, reason, t->packet);
     if (kind != LTCP_ICMP_OTHER && may_answer(t) && is_within_rate(t->network, t->node)) {
         uint8_t quote[QUOTE_MAX];
-        struct ltcp_icmp icmp = {.kind = kind, .quote = quote};
+        struct ltcp_icmp icmp = {.kind = kind, .code = t->code, .quote = quote};
         if (kind == LTCP_ICMP_TOO_BIG) icmp.mtu = value;
         if (kind == LTCP_ICMP_PARAMETER_PROBLEM) icmp.pointer = value;
         icmp.quote_length = ltcp_packet_bytes(t->packet, quote, sizeof quote);
@@ -161,9 +163,28 @@ static void local(struct transit *t)
         ltcp_packet_unref(t->packet);
     } else if (t->ip.protocol == LTCP_PROTOCOL_UDP) {
         refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_PORT_UNREACHABLE, 0);
+    } else if (t->ip.version == 6) { /* RFC 4443 section 3.4 */
+        const struct ltcp_packet *p = t->packet;
+        struct ltcp_extensions x;
+        ltcp_extensions_walk(p->head, p->head_length, t->ip.total_length, true, &x);
+        t->code = 1;
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_PARAMETER_PROBLEM, x.protocol_at);
     } else {
         refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_PROTOCOL_UNREACHABLE, 0);
     }
+}
+
+/* Extension headers that the router cannot do with are its business only where it is the
+ * destination. */
+static void local_with_problem(struct transit *t)
+{
+    const struct ltcp_packet *p = t->packet;
+    struct ltcp_extensions x;
+    const enum ltcp_status status =
+        ltcp_extensions_walk(p->head, p->head_length, t->ip.total_length, false, &x);
+    const bool told = status == LTCP_ERR_IP_OPTION && x.complaint != LTCP_COMPLAINT_NONE;
+    t->code = x.code;
+    refuse(t, LTCP_DROP_ROUTE, told ? LTCP_ICMP_PARAMETER_PROBLEM : LTCP_ICMP_OTHER, x.pointer);
 }
 
 /* ---- forwarding -------------------------------------------------------------------------------
@@ -176,12 +197,15 @@ static void forward(struct transit *t, const struct route *route)
         refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_NET_UNREACHABLE, 0);
         return;
     }
-    if (t->ip.ttl <= 1) { /* RFC 1812 section 5.3.1 */
+    if (t->ip.ttl <= 1) { /* RFC 1812 section 5.3.1, RFC8200:3-1, RFC4443:3.3-1 */
         refuse(t, LTCP_DROP_TTL, LTCP_ICMP_TIME_EXCEEDED, 0);
         return;
     }
-    uint32_t mtu = t->network->links[out.link]->mtu;
-    if (ltcp_packet_length(t->packet) > mtu) { /* RFC 1191 section 4, RFC 4443 section 3.2 */
+    const uint32_t mtu = t->network->links[out.link]->mtu;
+    const bool long_one = ltcp_packet_length(t->packet) > mtu;
+    /* RFC 1191 section 4; as IPv6 always: RFC8200:4.5-1, RFC4443:3.2-1. What is not longer goes as
+     * it is, 68 octets at least (RFC791:3.2-5). */
+    if (long_one && t->ip.dont_fragment) {
         refuse(t, LTCP_DROP_MTU, LTCP_ICMP_TOO_BIG, mtu);
         return;
     }
@@ -191,7 +215,10 @@ static void forward(struct transit *t, const struct route *route)
     if (here != NULL) source_route_advance(packet, &t->source_route, here);
     ltcp_ip_set_ttl(packet, (uint8_t)(t->ip.ttl - 1));
     struct entering entering = {.packet = packet, .link = out.link, .direction = out.end};
-    network_enqueue(t->network, &entering);
+    if (long_one)
+        fragment_enqueue(t->network, &entering, mtu);
+    else
+        network_enqueue(t->network, &entering);
 }
 
 /* Group addresses are not forwarded, nor directed broadcasts (RFC 2644). */
@@ -233,16 +260,36 @@ static const struct route *follow(struct transit *t, const struct route *route)
     return route;
 }
 
+/* RFC8200:4-3: extension headers are not looked at on the way, not even for their errors. LTCP_OK:
+ * the packet can be passed on; *problem: the destination could not read it. */
+static enum ltcp_status read_header(struct transit *t, bool *problem)
+{
+    const struct ltcp_packet *p = t->packet;
+    const enum ltcp_status status = ltcp_ip_decode(p, &t->ip);
+    *problem = false;
+    if (status == LTCP_ERR_FRAGMENT) return LTCP_OK;
+    if (status != LTCP_ERR_IP_OPTION && status != LTCP_ERR_TRUNCATED) return status;
+    if (p->head_length < 40 || p->head[0] >> 4 != 6) return status;
+    if (40u + (size_t)(p->head[4] << 8 | p->head[5]) > ltcp_packet_length(p)) return status;
+    *problem = true;
+    ltcp_ip_decode_bytes(p->head, p->head_length, true, &t->ip); /* as far as it can be followed */
+    return LTCP_OK;
+}
+
 void router_receive(struct ltcp_network *network, struct node *node, uint32_t link,
                     unsigned direction, struct ltcp_packet *packet)
 {
+    bool problem;
     struct transit t = {
         .network = network, .node = node, .link = link, .direction = direction, .packet = packet};
-    enum ltcp_status status = ltcp_ip_decode(packet, &t.ip);
-    bool silent = status != LTCP_OK && status != LTCP_ERR_FRAGMENT;
+    const bool silent = read_header(&t, &problem) != LTCP_OK;
     const struct route *route = silent ? NULL : routes_find(&node->routes, &t.ip.destination);
     if (silent || is_for_many(&t.ip.destination, route)) {
         refuse(&t, LTCP_DROP_ROUTE, LTCP_ICMP_OTHER, 0);
+        return;
+    }
+    if (problem && is_here(route)) {
+        local_with_problem(&t);
         return;
     }
     if (t.ip.options_length > 0) t.source_route = source_route_find(&t.ip);

@@ -6,6 +6,7 @@
 
 #include "tcp/fast_open.h"
 
+/* RFC8200:8.3-1 */
 static uint32_t header_octets(const struct ltcp_connection *c)
 {
     return ltcp_address_is_v4(&c->flow.local) ? 20u + 20u : 40u + 20u;

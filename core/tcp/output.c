@@ -86,7 +86,7 @@ static void point_at_urgent(const struct ltcp_connection *c, struct ltcp_segment
 static struct ltcp_ip ip_header(const struct ltcp_connection *c)
 {
     const struct ltcp_settings *s = settings_of(c);
-    /* RFC9293:MUST-45: the addresses never change. */
+    /* RFC9293:MUST-45: the addresses never change. No extension headers: RFC8200:8.4-1. */
     struct ltcp_ip ip = {.source = c->flow.local, .destination = c->flow.remote};
     ip.protocol = LTCP_PROTOCOL_TCP;
     ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */

@@ -208,8 +208,13 @@ static void extension_headers(void)
     /* what is not a known extension ends the walk */
     CHECK_STATUS(with_extensions(59, "", &ip), LTCP_OK);
     CHECK_EQUAL(ip.protocol, 59);
-    CHECK_STATUS(with_extensions(60, "3300 010400000000 ffff", &ip), LTCP_OK);
-    CHECK_EQUAL(ip.protocol, 51);
+    /* the Authentication header counts in words */
+    CHECK_STATUS(with_extensions(60, "3300 010400000000 0601 000000000000 00000000", &ip), LTCP_OK);
+    CHECK_EQUAL(ip.header_length, 60);
+    CHECK_STATUS(with_extensions(60, "3300 010400000000 0602 000000000000 00000000", &ip),
+                 LTCP_ERR_IP_OPTION);
+    CHECK_STATUS(with_extensions(60, "8700 010400000000 ffff", &ip), LTCP_OK);
+    CHECK_EQUAL(ip.protocol, 135);
     CHECK_EQUAL(ip.header_length, 48);
 }
 

@@ -1,5 +1,6 @@
 /* core/wire/ip.c - IPv4 (RFC 791) and IPv6 (RFC 8200) headers. */
 #include "ip.h"
+#include "extension.h"
 #include "sum.h"
 
 enum { V4_DONT_FRAGMENT = 0x4000, V4_MORE_FRAGMENTS = 0x2000, V4_OFFSET = 0x1FFF };
@@ -67,68 +68,19 @@ static enum ltcp_status parse_ipv4(const uint8_t *p, size_t there, size_t length
 /* ---- decoding: IPv6 ---------------------------------------------------------------------------
  */
 
-enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, DESTINATION_OPTIONS = 60 };
-
-/* RFC 8200 section 4.2: an option that is not known is skipped only where its two upper bits are
- * zero. Pad1 is a byte alone. */
-static bool ipv6_options_acceptable(const uint8_t *p, size_t length)
-{
-    size_t i = 2;
-    while (i < length) {
-        if (p[i] == 0) {
-            i++;
-            continue;
-        }
-        if ((p[i] & 0xC0) != 0) return false;
-        if (length - i < 2 || p[i + 1] > length - i - 2) return false;
-        i += (size_t)p[i + 1] + 2;
-    }
-    return true;
-}
-
-/* RFC 8200 section 4.5. A fragment that is the whole packet counts as one (RFC 6946). */
-static void parse_fragment(const uint8_t *p, struct ltcp_ip *out)
-{
-    out->fragment_offset = load_be16(p + 2) & 0xFFF8;
-    out->more_fragments = (p[3] & 1) != 0;
-}
-
-/* Walks the extension headers from out->header_length on. */
+/* Walks the extension headers. A fragment that is the whole packet is none (RFC 6946). */
 static enum ltcp_status parse_extensions(const uint8_t *p, size_t there, bool quoted,
                                          struct ltcp_ip *out)
 {
-    size_t at = IPV6_HEADER;
-    bool first = true, fragment = false;
-    for (;; first = false) {
-        uint8_t kind = out->protocol;
-        if (kind != HOP_BY_HOP && kind != ROUTING && kind != FRAGMENT &&
-            kind != DESTINATION_OPTIONS)
-            break;
-        /* Hop-by-hop options stand first or nowhere (RFC 8200 section 4.1). */
-        if (kind == HOP_BY_HOP && !first) return LTCP_ERR_IP_OPTION;
-        size_t left = out->total_length - at;
-        if (left < 8) return LTCP_ERR_IP_OPTION;
-        if (there - at < 8) return LTCP_ERR_TRUNCATED;
-        size_t size = kind == FRAGMENT ? 8 : ((size_t)p[at + 1] + 1) * 8;
-        if (size > left) return LTCP_ERR_IP_OPTION;
-        if (size > there - at) return LTCP_ERR_TRUNCATED;
-        if (kind == FRAGMENT) {
-            parse_fragment(p + at, out);
-            fragment = out->fragment_offset != 0 || out->more_fragments;
-        } else if (kind == ROUTING) {
-            /* No routing type is implemented; RFC 8200 section 4.4 allows to skip a finished one.
-             */
-            if (p[at + 3] != 0 && !quoted) return LTCP_ERR_IP_OPTION;
-        } else if (!ipv6_options_acceptable(p + at, size)) {
-            return LTCP_ERR_IP_OPTION;
-        }
-        out->protocol = p[at];
-        at += size;
-        out->header_length = (uint16_t)at;
-        out->options_length = (uint16_t)(at - IPV6_HEADER);
-        if (fragment) return LTCP_ERR_FRAGMENT;
-    }
-    return LTCP_OK;
+    struct ltcp_extensions x;
+    const enum ltcp_status status = ltcp_extensions_walk(p, there, out->total_length, quoted, &x);
+    out->protocol = x.protocol;
+    out->header_length = x.end;
+    out->options_length = (uint16_t)(x.end - IPV6_HEADER);
+    if (status != LTCP_ERR_FRAGMENT) return status;
+    out->fragment_offset = load_be16(p + x.fragment_at + 2) & 0xFFF8;
+    out->more_fragments = (p[x.fragment_at + 3] & 1) != 0;
+    return status;
 }
 
 static enum ltcp_status parse_ipv6(const uint8_t *p, size_t there, size_t length, bool quoted,

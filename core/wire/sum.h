@@ -59,8 +59,9 @@ static inline uint64_t sum_tail(uint64_t sum, const uint8_t *p, size_t length)
     return sum;
 }
 
-/* The prefix of a mapped address has the word 0xFFFF, which is zero in this arithmetic: so the
- * pseudo header of IPv6 has the right sum for IPv4 too. With `version` 4 the zeros are left out. */
+/* RFC8200:8.1-1. The prefix of a mapped address has the word 0xFFFF, which is zero in this
+ * arithmetic: so the pseudo header of IPv6 has the right sum for IPv4 too. With `version` 4 the
+ * zeros are left out. */
 static inline uint64_t sum_pseudo(const struct ltcp_address *source,
                                   const struct ltcp_address *destination, unsigned version,
                                   uint8_t protocol, size_t length)

@@ -275,8 +275,9 @@ function Host:settings() end
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused fast_open_requests
----fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored,
----and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
+---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
+---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping
+---fragments_oversized fragments_malformed, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
 ---@return table
 function Host:counters() end
 ---Keys of Fast Open cookies: sets them, or gives those in use.

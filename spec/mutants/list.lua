@@ -26,6 +26,43 @@ return {
     with = "return (int32_t)a.n < (int32_t)b.n;",
   },
 
+  -- ---- core/host/reassembly_ip.c, core/wire/extension.c: fragments and extension headers -----------
+  {
+    name = "overlap-is-kept",
+    requirement = "RFC8200:4.5-12: fragments that overlap end their packet",
+    file = "host/reassembly_ip.c",
+    text = "if (place == PLACE_OVERLAP || !fits_the_end(d, f)) return abandon(host, d);",
+    with = "if (!fits_the_end(d, f)) return abandon(host, d);",
+  },
+  {
+    name = "no-bound-for-one-source",
+    requirement = "RFC 1122 section 3.3.2: reassembly is bounded; one source takes nobody else's room",
+    file = "host/reassembly_ip.c",
+    text = "return much ? oldest : NULL;",
+    with = "return much ? NULL : NULL;",
+  },
+  {
+    name = "mark-lost-with-a-fragment",
+    requirement = "RFC 3168 section 5.3: reassembly loses no mark",
+    file = "host/reassembly_ip.c",
+    text = "    *ecn = LTCP_ECN_CE;\n    return LTCP_OK;",
+    with = "    return LTCP_OK;",
+  },
+  {
+    name = "unknown-option-always-skipped",
+    requirement = "RFC8200:4.2-2: the two upper bits of an option's type",
+    file = "wire/extension.c",
+    text = "    case 1: return complain(x, LTCP_COMPLAINT_NONE, CODE_OPTION, at);",
+    with = "    case 1: return LTCP_OK;",
+  },
+  {
+    name = "fragment-cut-anew-ends",
+    requirement = "RFC791:3.2-4: more follows after the last piece where more followed after it",
+    file = "network/fragment.c",
+    text = "!last || ip->more_fragments",
+    with = "!last",
+  },
+
   -- ---- core/tcp/segment_arrives.c: acceptance, RFC 9293 section 3.10.7.4 ------------------------
   {
     name = "window-accepts-one-more",

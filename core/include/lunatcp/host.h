@@ -319,6 +319,10 @@ struct ltcp_host_counters {
      * illegal form or in the wrong place. */
     uint64_t fast_open_requests, fast_open_accepted, fast_open_refusals, fast_open_old_keys;
     uint64_t fast_open_overflows, fast_open_ignored;
+    /* Fragments that came; datagrams that became whole, waited too long, or went for want of room;
+     * those that overlapped; fragments that would end beyond 65,535 octets, and illegal ones. */
+    uint64_t fragments_received, datagrams_reassembled, fragments_timed_out, fragments_evicted;
+    uint64_t fragments_overlapping, fragments_oversized, fragments_malformed;
     uint32_t connections, listeners, time_waits;
 };
 const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host);

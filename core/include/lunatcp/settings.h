@@ -132,6 +132,14 @@ extern "C" {
     X(COUNT, dscp, 0, 0, 0, 63, "differentiated services code point of sent packets")              \
     X(FLAG, path_mtu_discovery, 1, 1, 0, 1, "set Don't Fragment and obey ICMP too-big")            \
     X(FLAG, urgent_inline, 1, 0, 0, 1, "the last urgent octet stays in the stream (RFC 6093)")     \
+    /* IP below, of a host */                                                                      \
+    X(BYTES, reassembly_buffer, 1048576, 4194304, 4096, 1073741824,                                \
+      "memory for fragments at most; a quarter of it for one source")                              \
+    X(COUNT, reassembly_datagrams, 64, 256, 1, 65535, "datagrams in pieces at most")               \
+    X(COUNT, reassembly_per_source, 16, 64, 1, 65535, "of these at most from one source")          \
+    X(COUNT, reassembly_fragments, 256, 1024, 2, 8192, "fragments of one datagram at most")        \
+    X(TIME, reassembly_timeout, INT64_C(60000000000), INT64_C(30000000000), 1000000,               \
+      INT64_C(3600000000000), "how long IPv4 fragments wait (IPv6: 60 s)")                         \
     /* closing and staying */                                                                      \
     X(FLAG, reset_on_unread_close, 1, 1, 0, 1, "RST when closed with unread data")                 \
     X(TIME, fin_wait_2_timeout, 0, INT64_C(60000000000), 0, INT64_C(86400000000000),               \
