@@ -36,6 +36,7 @@ bool udp_address_parse(const char *text, struct udp_address *out);
 /* The host without brackets, and the port. `host` has room for INET6_ADDRSTRLEN bytes. */
 uint16_t udp_address_format(const struct udp_address *address, char *host);
 uint16_t udp_address_port(const struct udp_address *address);
+void udp_address_set_port(struct udp_address *address, uint16_t port);
 bool udp_address_equal(const struct udp_address *a, const struct udp_address *b);
 
 /* ---- the socket: uv_socket.c ----------------------------------------------------------------- */
@@ -74,6 +75,8 @@ int udp_connect(struct udp *udp, const struct udp_address *peer);
 /* Lets the kernel send no datagram that it would have to cut (RFC 1191 section 3): EMSGSIZE
  * instead. False: it does not know how. */
 bool udp_dont_fragment(struct udp *udp, bool dont);
+/* Datagrams without a checksum are taken over IPv6 too (RFC 6935). False: it does not know how. */
+bool udp_accept_unsummed(struct udp *udp);
 /* The greatest payload that a datagram to `to` can have on the path, as far as the kernel knows by
  * now; 0: it does not say. */
 uint32_t udp_path_payload(const struct udp *udp, const struct udp_address *to);

@@ -12,17 +12,26 @@ static uint32_t mix(uint32_t hash, const void *bytes, size_t length)
     return hash;
 }
 
-static uint32_t hash_of_outer(const struct udp_address *a)
+static uint32_t hash_of_outer(const struct ltcp_peers *p, const struct udp_address *a)
 {
     uint32_t hash = 2166136261u;
-    if (a->socket.any.sa_family == AF_INET) {
+    uint16_t port = p->any_port ? 0 : udp_address_port(a);
+    if (a->socket.any.sa_family == AF_INET)
         hash = mix(hash, &a->socket.v4.sin_addr, 4);
-        hash = mix(hash, &a->socket.v4.sin_port, 2);
-    } else {
+    else
         hash = mix(hash, &a->socket.v6.sin6_addr, 16);
-        hash = mix(hash, &a->socket.v6.sin6_port, 2);
-    }
+    hash = mix(hash, &port, sizeof port);
     return hash ^ hash >> 15;
+}
+
+static bool is_outer(const struct ltcp_peers *p, const struct udp_address *a,
+                     const struct udp_address *b)
+{
+    if (!p->any_port) return udp_address_equal(a, b);
+    if (a->socket.any.sa_family != b->socket.any.sa_family) return false;
+    if (a->socket.any.sa_family == AF_INET)
+        return a->socket.v4.sin_addr.s_addr == b->socket.v4.sin_addr.s_addr;
+    return memcmp(&a->socket.v6.sin6_addr, &b->socket.v6.sin6_addr, 16) == 0;
 }
 
 static uint32_t hash_of_inner(const struct ltcp_address *a)
@@ -34,10 +43,10 @@ static uint32_t hash_of_inner(const struct ltcp_address *a)
 uint32_t ltcp_peers_by_outer(const struct ltcp_peers *p, const struct udp_address *outer)
 {
     if (p->buckets == 0) return LTCP_NO_PEER;
-    for (uint32_t at = hash_of_outer(outer);; at++) {
+    for (uint32_t at = hash_of_outer(p, outer);; at++) {
         uint32_t number = p->by_outer[at & (p->buckets - 1)];
         if (number == 0) return LTCP_NO_PEER;
-        if (udp_address_equal(&p->list[number - 1].outer, outer)) return number - 1;
+        if (is_outer(p, &p->list[number - 1].outer, outer)) return number - 1;
     }
 }
 
@@ -87,7 +96,7 @@ static bool grow(struct ltcp_peers *p)
     p->room = room;
     p->buckets = buckets;
     for (uint32_t i = 0; i < p->count; i++) {
-        enter(p->by_outer, buckets, hash_of_outer(&p->list[i].outer), i);
+        enter(p->by_outer, buckets, hash_of_outer(p, &p->list[i].outer), i);
         enter_inner(p, i);
     }
     return true;
@@ -101,7 +110,7 @@ uint32_t ltcp_peers_add(struct ltcp_peers *p, const struct udp_address *outer,
         if (!grow(p)) return LTCP_NO_PEER;
         number = p->count++;
         p->list[number] = (struct ltcp_peer){.outer = *outer, .inner = *inner};
-        enter(p->by_outer, p->buckets, hash_of_outer(outer), number);
+        enter(p->by_outer, p->buckets, hash_of_outer(p, outer), number);
         enter_inner(p, number);
     } else if (ltcp_address_is_unspecified(&p->list[number].inner)) {
         p->list[number].inner = *inner;

@@ -15,6 +15,8 @@ struct ltcp_peers {
     uint32_t count, room;
     uint32_t *by_outer, *by_inner; /* open addressing: number + 1 */
     uint32_t buckets;              /* a power of two, or 0 */
+    bool any_port; /* to be set first: one is known by its address alone (RFC 7348 section 5: the
+                    * source port is a hash) */
 };
 struct ltcp_peer {
     struct udp_address outer;

@@ -90,6 +90,14 @@ uint16_t udp_address_port(const struct udp_address *address)
     return ntohs(four ? address->socket.v4.sin_port : address->socket.v6.sin6_port);
 }
 
+void udp_address_set_port(struct udp_address *address, uint16_t port)
+{
+    if (address->socket.any.sa_family == AF_INET)
+        address->socket.v4.sin_port = htons(port);
+    else
+        address->socket.v6.sin6_port = htons(port);
+}
+
 bool udp_address_equal(const struct udp_address *a, const struct udp_address *b)
 {
     if (a->socket.any.sa_family != b->socket.any.sa_family) return false;
@@ -228,6 +236,15 @@ bool udp_dont_fragment(struct udp *udp, bool dont)
 #else
     (void)udp, (void)dont;
     return false;
+#endif
+}
+
+bool udp_accept_unsummed(struct udp *udp)
+{
+#ifdef UDP_NO_CHECK6_RX
+    return udp->family == AF_INET || set_option(udp->fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, 1);
+#else
+    return udp->family == AF_INET;
 #endif
 }
 

@@ -21,9 +21,15 @@ static int open_descriptor(struct ltcp_tunnel *t, const struct ltcp_tunnel_confi
         return tun_open(&t->udp, t->tun_name);
     }
     bool marks = config->framing == LTCP_FRAMING_PLAIN || config->framing == LTCP_FRAMING_CHESHIRE;
-    int error = udp_open(&t->udp, &config->bind, &config->peer, config->batch, marks);
-    if (error == 0) udp_dont_fragment(&t->udp, !config->fragments);
-    return error;
+    const struct udp_address nobody = {.length = 0};
+    bool vxlan = config->framing == LTCP_FRAMING_VXLAN;
+    /* Whence a station of vxlan sends cannot be known: only its address (RFC 7348 section 5). */
+    int error =
+        udp_open(&t->udp, &config->bind, vxlan ? &nobody : &config->peer, config->batch, marks);
+    if (error != 0) return error;
+    udp_dont_fragment(&t->udp, !config->fragments); /* RFC7348:4.3-1 */
+    if (vxlan) udp_accept_unsummed(&t->udp);        /* RFC7348:5-9 */
+    return 0;
 }
 
 /* The table of who is where on the Ethernet, or none: 0 or ENOMEM. */
@@ -59,11 +65,13 @@ static void join(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
     t->fragments = config->fragments;
     t->learn = config->peer.length > 0 ? 0 : config->learn;
     t->first_learned = config->remote;
-    t->reach = config->tun ? REACH_DEVICE : config->several ? REACH_SEVERAL : REACH_ONE;
+    bool vxlan = config->framing == LTCP_FRAMING_VXLAN;
+    t->peers.any_port = vxlan;
+    t->reach = config->tun ? REACH_DEVICE : config->several || vxlan ? REACH_SEVERAL : REACH_ONE;
     t->next = t->tunnels->first;
     t->tunnels->first = t;
     know_ports(t, &config->peer);
-    if (config->peer.length > 0) ltcp_tunnel_ask_path(t, 0);
+    if (t->reach == REACH_ONE && config->peer.length > 0) ltcp_tunnel_ask_path(t, 0);
 }
 
 int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel **out)
@@ -85,6 +93,12 @@ int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel
         return error;
     }
     join(t, config);
+    if (t->reach == REACH_SEVERAL && config->peer.length > 0)
+        error = ltcp_tunnel_set_peer(t, &config->peer);
+    if (error != 0) {
+        ltcp_tunnel_close(t);
+        return error;
+    }
     *out = t;
     return 0;
 }
@@ -159,6 +173,9 @@ int ltcp_tunnel_address(const struct ltcp_tunnel *t, struct udp_address *out)
 
 int ltcp_tunnel_set_peer(struct ltcp_tunnel *t, const struct udp_address *peer)
 {
+    const struct ltcp_address unknown = {{0}};
+    if (t->reach == REACH_SEVERAL && t->neighbours != NULL && t->peers.count == 0)
+        return ltcp_tunnel_add_peer(t, peer, &unknown, NULL);
     if (t->reach != REACH_ONE) return EISCONN;
     int error = udp_connect(&t->udp, peer);
     if (error != 0) return error;

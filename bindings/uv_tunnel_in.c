@@ -92,7 +92,10 @@ static uint32_t learn(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
     else if (says_addresses(t) && !ltcp_tunnel_ends(packet, &inner, &destination))
         return LTCP_NO_PEER;
     if (ltcp_peers_by_inner(&t->peers, &inner) != LTCP_NO_PEER) return LTCP_NO_PEER;
-    if (ltcp_tunnel_add_peer(t, &arrival->from, &inner, NULL) != 0) return LTCP_NO_PEER;
+    struct udp_address outer = arrival->from, here;
+    if (t->neighbours != NULL && udp_bound_address(&t->udp, &here) == 0)
+        udp_address_set_port(&outer, udp_address_port(&here)); /* where it sends to, it listens */
+    if (ltcp_tunnel_add_peer(t, &outer, &inner, NULL) != 0) return LTCP_NO_PEER;
     t->learn--;
     return ltcp_peers_by_outer(&t->peers, &arrival->from);
 }

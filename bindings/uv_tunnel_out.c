@@ -41,6 +41,7 @@ void ltcp_tunnel_answer(struct ltcp_tunnel *t, const struct ltcp_packet *packet,
     ltcp_packet_unref(answer);
 }
 
+/* RFC7348:4.3-3 */
 /* ---- the path's MTU -----------------------------------------------------------------------------
  */
 

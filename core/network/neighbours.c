@@ -112,6 +112,7 @@ static void set_state(struct ltcp_neighbours *t, struct entry *e, enum state sta
     t->awaited -= is_awaited(e);
     e->state = (uint8_t)state;
     e->until = until;
+    if (t->awaited == 0) t->due = LTCP_NEVER;
     t->awaited += is_awaited(e);
     if (is_awaited(e) && until < t->due) t->due = until;
 }
@@ -241,6 +242,7 @@ static void ask(struct ltcp_neighbours *t, struct entry *e, ltcp_time now)
                                          .has_mac = true}; /* RFC4861:7.2.2-4 */
         send_neighbour(t, &n, &to, peer);
     } else {
+        /* RFC826:5-1 */
         const struct ltcp_arp arp = {.operation = LTCP_ARP_REQUEST,
                                      .sender_mac = t->mac,
                                      .sender = e->source,
@@ -267,7 +269,8 @@ static void advertise(struct ltcp_neighbours *t, const struct ltcp_address *targ
                                      .advertisement = true,
                                      .has_mac = true,      /* RFC4861:7.2.4-1 */
                                      .solicited = !nobody, /* RFC4861:7.2.4-4, RFC4861:7.2.4-5 */
-                                     .override = true};    /* RFC4861:7.2.4-3 */
+                                     .override =
+                                         true}; /* RFC4861:7.2.4-3; no router: RFC4861:7.2.4-2 */
     send_neighbour(t, &n, nobody ? &all : to, nobody ? LTCP_EVERY_PEER : peer);
     t->counters.answered++;
 }
@@ -279,6 +282,7 @@ bool ltcp_neighbours_find(struct ltcp_neighbours *t, ltcp_time now,
                           const struct ltcp_address *source, const struct ltcp_address *destination,
                           struct ltcp_packet *packet, struct ltcp_mac *mac, uint32_t *peer)
 {
+    /* RFC4861:7.2-2 */
     if (ltcp_address_is_multicast(destination) || ltcp_address_is_broadcast(destination)) {
         *mac = ltcp_mac_of_group(destination);
         *peer = LTCP_EVERY_PEER;
@@ -288,8 +292,8 @@ bool ltcp_neighbours_find(struct ltcp_neighbours *t, ltcp_time now,
     if (e == NULL) {
         e = add(t, destination, now);
         if (e == NULL) return false;
-        e->source = *source;
-        set_state(t, e, INCOMPLETE, now);
+        e->source = *source; /* RFC4861:7.2.2-3 */
+        set_state(t, e, INCOMPLETE, now + LTCP_NEIGHBOUR_RETRANS);
         ask(t, e, now);
     }
     e->used = now;
@@ -339,7 +343,7 @@ static void came_due(struct ltcp_neighbours *t, struct entry *e, ltcp_time now)
 {
     if (e->state == DELAY) {
         e->asked = 0;
-        set_state(t, e, PROBE, now);
+        set_state(t, e, PROBE, now + LTCP_NEIGHBOUR_RETRANS);
         ask(t, e, now);
     } else if (e->asked < LTCP_NEIGHBOUR_SOLICIT) {
         ask(t, e, now);
@@ -378,7 +382,7 @@ static void located(struct ltcp_neighbours *t, struct entry *e, const struct ltc
     e->owed = false;
 }
 
-/* Somebody said unasked where they are: RFC4861:7.2.3-3, RFC826:3-5. */
+/* Somebody said unasked where they are: RFC4861:7.2.3-3, RFC826:6-5. */
 static void note(struct ltcp_neighbours *t, ltcp_time now, const struct ltcp_address *address,
                  const struct ltcp_mac *mac, uint32_t peer, bool create)
 {
@@ -398,7 +402,7 @@ static void advertised(struct ltcp_neighbours *t, ltcp_time now, struct entry *e
 {
     if (e->state == STATIC) return;
     if (e->state == INCOMPLETE) {
-        if (!n->has_mac) return; /* RFC4861:7.2.5-2 */
+        if (!n->has_mac) return; /* RFC4861:7.2.5-2; O does not matter: RFC4861:7.2.5-3 */
         located(t, e, &n->mac, peer);
         set_state(t, e, n->solicited ? REACHABLE : STALE, now + LTCP_NEIGHBOUR_REACHABLE);
         return;
@@ -409,7 +413,7 @@ static void advertised(struct ltcp_neighbours *t, ltcp_time now, struct entry *e
         return;
     }
     if (differs) located(t, e, &n->mac, peer); /* RFC4861:7.2.5-5 */
-    if (n->solicited)
+    if (n->solicited)                          /* RFC4861:7.2.5-6 */
         set_state(t, e, REACHABLE, now + LTCP_NEIGHBOUR_REACHABLE);
     else if (differs)
         set_state(t, e, STALE, 0);
@@ -432,17 +436,17 @@ enum ltcp_status ltcp_neighbours_hear_arp(struct ltcp_neighbours *t, ltcp_time n
         struct entry *e = find(t, &arp.sender);
         const struct ltcp_neighbour n = {
             .mac = arp.sender_mac, .has_mac = true, .solicited = ours, .override = true};
-        if (e != NULL) advertised(t, now, e, &n, peer); /* RFC826:3-4 */
+        if (e != NULL) advertised(t, now, e, &n, peer); /* RFC826:6-4 */
         return LTCP_OK;
     }
-    if (known) note(t, now, &arp.sender, &arp.sender_mac, peer, ours);
-    if (!ours || arp.operation != LTCP_ARP_REQUEST) return LTCP_OK; /* RFC826:3-6 */
+    if (known) note(t, now, &arp.sender, &arp.sender_mac, peer, ours); /* RFC826:6-3 */
+    if (!ours || arp.operation != LTCP_ARP_REQUEST) return LTCP_OK;    /* RFC826:6-6 */
     const struct ltcp_arp reply = {.operation = LTCP_ARP_REPLY,
                                    .sender_mac = t->mac,
                                    .sender = arp.target,
                                    .target_mac = arp.sender_mac,
                                    .target = arp.sender};
-    send_arp(t, &reply, &arp.sender_mac, peer); /* RFC826:3-7 */
+    send_arp(t, &reply, &arp.sender_mac, peer); /* RFC826:6-7 */
     t->counters.answered++;
     return LTCP_OK;
 }
@@ -470,6 +474,7 @@ enum ltcp_status ltcp_neighbours_hear(struct ltcp_neighbours *t, ltcp_time now,
         advertise(t, &n.target, &n.source, &to, peer);
         return LTCP_OK;
     }
+    /* RFC4861:7.2-1 */
     struct entry *e = find(t, &n.source); /* RFC4861:7.2.4-7: it is being asked for */
     if (e != NULL) {
         e->owed = true;

@@ -158,7 +158,8 @@ static struct ltcp_framing_context vxlan_context(void)
                                          .remote_mac = {{2, 0, 10, 0, 0, 2}}};
 }
 
-/* RFC 7348 section 5: flags, reserved, VNI, reserved; then the frame. */
+/* RFC 7348 section 5: flags, reserved, VNI, reserved; then the frame, RFC7348:6.1-2 without a tag.
+ */
 static void vxlan_out(void)
 {
     struct ltcp_framing_context context = vxlan_context();
@@ -199,21 +200,21 @@ static void vxlan_in(void)
     } cases[] = {
         {"08000000 12345600 02000a000001 02000a000002 0800" SMALL_SYN, LTCP_OK},
         {"08000000 12345600 02000a000001 02000a000002 86dd" SAMPLE_V6, LTCP_OK},
-        /* reserved bits are ignored */
+        /* RFC7348:5-2 RFC7348:5-3: reserved bits are ignored */
         {"ffffffff 123456ff 02000a000001 02000a000002 0800" SMALL_SYN, LTCP_OK},
         /* to everybody, to a group */
         {"08000000 12345600 ffffffffffff 02000a000002 0800" SMALL_SYN, LTCP_OK},
         {"08000000 12345600 333300000001 02000a000002 86dd" SAMPLE_V6, LTCP_OK},
         /* padding of the frame */
         {"08000000 12345600 02000a000001 02000a000002 0800" SMALL_SYN "00000000 0000", LTCP_OK},
-        /* no I flag; another VNI */
+        /* RFC7348:5-1 no I flag; RFC7348:5-4 another VNI */
         {"f7000000 12345600 02000a000001 02000a000002 0800" SMALL_SYN, LTCP_ERR_FRAMING},
         {"08000000 12345700 02000a000001 02000a000002 0800" SMALL_SYN, LTCP_ERR_FRAMING},
         /* to another station; from a group; from ourselves */
         {"08000000 12345600 02000a000003 02000a000002 0800" SMALL_SYN, LTCP_ERR_FRAMING},
         {"08000000 12345600 02000a000001 03000a000002 0800" SMALL_SYN, LTCP_ERR_FRAMING},
         {"08000000 12345600 ffffffffffff 02000a000001 0800" SMALL_SYN, LTCP_ERR_FRAMING},
-        /* a VLAN tag, another type, the type of the other IP */
+        /* RFC7348:6.1-1 a VLAN tag, another type, the type of the other IP */
         {"08000000 12345600 02000a000001 02000a000002 8100 0001 0800" SMALL_SYN, LTCP_ERR_FRAMING},
         {"08000000 12345600 02000a000001 02000a000002 88cc 0000", LTCP_ERR_FRAMING},
         {"08000000 12345600 02000a000001 02000a000002 86dd" SMALL_SYN, LTCP_ERR_FRAMING},
@@ -411,6 +412,7 @@ static enum ltcp_status changed(const char *text, size_t at, uint8_t value, size
     return ltcp_neighbour_decode(bytes, length, &n);
 }
 
+/* RFC4861:7.1.1-2 RFC4861:7.1.2-2: a wrong checksum */
 static void neighbours(void)
 {
     struct ltcp_neighbour n = {0};
@@ -434,7 +436,9 @@ static void neighbours(void)
     CHECK_EQUAL(ltcp_neighbour_encode(&n, out), 64);
 }
 
-/* RFC 4861 sections 7.1.1 and 7.1.2, one check after the other. */
+/* One check after the other: RFC4861:7.1.1-1 RFC4861:7.1.1-3 RFC4861:7.1.1-4 RFC4861:7.1.1-5
+ * RFC4861:7.1.1-6 RFC4861:7.1.1-7 RFC4861:7.1.1-8 RFC4861:7.1.1-9; RFC4861:7.1.2-1 RFC4861:7.1.2-3
+ * RFC4861:7.1.2-4 RFC4861:7.1.2-5 RFC4861:7.1.2-6 RFC4861:7.1.2-7 */
 static void validation(void)
 {
     static const char *const both[] = {SOLICITATION, ADVERTISEMENT};

@@ -12,7 +12,7 @@ enum ltcp_status ltcp_arp_decode(const uint8_t *bytes, size_t length, struct ltc
 {
     if (length < LTCP_ARP_LENGTH) return LTCP_ERR_TRUNCATED;
     /* "?Do I have the hardware type in ar$hrd?", "?Do I speak the protocol in ar$pro?", and the
-     * lengths: RFC826:3-1 to RFC826:3-3 */
+     * lengths: RFC826:6-1, RFC826:6-2 */
     if (load_be16(bytes) != HARDWARE_ETHERNET || load_be16(bytes + 2) != LTCP_ETHERTYPE_IPV4 ||
         bytes[4] != 6 || bytes[5] != 4)
         return LTCP_ERR_NOT_SUPPORTED;

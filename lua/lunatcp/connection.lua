@@ -226,13 +226,25 @@ function Connection:write(bytes, options)
   return send(self, bytes, flags, deadline, "write")
 end
 
+-- A framing may have no place for the urgent pointer (cheshire).
+local function carries_urgent(self)
+  for _, entry in ipairs(self.host.addresses) do
+    if entry.address == self.local_address then return not entry.link.no_urgent end
+  end
+  return true
+end
+
 --- SEND with the URGENT flag: the urgent pointer will name the octet after these. New applications
 -- should not use it (RFC9293:SHLD-13): middleboxes clear the pointer, and stacks differ in what it names.
 -- @string bytes
 -- @tparam[opt] table options `timeout`, `deadline`
--- @treturn integer how many, or nil, message, code and how many were queued
+-- @treturn integer how many, or nil, message, code and how many were queued; `"EOPNOTSUPP"` through a tunnel
+--   whose framing is `"cheshire"`
 function Connection:urgent(bytes, options)
   check.type(bytes, "string", "urgent: bytes")
+  if not carries_urgent(self) then
+    return nil, "the tunnel's framing carries no urgent data", "EOPNOTSUPP", 0
+  end
   local deadline = begin(self, options, "urgent")
   return send(self, bytes, core.WRITE.urgent, deadline, "urgent")
 end

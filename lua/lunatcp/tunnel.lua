@@ -27,6 +27,7 @@ local KEYS <const> = {
 }
 local OUTSIDE <const> = -1 -- stands for the far end in diagrams
 local ETHERNET_MTU <const> = 1500
+local VXLAN_PORT <const> = 4789
 
 local function checked_address(text, name)
   check.type(text, "string", name)
@@ -59,6 +60,30 @@ local function divided(options)
     check.raise "tunnel: options: give peer = \"ADDRESS:PORT\", peers = { ... }, tun = NAME, or learn = true"
   end
   return own, rest
+end
+
+-- RFC7348:5-5, RFC7348:5-6: an address without a port means that of VXLAN.
+local function with_port(text)
+  if type(text) ~= "string" then return text end
+  local has_port = text:find "^%[.*%]:%d+$" or text:find "^[^%[:]*:%d+$"
+  if has_port then return text end
+  if text:find ":" and not text:find "^%[" then text = "[" .. text .. "]" end
+  return ("%s:%d"):format(text, VXLAN_PORT)
+end
+
+local function with_vxlan_ports(own)
+  own.peer = with_port(own.peer)
+  own.bind = with_port(own.bind)
+  if not own.bind then own.bind = with_port(own.peer and own.peer:find "^%[" and "::" or "0.0.0.0") end
+  if type(own.peers) ~= "table" then return end
+  local peers = {}
+  for i, peer in ipairs(own.peers) do
+    if type(peer) == "table" then
+      peer = { peer = with_port(peer.peer), address = peer.address, mac = peer.mac }
+    end
+    peers[i] = peer
+  end
+  own.peers = peers
 end
 
 -- The inner addresses, ours and the far end's.
@@ -115,6 +140,7 @@ end
 --   whoever sends first, `learn = N`: so many; or `tun = "tun7"`: a TUN device in the place of a socket;
 -- * `framing`: `"plain"` (default), `"rawip"`, `"vxlan"` or `"cheshire"`; `checksum`: `"inner"` (default)
 --   or `"udp"`; `batch`; `fragments`: datagrams longer than the path takes may be cut (false);
+--   of `"vxlan"`, `bind`, `peer` and `peers` may leave out the port 4789;
 -- * `vni`, `mac`: of `"vxlan"`, the network's number (0) and our Ethernet address (made of `address`);
 -- * `address` ("10.0.0.1/24", or a list), `remote_address` ("10.0.0.2"): the inner addresses. By default
 --   who names a `peer` or a `tun` is 10.0.0.1 and who learns is 10.0.0.2;
@@ -124,6 +150,7 @@ function M.new(net, host, options)
   check.type(options, "table", "tunnel: options")
   if net.clock ~= "real" then check.raise "tunnel: needs a network with clock = \"real\"" end
   local own, rest = divided(options)
+  if own.framing == "vxlan" then with_vxlan_ports(own) end
   local here, there = inner(own)
   local made, message, code = link.outside(net, host, here, rest)
   if not made then return nil, message, code end
@@ -132,6 +159,7 @@ function M.new(net, host, options)
   if not tunnel then return nil, message, code end
   if rest.mtu == nil then fit(made, tunnel, here) end
   made.tunnel, made.remote_addresses = tunnel, there
+  made.no_urgent = own.framing == "cheshire"
   net.world.outside = true
   net.link_nodes[made.core:id()] = { host.id, OUTSIDE }
   net.outside = { node = OUTSIDE, name = "remote" }

@@ -124,6 +124,7 @@ function Real:carry(link, via)
     if not ok then return nil, message, code end
   end
   link.tunnels = ends
+  link.no_urgent = options.framing == "cheshire"
   self.net.tunnel_links[link.core:id()] = true
   return true
 end

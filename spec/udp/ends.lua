@@ -1,6 +1,7 @@
 -- For the specs beside it: tunnels on loopback whose ends are peers, so that what goes in and what
 -- comes out can be compared octet by octet.
 local core = require "lunatcp.core"
+local luv = require "luv"
 
 local M = {}
 
@@ -32,6 +33,31 @@ end
 function M.ping()
   return "\x45\0\0\x1c\0\0\0\0\x40\1\x66\xdf\10\0\0\1\10\0\0\2" .. "\8\0\xf7\xff\0\0\0\0"
 end
+
+--- A socket that knows nothing of tunnels: what it sees is what is on the wire.
+-- @tparam[opt=0] integer port
+-- @tparam[opt="127.0.0.1"] string host
+function M.bare(port, host)
+  local self = { got = {}, handle = luv.new_udp() }
+  assert(self.handle:bind(host or "127.0.0.1", port or 0))
+  assert(self.handle:recv_start(function(_, data, address)
+    if data then
+      table.insert(self.got, data)
+      self.from = address
+    end
+  end))
+  local name = self.handle:getsockname()
+  self.text, self.port = M.text(name.ip, name.port), name.port
+  function self.send(data, to, number) assert(self.handle:try_send(data, to, number)) end
+  function self.close()
+    self.handle:close()
+    luv.run "nowait"
+  end
+  return self
+end
+
+--- "08 00 0a" to octets.
+function M.hex(text) return (text:gsub("%s", ""):gsub("%x%x", function(h) return string.char(tonumber(h, 16)) end)) end
 
 --- A network with one peer whose link leads out of the process, and its tunnel.
 function M.outside(options)
@@ -72,7 +98,8 @@ function M:udp(direction, options)
     link = self.link, direction = direction,
     bind = options.bind or M.ANY[family], peer = options.peer, learn = options.learn,
     framing = options.framing, checksum = options.checksum, batch = options.batch,
-    local_address = inner[direction], remote_address = inner[3 - direction],
+    peers = options.peers, vni = options.vni, mac = options.mac, fragments = options.fragments,
+    local_addresses = options.local_addresses, local_address = inner[direction], remote_address = inner[3 - direction],
   }
 end
 
@@ -90,6 +117,14 @@ function M:run(done)
       error("nothing happened in " .. M.PATIENCE .. " s", 2)
     end
   end
+end
+
+--- The same with the loop of bare sockets.
+function M:run_both(done)
+  self:run(function()
+    luv.run "nowait"
+    return done()
+  end)
 end
 
 --- Runs until a peer has so many packets, and gives them.

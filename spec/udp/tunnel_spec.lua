@@ -1,36 +1,10 @@
 local core = require "lunatcp.core"
-local luv = require "luv"
 local ends = require "udp.ends"
 
--- A socket that knows nothing of tunnels: what it sees is what is on the wire.
-local function bare(port)
-  local self = { got = {}, handle = luv.new_udp() }
-  assert(self.handle:bind("127.0.0.1", port or 0))
-  assert(self.handle:recv_start(function(_, data, address)
-    if data then
-      table.insert(self.got, data)
-      self.from = address
-    end
-  end))
-  local name = self.handle:getsockname()
-  self.text = ends.text(name.ip, name.port)
-  function self.send(data, to, number)
-    assert(self.handle:try_send(data, to, number))
-  end
-  function self.close()
-    self.handle:close()
-    luv.run "nowait"
-  end
-  return self
-end
+local bare = ends.bare
 
 -- Both loops, until `done()`.
-local function run_both(one, done)
-  one:run(function()
-    luv.run "nowait"
-    return done()
-  end)
-end
+local function run_both(one, done) one:run_both(done) end
 
 describe("a tunnel #udp", function()
   local one
