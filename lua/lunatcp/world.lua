@@ -107,6 +107,9 @@ function Real:close() self.loop:close() end
 -- @param via "udp", or a table with `framing`, `checksum`, `batch`
 function Real:carry(link, via)
   local options = via == "udp" and {} or check.options(via, { "framing", "checksum", "batch" }, "link: via")
+  if options.framing == "cheshire" then
+    check.raise "link: via: with cheshire TCP's ports are the sockets': use net:tunnel"
+  end
   local ends = {}
   for direction = 1, 2 do
     local near, far = link.a, link.b
@@ -124,7 +127,6 @@ function Real:carry(link, via)
     if not ok then return nil, message, code end
   end
   link.tunnels = ends
-  link.no_urgent = options.framing == "cheshire"
   self.net.tunnel_links[link.core:id()] = true
   return true
 end
