@@ -77,7 +77,7 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
         return LTCP_ERR_NO_MEMORY;
     }
     if (open->fast_open != NULL) /* RFC7413:2-1 */
-        fast_open_start(c, now, open->fast_open, open->fast_open_length);
+        fast_open_start(c, now, open);
     connection_set_state(c, now, LTCP_SYN_SENT);
     connection_want_output(c);
     *out = c->handle;

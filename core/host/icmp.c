@@ -47,7 +47,9 @@ static void soft_error(struct ltcp_connection *c, enum ltcp_status why)
 static void act_on_error(struct ltcp_connection *c, ltcp_time now, enum ltcp_icmp_kind kind)
 {
     const bool hard = kind == LTCP_ICMP_PROTOCOL_UNREACHABLE || kind == LTCP_ICMP_PORT_UNREACHABLE;
-    if (hard && (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED))
+    const bool opening = c->state == LTCP_SYN_SENT ||
+                         (c->state == LTCP_SYN_RECEIVED && (c->listener != NULL || !c->passive));
+    if (opening && (hard || settings_of(c)->icmp_aborts_opening))
         connection_die(c, now, status_of(kind));
     else
         soft_error(c, status_of(kind));

@@ -50,14 +50,17 @@ static size_t gather(const struct ltcp_call *call, uint8_t out[SYN_MOST])
 }
 
 static int64_t begin(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call,
-                     struct socket *s)
+                     struct socket *s, bool waits)
 {
     uint8_t bytes[SYN_MOST];
     struct ltcp_info info;
     const struct ltcp_sockaddr to = s->deferred ? s->deferred_to : call->address;
     const size_t length = gather(call, bytes);
     s->deferred = false;
-    const int error = socket_connect(t, now, s, &to, bytes, length);
+    size_t waiting = 0;
+    for (size_t i = 0; waits && i < call->iov_count; i++)
+        waiting += call->iov[i].length;
+    const int error = socket_connect(t, now, s, &to, bytes, length, waiting);
     if (error < 0) return error;
     socket_look(t, now, s, &info);
     call->progress.moved = info.fast_open_octets;
@@ -79,7 +82,7 @@ int64_t fast_open_send(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *
         call->progress.stage = BEGAN_BEFORE;
         if (s->role == ROLE_IDLE || s->deferred) {
             if (call_points_nowhere(call)) return -LTCP_EFAULT;
-            const int64_t error = begin(t, now, call, s);
+            const int64_t error = begin(t, now, call, s, waits);
             if (error < 0) return error;
         }
     }

@@ -247,7 +247,8 @@ static int errno_of_connect(enum ltcp_status status)
 }
 
 int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
-                   const struct ltcp_sockaddr *to, const void *fast_open, size_t length)
+                   const struct ltcp_sockaddr *to, const void *fast_open, size_t length,
+                   size_t waiting)
 {
     if (to->family != s->domain) return -LTCP_EAFNOSUPPORT;
     if (to->length < least_length(s)) return -LTCP_EINVAL;
@@ -258,7 +259,8 @@ int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
                              .remote_port = to->port,
                              .settings = &s->settings,
                              .fast_open = fast_open,
-                             .fast_open_length = length};
+                             .fast_open_length = length,
+                             .fast_open_waiting = waiting};
     if (s->bound) {
         open.local_port = s->local.port;
         if (!ltcp_address_is_unspecified(&s->local.address)) open.local = s->local.address;
@@ -303,7 +305,7 @@ static int connect_or_defer(struct ltcp_sockets *t, ltcp_time now, struct socket
         return 0;
     }
     const bool asks = s->options.fast_open_connect && fast_open_is_on(t);
-    return socket_connect(t, now, s, to, asks ? "" : NULL, 0);
+    return socket_connect(t, now, s, to, asks ? "" : NULL, 0, 0);
 }
 
 int64_t call_connect(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)

@@ -246,11 +246,13 @@ int option_tcp_get(const struct option_call *o, int64_t *value, void *raw, size_
 /* opening.c: an active OPEN; with `fast_open` not NULL by TCP Fast Open, its octets in the SYN. 0,
  * or a negative errno. */
 int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
-                   const struct ltcp_sockaddr *to, const void *fast_open, size_t length);
+                   const struct ltcp_sockaddr *to, const void *fast_open, size_t length,
+                   size_t waiting);
 
 /* fast_open.c */
-#define FAST_OPEN_DONE (INT64_MIN + 1) /* the connection stands; what is left is written as ever   \
-                                        */
+#define FAST_OPEN_DONE                                                                             \
+    (INT64_MIN + 1) /* the connection stands; what is left is written as ever                      \
+                     */
 int64_t fast_open_send(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call,
                        struct socket *s, bool waits);
 bool fast_open_is_on(const struct ltcp_sockets *t);

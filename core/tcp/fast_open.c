@@ -37,8 +37,10 @@ static uint32_t room_for_data(const struct ltcp_connection *c,
 {
     const bool v4 = ltcp_address_is_v4(&c->flow.local);
     const uint32_t header = v4 ? 40 : 60, typical = v4 ? TYPICAL_MSS : TYPICAL_MSS - 20;
-    const uint32_t unknown = v4 ? 536 : 1220;
     const struct ltcp_settings *s = settings_of(c);
+    /* Section 7.3: where no cookie is wanted, both ends are of one kind. */
+    const bool alike = (s->fast_open_mode & FAST_OPEN_SEND_ALWAYS) != 0;
+    const uint32_t unknown = alike ? c->rcv_mss : v4 ? 536 : 1220;
     uint32_t mss = known != NULL && known->mss != 0 ? known->mss : unknown;
     if (mss > typical) mss = typical;
     if (s->mss_both_ways && s->mss != 0 && s->mss < mss) mss = s->mss;
@@ -65,13 +67,14 @@ static bool is_refused(const struct ltcp_fast_open_entry *known, uint16_t port, 
     return false;
 }
 
-void fast_open_start(struct ltcp_connection *c, ltcp_time now, const void *bytes, size_t length)
+void fast_open_start(struct ltcp_connection *c, ltcp_time now, const struct ltcp_open *open)
 {
     const int64_t mode = settings_of(c)->fast_open_mode;
     const struct ltcp_fast_open_entry *known =
         fast_open_find(c->engine, &c->flow.local, &c->flow.remote);
     struct ltcp_fast_open *f = fast_open_make(c);
     if (f == NULL) return;
+    f->awaited = open->fast_open_waiting > 0;
     const bool always = (mode & FAST_OPEN_SEND_ALWAYS) != 0;
     f->failure = always ? LTCP_FAST_OPEN_UNSPECIFIED : LTCP_FAST_OPEN_NO_COOKIE;
     if (is_refused(known, c->flow.remote_port, now)) return; /* RFC7413:4.1.3.1-2 */
@@ -89,7 +92,9 @@ void fast_open_start(struct ltcp_connection *c, ltcp_time now, const void *bytes
         f->failure = LTCP_FAST_OPEN_UNSPECIFIED;
     }
     const uint32_t room = room_for_data(c, known);
-    f->octets = send_queue_syn_data(c, bytes, length < room ? (uint32_t)length : room);
+    const size_t length = open->fast_open_length;
+    f->octets = send_queue_syn_data(c, open->fast_open, length < room ? (uint32_t)length : room);
+    f->awaited = open->fast_open_waiting > f->octets;
 }
 
 /* Neither repeated by a SYN nor by a SYN-ACK. RFC7413:4.2.1-5, RFC7413:4.2.2-5, RFC7413:4.2.2-13 */

@@ -28,6 +28,7 @@ struct ltcp_cookie {
 struct ltcp_fast_open {
     struct ltcp_cookie cookie; /* the one that the SYN or the SYN-ACK carries */
     bool option;               /* it carries the option: with a cookie, or as a request */
+    bool awaited;              /* a client's user has more to write as soon as he may */
     bool opened;               /* the server's FastOpened flag, section 4.2 */
     bool pending;              /* counts among the listener's PendingFastOpenRequests */
     bool reset;                /* ... and goes on to, although a RST ended it (section 5.1) */
@@ -42,6 +43,11 @@ static inline struct ltcp_fast_open *fast_open_of(const struct ltcp_connection *
 {
     return c->rare != NULL ? c->rare->fast_open : NULL;
 }
+/* The ACK of the SYN-ACK may wait for data to ride on. */
+static inline bool fast_open_is_awaited(const struct ltcp_connection *c)
+{
+    return c->rare != NULL && c->rare->fast_open != NULL && c->rare->fast_open->awaited;
+}
 /* Data was exchanged, or may be, before the handshake has ended. */
 static inline bool fast_opened(const struct ltcp_connection *c)
 {
@@ -53,7 +59,7 @@ static inline bool fast_opened(const struct ltcp_connection *c)
 struct ltcp_fast_open *fast_open_make(struct ltcp_connection *c);
 /* Client, section 4.2.2: the SYN that waits to be sent asks for a cookie, or carries one and as
  * many of the octets as fit. */
-void fast_open_start(struct ltcp_connection *c, ltcp_time now, const void *bytes, size_t length);
+void fast_open_start(struct ltcp_connection *c, ltcp_time now, const struct ltcp_open *open);
 /* The SYN-ACK: its cookie and MSS are kept; what it says of the SYN's data is judged. */
 void fast_open_synack_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
 /* What the SYN-ACK left of the SYN's data goes again. */

@@ -234,7 +234,8 @@ static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
 /* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). */
 static ltcp_seq peer_edge(const struct ltcp_connection *c)
 {
-    return seq_add(c->snd_una, c->snd_wnd);
+    /* A SYN needs no room in it. */
+    return seq_add(c->snd_una, c->snd_wnd + !c->syn_acked);
 }
 
 static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)

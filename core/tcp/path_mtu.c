@@ -1,5 +1,5 @@
 /* core/tcp/path_mtu.c - a packet of ours was too long for the path: RFC 1191, RFC 8201. */
-#include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 /* RFC 1191 section 7.1, for routers that do not say how long a packet may be. */
 static uint32_t plateau_below(uint32_t length)
@@ -8,6 +8,19 @@ static uint32_t plateau_below(uint32_t length)
     for (size_t i = 0; i < sizeof plateaus / sizeof *plateaus; i++)
         if (plateaus[i] < length) return plateaus[i];
     return 68;
+}
+
+/* Only a SYN with data can be (RFC 7413): it goes again without, at once. */
+static void syn_was_too_long(struct ltcp_connection *c)
+{
+    const struct ltcp_fast_open *f = fast_open_of(c);
+    const uint32_t header = ltcp_address_is_v4(&c->flow.local) ? 40 : 60;
+    if (settings_of(c)->mss_from_path && c->rcv_mss > c->path_mtu - header)
+        c->rcv_mss = (uint16_t)(c->path_mtu - header);
+    if (f == NULL || f->octets == 0 || c->out->unsent == c->out->head) return;
+    scoreboard_lose(c, c->out->head);
+    c->force_retransmit = true;
+    connection_want_output(c);
 }
 
 /* What is in flight and too long goes again in smaller pieces, without a word to the congestion
@@ -22,6 +35,10 @@ void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_len
     c->path_mtu = (uint16_t)mtu;
     connection_set_mss(c);
     struct ltcp_send_queue *q = c->out;
+    if (c->state == LTCP_SYN_SENT) {
+        syn_was_too_long(c);
+        return;
+    }
     if (q == NULL || c->state < LTCP_ESTABLISHED) return;
     for (uint32_t i = q->head; i != q->unsent; i++)
         if (record_at(q, i)->length > c->snd_mss) scoreboard_lose(c, i);

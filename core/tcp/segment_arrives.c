@@ -156,6 +156,8 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
         (a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) == (LTCP_SYN | LTCP_ACK)) {
         a->seq = seq_add(a->seq, 1);
         a->flags &= (uint16_t)~LTCP_SYN;
+        reassembly_duplicate(c, c->irs, a->seq);
+        if (c->dsack_due) acknowledge_now(c); /* RFC 2883 section 4 */
     }
     const uint32_t length = a->length + ((a->flags & LTCP_SYN) != 0) + ((a->flags & LTCP_FIN) != 0);
     if (!is_acceptable(c, a->seq, length)) {
@@ -431,12 +433,26 @@ void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
     (void)window_advertise(c, true);
 }
 
+/* The timestamp that comes back is none of those that the SYN has carried. */
+static bool echo_is_false(const struct ltcp_connection *c, const struct ltcp_arrival *a)
+{
+    const struct ltcp_options *o = &a->segment->options;
+    if (!c->stamping || !(a->flags & LTCP_ACK) || !(o->present & LTCP_HAS_TIMESTAMPS)) return false;
+    if (o->ts_echo == 0 || c->out == NULL) return false;
+    return (int32_t)(o->ts_echo - timestamp_now(c, c->out->waiting_since)) < 0 ||
+           (int32_t)(o->ts_echo - timestamp_now(c, a->now)) > 0;
+}
+
 static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;
     const bool acceptable =
         (a->flags & LTCP_ACK) && seq_gt(s->ack, c->snd_una) && seq_le(s->ack, c->snd_nxt);
     if ((a->flags & LTCP_ACK) && !acceptable) { /* first: RFC9293:3.10.7.3-1 */
+        a->reset = !(a->flags & LTCP_RST);
+        return;
+    }
+    if (settings_of(c)->reject_false_echo && echo_is_false(c, a)) {
         a->reset = !(a->flags & LTCP_RST);
         return;
     }
@@ -452,7 +468,12 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
         connection_established(c, a->now);
         fast_open_resume(c);
         if (c->accecn) accecn_established(c, a->now);
-        acknowledge_now(c);
+        if (fast_open_is_awaited(c)) {
+            c->quick_acks = 0; /* question and answer: what is written carries them */
+            timers_set_ack(c, a->now + settings_of(c)->delayed_ack_timeout);
+        } else {
+            acknowledge_now(c);
+        }
         sixth_check_urg(c, a);
         if (a->length > 0 || (a->flags & LTCP_FIN)) {
             segment_text_arrives(c, a);

@@ -53,6 +53,10 @@ bool window_update_wanted(const struct ltcp_connection *c)
     if (seq_le(edge, c->rcv_adv)) return false;
     const uint32_t gain = seq_diff(edge, c->rcv_adv);
     const uint32_t half = settings_of(c)->receive_buffer / 2;
-    if (settings_of(c)->window_update_doubles) return gain >= rcv_wnd(c) && gain > 0;
+    if (settings_of(c)->window_update_doubles) {
+        /* What only the field of a SYN could not say is no news. */
+        const bool said = c->acks_sent > 0 || c->data_segments_sent > 0;
+        return gain >= rcv_wnd(c) && gain > 0 && (said || rcv_wnd(c) < c->rcv_mss);
+    }
     return rcv_wnd(c) < c->rcv_mss || gain >= 2u * c->rcv_mss || gain >= half;
 }

@@ -266,6 +266,7 @@ static size_t next_size(const struct writer *w, const uint8_t *kinds, size_t cou
 {
     while (++i < count) {
         unsigned bit = option_bit(kinds[i]) & w->wanted;
+        if (bit == LTCP_HAS_FAST_OPEN) return 0; /* it is padded behind */
         if (bit != 0) return option_size(w->options, bit, w->options->sack_count);
     }
     return 0;

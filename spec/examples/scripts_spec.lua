@@ -272,3 +272,19 @@ describe("examples/flood.lua", function()
     assert.equal("usage: flood.lua [SYNS]\n", complained)
   end)
 end)
+
+describe("examples/fast_open.lua", function()
+  it("asks for a cookie, saves a round trip, and is given a new one when that has expired", function()
+    local printed, complained, status = runner.run "fast_open"
+    assert.equal("", complained)
+    assert.equal(0, status)
+    for _, line in ipairs {
+      'first      200 ms: "hello, asked in ESTABLISHED"; asked for a cookie, 0 of 0 octets taken from the SYN',
+      'second     100 ms: "hello, asked in SYN-RECEIVED"; showed a cookie, 5 of 5 octets taken from the SYN',
+      'refused    200 ms: "hello, asked in ESTABLISHED"; showed a cookie, 0 of 5 octets taken from the SYN',
+      'renewed    100 ms: "hello, asked in SYN-RECEIVED"; showed a cookie, 5 of 5 octets taken from the SYN',
+    } do
+      assert(printed:find(line .. "\n", 1, true), printed)
+    end
+  end)
+end)

@@ -57,7 +57,7 @@ describe("a profile", function()
     assert.matches("profile: base: expected", refused { base = "bsd" })
     assert.matches("sackk", refused { settings = { sackk = true } })
     assert.matches("commands%[1%]: program or match expected", refused { commands = { { ignore = true } } })
-    assert.matches("one of settings, ask and ignore expected", refused { commands = { { program = "x" } } })
+    assert.matches("one of settings, ask, ignore and forget expected", refused { commands = { { program = "x" } } })
     assert.matches("commands%[1%]: match: malformed pattern",
       refused { commands = { { match = "[", ignore = true } } })
     assert.matches("sackk", refused { commands = { { program = "x", settings = { sackk = 1 } } } })
@@ -65,8 +65,9 @@ describe("a profile", function()
 
   it("knows what Linux's commands set", function()
     local commands = require "lunatcp.packetdrill.commands"
-    local linux, set = profiles.load "linux", {}
-    local state = { counters = { listeners = 1, icmp_ignored = 0 }, set = function(settings)
+    local linux, set, forgotten = profiles.load "linux", {}, 0
+    local function forget() forgotten = forgotten + 1 end
+    local state = { counters = { listeners = 1, icmp_ignored = 0 }, forget = forget, set = function(settings)
       for key, value in pairs(settings) do set[key] = value end
     end }
     assert.is_true(commands.run(linux, [[
@@ -78,6 +79,7 @@ describe("a profile", function()
     ]], state))
     assert.same({ false, 5, false, 131072, 7 },
       { set.sack, set.fin_wait_2_timeout, set.timestamps, set.receive_buffer, set.window_scale })
+    assert.equal(1, forgotten)
     assert.same({ false, 4, 0.1 }, { set.nagle, set.ack_every, set.delayed_ack_timeout })
     for command, wanted in pairs {
       ["rm -rf /"] = "unknown command `rm %-rf /`", ["sysctl -q net.ipv4.x=1"] = "unknown setting net.ipv4.x",

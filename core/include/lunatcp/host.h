@@ -137,6 +137,9 @@ struct ltcp_open {
      * write. LTCP_ERR_NOT_SUPPORTED where the setting fast_open_mode forbids it. */
     const void *fast_open;
     size_t fast_open_length;
+    /* The user waits to write so many octets in all, those of the SYN among them: what is left of
+     * them then goes with the ACK of the SYN-ACK. 0: he does not. */
+    size_t fast_open_waiting;
 };
 /* Active OPEN: the SYN leaves with the next ltcp_host_transmit. LTCP_ERR_ADDRESS for a remote that
  * TCP cannot use (RFC9293:MUST-46), _NO_ROUTE, _CONNECTED (that pair of sockets is taken),

@@ -51,6 +51,11 @@ extern "C" {
       "how long no Fast Open is tried where it was refused; 0: it is tried at once")               \
     X(TIME, fast_open_reset_time, INT64_C(60000000000), INT64_C(60000000000), 0,                   \
       INT64_C(3600000000000), "how long a request that was reset counts as pending")               \
+    X(FLAG, reject_false_echo, 0, 1, 0, 1,                                                         \
+      "reset on a SYN-ACK that echoes a timestamp which the SYN had not")                          \
+    X(FLAG, icmp_aborts_opening, 0, 1, 0, 1,                                                       \
+      "any unreachable error ends a connection that is opening (RFC 5461, 4.1)")                   \
+    X(FLAG, mss_from_path, 0, 1, 0, 1, "a repeated SYN announces no more than the path takes")     \
     X(FLAG, keep_syn_data, 1, 0, 0, 1, "the text of a SYN waits for the handshake to end")         \
     X(FLAG, read_after_reset, 0, 1, 0, 1, "what came before a reset can still be read")            \
     /* retransmission, RFC 6298 */                                                                 \

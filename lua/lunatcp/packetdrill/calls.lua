@@ -135,8 +135,9 @@ local function message(expression)
 end
 
 function RULES.sendmsg(run, a)
-  local _, lengths = message(a[2])
-  return { live(run, a[1]), lengths, number(a[3], "flags") }
+  local fields, lengths = message(a[2])
+  local address = fields.msg_name and values.address(fields.msg_name, run.far_address) or nil
+  return { live(run, a[1]), lengths, number(a[3], "flags"), address }
 end
 
 local CONTROL_ROOM <const> = 4096

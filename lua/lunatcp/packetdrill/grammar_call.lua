@@ -66,12 +66,11 @@ local function socket_address(p)
 end
 
 local function message_header(p)
-  local function filled() p:expect("ellipsis") end
   p:expect "("
-  filled()
+  p:expect "ellipsis"
   p:expect ")"
   p:expect "="
-  filled()
+  local name = p:nested(expression)
   p:expect ","
   p:expect_word "msg_iov"
   p:expect "("
@@ -79,7 +78,7 @@ local function message_header(p)
   p:expect ")"
   p:expect "="
   p:expect "["
-  local fields = { msg_iovlen = count, msg_iov = list(p, "]") }
+  local fields = { msg_name = name, msg_iovlen = count, msg_iov = list(p, "]") }
   p:expect ","
   p:expect_word "msg_flags"
   p:expect "="

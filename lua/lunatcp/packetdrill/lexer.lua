@@ -93,7 +93,8 @@ local function evaluate(token)
     if #digits > 15 then return nil, ("the number %s is too large"):format(token.text) end
     token.value = tonumber("0x0" .. digits)
   elseif token.kind == "string" then
-    token.value = token.text:gsub("\\(.)", { n = "\n", t = "\t", r = "\r", ["0"] = "\0" })
+    local text = token.text:gsub("\\x(%x%x)", function(octet) return string.char(tonumber(octet, 16)) end)
+    token.value = text:gsub("\\(.)", { n = "\n", t = "\t", r = "\r", ["0"] = "\0" })
       :gsub("\\([\"\\])", "%1")
   end
   return token

@@ -87,17 +87,23 @@ local function source_of(run, event)
   return (run.script.text:sub(event.first, event.last):gsub("%s+", " "))
 end
 
+-- Where a call with MSG_FASTOPEN connects to.
+local function fast_open_address(call)
+  local flags = call.name == "sendto" and call.arguments[4] or call.name == "sendmsg" and call.arguments[3]
+  local ok, bits = pcall(values.number, flags or nil, "flags")
+  if not ok or bits & core.socket_constants.MSG_FASTOPEN == 0 then return nil end
+  if call.name == "sendto" then return call.arguments[5] end
+  local fields = values.struct(call.arguments[2], "msghdr")
+  return fields and fields.msg_name
+end
+
 -- What a call changes in the flow it is about, before it runs.
 local function before_call(run, call)
   local first = call.arguments[1]
   local known = first and first.type == "integer" and run.descriptors[first.value]
   local flow = known and known.flow
   if not flow then return end
-  local address = call.name == "connect" and call.arguments[2]
-  if call.name == "sendto" and #call.arguments >= 6 then
-    local ok, flags = pcall(values.number, call.arguments[4], "flags")
-    if ok and flags & core.socket_constants.MSG_FASTOPEN ~= 0 then address = call.arguments[5] end
-  end
+  local address = call.name == "connect" and call.arguments[2] or fast_open_address(call)
   if not address then return end
   local ok, target = pcall(values.address, address, run.far_address)
   if not ok or not target then return end
