@@ -13,6 +13,7 @@ struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
     host->engine.trace = config->trace;
     host->engine.id = config->id;
     host->secret = config->secret;
+    host->engine.secret = &host->secret;
     host->share = share_create(&host->engine,
                                config->settings != NULL ? config->settings : &ltcp_profile_rfc);
     host->engine.nobody = engine_zeroed(&host->engine, sizeof *host->engine.nobody);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "tcp/flow_label.h"
 
 /* Answers to strangers wait in one queue with a bound, so that a flood costs no memory. */
 #define REPLIES_MOST 1024
@@ -34,6 +35,8 @@ void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a)
     ip.ttl = (uint8_t)host->share->settings.ttl;
     ip.dscp = (uint8_t)host->share->settings.dscp;
     ip.dont_fragment = true;
+    ip.flow_label = flow_label_of(&host->engine, &host->share->settings, &ip, s.source_port,
+                                  s.destination_port, 0);
     const struct ltcp_route *route = route_find(host, &ip.destination);
     packet->interface = route != NULL ? route->interface : a->packet->interface;
     packet->time = a->now;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "tcp/flow_label.h"
 #include "wire/bytes.h"
 
 #define PERIOD       (64 * LTCP_SECOND)
@@ -146,6 +147,7 @@ static void send(struct ltcp_host *host, struct ltcp_connection *c, const struct
     ip.ttl = (uint8_t)s->ttl;
     ip.dscp = (uint8_t)s->dscp;
     ip.dont_fragment = s->path_mtu_discovery;
+    ip.flow_label = flow_label(c);
     packet->time = a->now;
     ltcp_segment_encode(packet, &ip, &out);
     engine_enqueue(&host->engine, packet);

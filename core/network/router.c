@@ -213,6 +213,7 @@ static void forward(struct transit *t, const struct route *route)
     struct ltcp_packet *packet = packet_own(t->packet);
     if (packet == NULL) return;
     if (here != NULL) source_route_advance(packet, &t->source_route, here);
+    /* RFC6437:2-1: and nothing else. */
     ltcp_ip_set_ttl(packet, (uint8_t)(t->ip.ttl - 1));
     struct entering entering = {.packet = packet, .link = out.link, .direction = out.end};
     if (long_one)

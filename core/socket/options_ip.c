@@ -59,11 +59,20 @@ static int set_discovery(const struct option_call *o, int64_t value)
     return socket_apply(o->t, o->now, o->s);
 }
 
+/* Off, packets carry none (RFC 6437 section 3). */
+static int set_labels(const struct option_call *o, bool automatic)
+{
+    o->s->options.flow_label = automatic;
+    o->s->settings.flow_label = automatic ? -1 : 0;
+    return socket_apply(o->t, o->now, o->s);
+}
+
 int option_ip_set(const struct option_call *o, int level, int64_t value)
 {
     struct socket_options *p = &o->s->options;
     int most;
     int32_t *plain = plain_option(o->s, level, o->name, &most);
+    if (plain == &p->flow_label) return set_labels(o, value != 0);
     if (plain != NULL) {
         if (most != 0 && (value < 0 || value > most)) return -LTCP_EINVAL;
         *plain = most != 0 ? (int32_t)value : value != 0;

@@ -179,6 +179,7 @@ struct ltcp_rare {
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
     bool route_is_users;  /* given with OPEN, so what the peer sends does not replace it */
+    uint32_t flow_label_changes, flow_label_seen; /* the peer's, on a duplicate */
     /* The duplicate that the next acknowledgment reports (RFC 2883). */
     struct ltcp_sack_block duplicate;
     /* RFC 8985 section 6.1, beyond a flight: */

@@ -23,7 +23,8 @@ struct ltcp_deadline {
 struct ltcp_engine {
     struct ltcp_pool *pool;
     struct ltcp_trace *trace;
-    uint32_t id; /* of the host, in trace records */
+    uint32_t id;                           /* of the host, in trace records */
+    const struct ltcp_siphash_key *secret; /* the host's */
 
     /* 4-ary heap; an entry may be earlier than its connection's deadline, never later */
     struct ltcp_deadline *heap;

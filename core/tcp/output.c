@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tcp/fast_open.h"
+#include "tcp/flow_label.h"
 
 #define BURST_TIME (INT64_C(1000000000) >> 10)
 
@@ -92,6 +93,7 @@ static struct ltcp_ip ip_header(const struct ltcp_connection *c)
     ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */
     ip.ttl = (uint8_t)s->ttl;   /* RFC9293:MUST-49 */
     ip.dont_fragment = s->path_mtu_discovery;
+    ip.flow_label = flow_label(c);
     return ip;
 }
 

@@ -5,6 +5,7 @@
  * marked, and output makes it. CLOSED and LISTEN are the host's (core/host/replies.c, listeners.c).
  */
 #include "tcp/fast_open.h"
+#include "tcp/flow_label.h"
 
 enum step { NEXT, DONE };
 typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
@@ -107,6 +108,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
     if (a->segment->length > 0) {
         const ltcp_seq end = seq_add(a->segment->seq, a->segment->length);
         rare_of(c)->duplicate_segments++;
+        flow_label_duplicate_arrives(c, a);
         if (seq_lt(a->segment->seq, c->rcv_nxt))
             reassembly_duplicate(c, a->segment->seq, seq_min(end, c->rcv_nxt));
     }

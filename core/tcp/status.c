@@ -3,6 +3,7 @@
 
 #include "tcp/accecn.h"
 #include "tcp/fast_open.h"
+#include "tcp/flow_label.h"
 
 static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out)
 {
@@ -150,6 +151,8 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     fill_accecn(c, out);
     fill_fast_open(c, out);
     out->received_dscp = c->received_dscp;
+    out->flow_label = flow_label(c);
+    out->flow_label_changes = c->rare != NULL ? c->rare->flow_label_changes : 0;
     out->cwnd = c->cc.cwnd;
     out->ssthresh = c->cc.ssthresh;
     out->pacing_rate = c->cc.pacing_rate;

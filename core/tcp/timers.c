@@ -4,6 +4,7 @@
  * what is outstanding; beside it the delayed ACK, and one long timer that is keep-alive, FIN-WAIT-2
  * or 2 MSL by the state. */
 #include "tcp/connection.h"
+#include "tcp/flow_label.h"
 
 static void schedule(struct ltcp_connection *c)
 {
@@ -159,6 +160,7 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     if (give_up_or_count(c, now)) return;
     rare_of(c)->timeouts++;
+    flow_label_timeout(c);
     if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
         scoreboard_lose_syn(c, now);
         c->force_retransmit = true;

@@ -473,6 +473,8 @@ function Listener:close() end
 ---@field fin_received boolean
 ---@field pushed boolean unread octets were pushed by the peer
 ---@field ecn boolean agreed in the handshake
+---@field flow_label integer of what is sent by IPv6
+---@field flow_label_changes integer after timeouts (flow_label_rehash)
 ---@field received_dscp integer of the newest segment
 ---@field source_route_count integer hops of the source route in use; 0: none
 ---@field fast_open_asked boolean the SYN asked for a cookie (RFC 7413)

@@ -254,11 +254,13 @@ struct ltcp_info {
                                     * connections that wait for ltcp_accept */
     uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
-    bool pushed;                /* unread data was pushed by the peer (RFC9293:MAY-17) */
-    bool ecn;                   /* agreed in the handshake (RFC 3168 or 9768) */
-    bool ecn_sending;           /* ... and new data leaves ECN-capable */
-    uint8_t received_dscp;      /* of the newest segment (RFC9293:MAY-9) */
-    uint8_t source_route_count; /* hops of the source route in use */
+    bool pushed;                 /* unread data was pushed by the peer (RFC9293:MAY-17) */
+    bool ecn;                    /* agreed in the handshake (RFC 3168 or 9768) */
+    bool ecn_sending;            /* ... and new data leaves ECN-capable */
+    uint32_t flow_label;         /* of what is sent by IPv6 (RFC 6437) */
+    uint32_t flow_label_changes; /* after timeouts */
+    uint8_t received_dscp;       /* of the newest segment (RFC9293:MAY-9) */
+    uint8_t source_route_count;  /* hops of the source route in use */
     const char *congestion;
     struct ltcp_congestion_value congestion_values[LTCP_CONGESTION_VALUES];
     size_t congestion_values_count; /* what the algorithm says of itself */

@@ -134,6 +134,9 @@ extern "C" {
     X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
     X(COUNT, ttl, 64, 64, 1, 255, "TTL or hop limit of sent packets")                              \
+    X(COUNT, flow_label, -1, -1, -1, 1048575,                                                      \
+      "IPv6 flow label; -1: by the pair of sockets and a secret (RFC 6437); 0: none")              \
+    X(FLAG, flow_label_rehash, 0, 1, 0, 1, "another flow label after a retransmission timeout")    \
     X(COUNT, dscp, 0, 0, 0, 63, "differentiated services code point of sent packets")              \
     X(FLAG, path_mtu_discovery, 1, 1, 0, 1, "set Don't Fragment and obey ICMP too-big")            \
     X(FLAG, urgent_inline, 1, 0, 0, 1, "the last urgent octet stays in the stream (RFC 6093)")     \
