@@ -423,6 +423,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
 static void restart_after_idle(struct ltcp_connection *c, ltcp_time now)
 {
     if (!has_unsent(c) || flight_size(c) > 0 || now - c->last_sent <= rtt_rto(c)) return;
+    if (c->snd_wnd == 0) return; /* what leaves is a probe, and no data yet */
     if (settings_of(c)->slow_start_after_idle) c->cc.ops->on_idle(&c->cc, now);
 }
 

@@ -455,7 +455,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
         return;
     }
     if (settings_of(c)->reject_false_echo && echo_is_false(c, a)) {
-        a->reset = !(a->flags & LTCP_RST);
+        a->reset = (a->flags & LTCP_RST) == 0;
         return;
     }
     if (a->flags & LTCP_RST) { /* second: RFC9293:3.10.7.3-2 */

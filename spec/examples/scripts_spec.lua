@@ -279,12 +279,12 @@ describe("examples/fast_open.lua", function()
     assert.equal("", complained)
     assert.equal(0, status)
     for _, line in ipairs {
-      'first      200 ms: "hello, asked in ESTABLISHED"; asked for a cookie, 0 of 0 octets taken from the SYN',
-      'second     100 ms: "hello, asked in SYN-RECEIVED"; showed a cookie, 5 of 5 octets taken from the SYN',
-      'refused    200 ms: "hello, asked in ESTABLISHED"; showed a cookie, 0 of 5 octets taken from the SYN',
-      'renewed    100 ms: "hello, asked in SYN-RECEIVED"; showed a cookie, 5 of 5 octets taken from the SYN',
+      'first      200 ms: "hello, asked in ESTABLISHED"; asked for a cookie, 0 of 0',
+      'second     100 ms: "hello, asked in SYN-RECEIVED"; showed a cookie, 5 of 5',
+      'refused    200 ms: "hello, asked in ESTABLISHED"; showed a cookie, 0 of 5',
+      'renewed    100 ms: "hello, asked in SYN-RECEIVED"; showed a cookie, 5 of 5',
     } do
-      assert(printed:find(line .. "\n", 1, true), printed)
+      assert(printed:find(line .. " octets taken from the SYN\n", 1, true), printed)
     end
   end)
 end)

@@ -26,6 +26,36 @@ return {
     with = "return (int32_t)a.n < (int32_t)b.n;",
   },
 
+  -- ---- core/tcp/fast_open.c, core/host/fast_open.c: TCP Fast Open ----------------------------------
+  {
+    name = "syn-data-sent-again",
+    requirement = "RFC7413:4.2.2-5: a SYN is repeated without data",
+    file = "tcp/output.c",
+    text = "const bool text = r->length > 0 && !((r->flags & LTCP_SYN) && r->transmissions > 0);",
+    with = "const bool text = r->length > 0;",
+  },
+  {
+    name = "cookie-option-sent-again",
+    requirement = "RFC7413:4.2.2-5, RFC7413:4.2.2-13: SYN and SYN-ACK are repeated without the option",
+    file = "tcp/fast_open.c",
+    text = "if (record_at(c->out, c->out->head)->transmissions > 0) return;",
+    with = "",
+  },
+  {
+    name = "any-cookie-is-valid",
+    requirement = "RFC7413:4.2.2-6: a cookie that is not valid opens nothing",
+    file = "host/fast_open.c",
+    text = "if (differs == 0) return i + 1;",
+    with = "return i + 1;",
+  },
+  {
+    name = "pending-requests-never-end",
+    requirement = "RFC7413:4.2.2-18: the ACK of the SYN ends the pending request",
+    file = "host/fast_open.c",
+    text = "l->fast_open_pending--;",
+    with = "",
+  },
+
   -- ---- core/host/reassembly_ip.c, core/wire/extension.c: fragments and extension headers -----------
   {
     name = "overlap-is-kept",
@@ -138,7 +168,7 @@ return {
     name = "ts-recent-never-outdated",
     requirement = "RFC 7323 section 5.5: TS.Recent is void after 24 days of idleness",
     file = "tcp/segment_arrives.c",
-    text = "return a->now - c->ts_recent_time < 24 * 86400 * LTCP_SECOND;",
+    text = "return is_within_24_days(c->ts_recent_time, coarse_time(a->now));",
     with = "return true;",
   },
   {
@@ -486,7 +516,7 @@ return {
     name = "usable-window-one-too-many",
     requirement = "RFC9293:MUST-38, section 3.8.6.2.1: U = SND.UNA + SND.WND - SND.NXT",
     file = "tcp/output.c",
-    text = "return seq_add(c->snd_una, c->snd_wnd);",
+    text = "return seq_add(c->snd_una, c->snd_wnd + !c->syn_acked);",
     with = "return seq_add(c->snd_una, c->snd_wnd + 1);",
   },
   {
@@ -500,7 +530,7 @@ return {
     name = "last-segment-not-pushed",
     requirement = "RFC9293:MUST-61: PSH in the last buffered segment",
     file = "tcp/output.c",
-    text = "if (r->length > 0 && position + 1 == q->tail) flags |= LTCP_PSH;",
+    text = "if (r->length > 0 && position + 1 == q->tail && !(flags & LTCP_SYN)) flags |= LTCP_PSH;",
     with = "",
   },
   {
@@ -688,7 +718,7 @@ return {
     name = "partial-ack-keeps-the-record",
     requirement = "RFC 9293 section 3.10.7.4: octets below SND.UNA are not sent again",
     file = "tcp/send_queue.c",
-    text = "                r->offset += n;\n",
+    text = "            r->offset += n;\n",
     with = "",
   },
   {

@@ -57,7 +57,8 @@ describe("a profile", function()
     assert.matches("profile: base: expected", refused { base = "bsd" })
     assert.matches("sackk", refused { settings = { sackk = true } })
     assert.matches("commands%[1%]: program or match expected", refused { commands = { { ignore = true } } })
-    assert.matches("one of settings, ask, ignore and forget expected", refused { commands = { { program = "x" } } })
+    assert.matches("one of settings, ask, ignore and forget expected",
+      refused { commands = { { program = "x" } } })
     assert.matches("commands%[1%]: match: malformed pattern",
       refused { commands = { { match = "[", ignore = true } } })
     assert.matches("sackk", refused { commands = { { program = "x", settings = { sackk = 1 } } } })
