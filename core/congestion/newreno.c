@@ -2,7 +2,7 @@
  */
 #include "congestion/window.h"
 
-/* RFC 5681 section 3.1, with the upper bounds of its three cases. */
+/* RFC 5681 section 3.1, with the upper bounds of its three cases. RFC5681:3.1-2 */
 uint32_t ltcp_initial_window_rfc5681(uint32_t mss)
 {
     if (mss > 2190) return 2 * mss;
@@ -22,6 +22,7 @@ static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
     cc->acked = 0;
 }
 
+/* RFC5681:3.1-1 RFC5681:3.1-9 */
 static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     /* RFC 7661 section 4.3; section 3.1 of RFC 5681 speaks of ACKs of new data. */
@@ -33,6 +34,7 @@ static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sam
         window_congestion_avoidance(cc, ack->bytes_acked);
 }
 
+/* RFC5681:3.2-7 RFC5681:4.3-1 */
 static void newreno_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     (void)now;
@@ -50,12 +52,14 @@ static void newreno_on_ecn(struct ltcp_congestion *cc, ltcp_time now, uint32_t f
     cc->cwnd = cc->ssthresh;
 }
 
+/* RFC5681:3.2-13 RFC5681:4.3-3 RFC9937:6-6 */
 static void newreno_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
 {
     (void)now;
     cc->cwnd = cc->ssthresh;
 }
 
+/* RFC5681:3.1-4 RFC5681:3.1-12 */
 static void newreno_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight,
                                bool first)
 {
@@ -65,6 +69,7 @@ static void newreno_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32
     cc->acked = 0;
 }
 
+/* RFC5681:4.1-1 */
 static void newreno_on_idle(struct ltcp_congestion *cc, ltcp_time now)
 {
     (void)now;

@@ -10,7 +10,8 @@ static inline uint32_t window_at_least_two(const struct ltcp_congestion *cc, uin
     return octets > 2 * cc->mss ? octets : 2 * cc->mss;
 }
 
-/* Section 3.1, equation (2): cwnd += min(N, SMSS); with byte counting N, up to ssthresh. */
+/* Section 3.1, equation (2): cwnd += min(N, SMSS); with byte counting N, up to ssthresh.
+ * RFC5681:3.1-8 */
 static inline uint32_t window_slow_start(const struct ltcp_congestion *cc, uint32_t acked)
 {
     if (!(cc->switches & LTCP_CC_BYTE_COUNTING)) return acked < cc->mss ? acked : cc->mss;
@@ -18,7 +19,8 @@ static inline uint32_t window_slow_start(const struct ltcp_congestion *cc, uint3
     return acked < room ? acked : room;
 }
 
-/* Section 3.1: one SMSS for each window that was acknowledged, counted in octets. */
+/* Section 3.1: one SMSS for each window that was acknowledged, counted in octets. RFC5681:3.1-10
+ * RFC5681:3.1-11 */
 static inline void window_congestion_avoidance(struct ltcp_congestion *cc, uint32_t acked)
 {
     cc->acked += acked;

@@ -20,7 +20,7 @@ static bool update_window(struct ltcp_connection *c, const struct ltcp_segment *
     return changed;
 }
 
-/* RFC 5681 section 2. What answers a zero-window probe is none. */
+/* RFC 5681 section 2. What answers a zero-window probe is none. RFC5681:2-2 */
 static bool is_duplicate(const struct ltcp_connection *c, const struct ltcp_arrival *a,
                          bool window_changed)
 {
@@ -43,14 +43,16 @@ static ltcp_time retransmission_rtt(const struct ltcp_connection *c, const struc
 }
 
 /* What a retransmission brought forth says nothing of the segments that it speaks of beside the
- * repeated one: they may have waited for it since long (Karn's algorithm, RFC 6298 section 3). */
+ * repeated one: they may have waited for it since long (Karn's algorithm, RFC 6298 section 3).
+ * RFC6298:3-1 */
 static void choose_rtt(const struct ltcp_connection *c, const struct ltcp_arrival *a,
                        struct ltcp_times *times)
 {
     if (times->sent_again >= 0) times->rtt = retransmission_rtt(c, a, times->sent_again);
 }
 
-/* RFC 6298 (5.2), (5.3): all acknowledged, the timer is off; some, it starts anew. */
+/* RFC 6298 (5.2), (5.3): all acknowledged, the timer is off; some, it starts anew. RFC6298:5-3
+ * RFC6298:5-4 */
 static void restart_timer(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered = 0;
@@ -91,6 +93,7 @@ static void tell_user(struct ltcp_connection *c)
     connection_event(c, LTCP_EVENT_WRITABLE);
 }
 
+/* RFC6298:3-2 RFC6298:5-9 */
 static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
                        const struct ltcp_times *times)
 {
@@ -135,6 +138,7 @@ static struct ltcp_times times_of(const struct ltcp_connection *c, const struct 
                                .sent = -1,
                                .rate_sent = -1,
                                .sample = sample};
+    times.congestion = c->ecn && !c->accecn && (a->segment->flags & LTCP_ECE);
     if (c->out != NULL) times.fack = c->out->rack.fack;
     if (c->stamping && (a->segment->options.present & LTCP_HAS_TIMESTAMPS)) {
         times.stamped = true;
@@ -174,7 +178,7 @@ static uint32_t told_by_duplicates(const struct ltcp_connection *c, uint32_t ack
     return c->out->duplicate_octets < others ? c->out->duplicate_octets : others;
 }
 
-/* RFC9293:3.10.7.4-11 */
+/* RFC9293:3.10.7.4-11 RFC6675:5-1 */
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;
@@ -207,7 +211,8 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
     window_opened(c, a->now);
     loss_probe_acknowledged(c, a->now, s->ack, acked > 0, (s->options.present & LTCP_HAS_SACK) != 0,
                             &times);
-    recovery_on_ack(c, a->now, acked, duplicate, &times, (uint32_t)(delivered(c) - had));
+    const uint32_t newly = (uint32_t)(delivered(c) - had);
+    recovery_on_ack(c, a->now, acked, c->sacking ? newly > acked : duplicate, &times, newly);
     if (acked > 0) loss_probe_schedule(c, a->now);
     if (uses_rack(c)) timers_choose_loss(c);
     sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);

@@ -138,7 +138,8 @@ void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_st
     connection_event(c, LTCP_EVENT_STATE);
 }
 
-/* The initial window (RFC 5681 section 3.1, RFC 6928), one segment when SYN or SYN-ACK was lost. */
+/* The initial window (RFC 5681 section 3.1, RFC 6928), one segment when SYN or SYN-ACK was lost;
+ * neither of them opens it. RFC5681:3.1-3, RFC5681:3.1-5, RFC5681:3.1-7 */
 void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);

@@ -187,6 +187,7 @@ struct ltcp_rare {
     uint8_t reo_wnd_mult, reo_wnd_persist; /* mult 0 stands for 1 */
     uint16_t reordering;                   /* how many segments one was overtaken by, at most */
     ltcp_seq dsack_round;
+    ltcp_time least_since, least_next; /* above the least RTT since then (0: no), by so much */
     /* section 7.1: the tail loss probe that is not judged yet */
     bool probed, probe_retransmitted;
     ltcp_seq probe_seq, probe_end;
@@ -342,7 +343,7 @@ static inline uint64_t delivered(const struct ltcp_connection *c)
     return c->bytes_acked + (c->out != NULL ? c->out->sacked : 0);
 }
 /* RFC 6675's pipe; without SACK what duplicate ACKs say (RFC 6582's inflation, seen from the other
- * side). */
+ * side). RFC6675:4-4 */
 static inline uint32_t pipe_size(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;
@@ -364,7 +365,8 @@ struct ltcp_times {
     struct ltcp_ack_sample *sample;
     uint32_t echo; /* the timestamp that came back, if stamped */
     bool stamped;
-    bool original; /* something that a timeout took for lost, and that was sent once, arrived */
+    bool congestion; /* it carries ECN-Echo, RFC 3168 */
+    bool original;   /* something that a timeout took for lost, and that was sent once, arrived */
     bool duplicate_told; /* the first SACK block is a DSACK: this one */
     struct ltcp_sack_block duplicate;
 };
@@ -507,7 +509,7 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now);
 /* The reordering timer fired (RFC 8985 section 6.3). */
 void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now);
 
-/* rack.c, RFC 8985 section 6 */
+/* rack.c, RFC 8985 section 6 RFC8985:4-1 */
 static inline bool uses_rack(const struct ltcp_connection *c)
 {
     return c->sacking && settings_of(c)->rack;

@@ -203,6 +203,10 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
         digest_word(d, (uint64_t)rare->reordering_seen << 16 | rare->reo_wnd_mult);
         digest_word(d, (uint64_t)rare->dsack_round_valid << 16 | rare->reo_wnd_persist);
         digest_seq(d, rare->dsack_round);
+        if (rare->least_since != 0) {
+            digest_time(d, now, rare->least_since);
+            digest_word(d, (uint64_t)rare->least_next);
+        }
         digest_word(d, rare->probed ? 1u + rare->probe_retransmitted : 0);
         digest_seq(d, rare->probe_seq);
         digest_seq(d, rare->probe_end);

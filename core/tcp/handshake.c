@@ -107,6 +107,7 @@ void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment
     connection_set_mss(c);
 }
 
+/* RFC2018:2-1 */
 void handshake_write_options(const struct ltcp_connection *c, ltcp_time now, struct ltcp_options *o)
 {
     /* RFC9293:SHLD-5, MAY-3: always sent, also where it equals the default. */

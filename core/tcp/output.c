@@ -36,6 +36,7 @@ static uint8_t sack_blocks_that_fit(const struct ltcp_connection *c, uint32_t pa
     return (uint8_t)(fit < most ? fit : most);
 }
 
+/* RFC2018:4-1 RFC2018:4-2 */
 static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uint16_t flags,
                              uint32_t payload, uint8_t out[40])
 {
@@ -240,6 +241,7 @@ static ltcp_seq peer_edge(const struct ltcp_connection *c)
     return seq_add(c->snd_una, c->snd_wnd + !c->syn_acked);
 }
 
+/* RFC5681:2-1 RFC5681:3.2-4 RFC5681:3.2-5 RFC6675:5-4 RFC3042:2-1 RFC3042:2-3 */
 static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
 {
     uint32_t pipe = pipe_size(c);
@@ -252,7 +254,7 @@ static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
 }
 
 /* What was lost goes first. A segment beyond a shrunk window waits (RFC9293:SHLD-15, SHLD-16), but
- * the first one never does (MAY-7). */
+ * the first one never does (MAY-7). RFC5681:4.3-2 RFC6675:5-11 RFC8985:9.3-1 */
 static void send_lost(struct ltcp_connection *c, ltcp_time now)
 {
     uint32_t position;
@@ -285,7 +287,7 @@ static bool nagle_holds(const struct ltcp_connection *c)
 }
 
 /* RFC 9293 section 3.8.6.2.1 (RFC9293:MUST-38) with Nagle as the bracketed condition (SHLD-7,
- * MUST-17). How many octets of the first unsent record may go: 0 for none. */
+ * MUST-17). How many octets of the first unsent record may go: 0 for none. RFC5681:2-1 */
 static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_record *r)
 {
     const struct ltcp_send_queue *q = c->out;
@@ -389,6 +391,7 @@ static uint32_t end_burst(struct ltcp_connection *c, uint32_t segments)
     return 0;
 }
 
+/* RFC5681:3.2-12 */
 static void send_new(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
@@ -419,7 +422,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
     if (fresh) loss_probe_schedule(c, now);
 }
 
-/* RFC 5681 section 4.1. */
+/* RFC 5681 section 4.1. RFC5681:4.1-1 */
 static void restart_after_idle(struct ltcp_connection *c, ltcp_time now)
 {
     if (!has_unsent(c) || flight_size(c) > 0 || now - c->last_sent <= rtt_rto(c)) return;
@@ -439,6 +442,7 @@ static void after_fin_sent(struct ltcp_connection *c, ltcp_time now)
         connection_set_state(c, now, LTCP_LAST_ACK);
 }
 
+/* RFC6675:4-6 RFC6675:4-9 */
 void output_run(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->state == LTCP_CLOSED || c->state == LTCP_LISTEN) return;

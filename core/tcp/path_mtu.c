@@ -23,6 +23,14 @@ static void syn_was_too_long(struct ltcp_connection *c)
     connection_want_output(c);
 }
 
+/* As many segments as before, of the new size. RFC5681:3.1-6 */
+static void scale_window(struct ltcp_connection *c, uint32_t old_mss)
+{
+    if (c->cc.cwnd == 0 || c->snd_mss >= old_mss) return;
+    const uint32_t window = (uint32_t)((uint64_t)c->cc.cwnd * c->snd_mss / old_mss);
+    c->cc.cwnd = window > c->snd_mss ? window : c->snd_mss;
+}
+
 /* What is in flight and too long goes again in smaller pieces, without a word to the congestion
  * control: nothing was lost to congestion. */
 void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length)
@@ -33,7 +41,9 @@ void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_len
     if (mtu < least) mtu = least;
     if (mtu >= c->path_mtu) return;
     c->path_mtu = (uint16_t)mtu;
+    const uint32_t old_mss = c->snd_mss;
     connection_set_mss(c);
+    scale_window(c, old_mss);
     struct ltcp_send_queue *q = c->out;
     if (c->state == LTCP_SYN_SENT) {
         syn_was_too_long(c);

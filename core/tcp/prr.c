@@ -4,7 +4,7 @@
  * the pipe comes down to ssthresh in one round trip, neither in silence nor in a burst. */
 #include "tcp/connection.h"
 
-/* Section 6: what was SACKed before the recovery will not be delivered during it. */
+/* Section 6: what was SACKed before the recovery will not be delivered during it. RFC9937:6-2 */
 void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_sacked)
 {
     struct ltcp_rare *r = rare_of(c);
@@ -15,7 +15,8 @@ void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_s
     if (r->recover_fs == 0) r->recover_fs = 1;
 }
 
-/* What leaves is counted as it is sent (send_queue.c). RFC9937:6-1 */
+/* What leaves is counted as it is sent (send_queue.c). RFC9937:6-1 RFC9937:6-3 RFC9937:6-4
+ * RFC9937:6-5 */
 void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe)
 {
     struct ltcp_rare *r = rare_of(c);

@@ -50,7 +50,7 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
 #define RECOVERIES_WITH_A_WIDER_WINDOW 16
 
 /* RFC8985:6.2-4: wider by a quarter of the least RTT for each round trip with a DSACK, for 16
- * recoveries without one. */
+ * recoveries without one. RFC8985:4-3 */
 void rack_adapt(struct ltcp_connection *c, bool duplicate_told, bool recovered)
 {
     if (duplicate_told) {
@@ -66,6 +66,7 @@ void rack_adapt(struct ltcp_connection *c, bool duplicate_told, bool recovered)
     }
 }
 
+/* RFC8985:6.2-4 */
 ltcp_time rack_reordering_window(const struct ltcp_connection *c)
 {
     const struct ltcp_rare *r = c->rare;
@@ -168,7 +169,8 @@ struct ltcp_rack_losses rack_detect(struct ltcp_connection *c, ltcp_time now)
     return losses;
 }
 
-/* Section 6.3: at a timeout the first segment, and what is too late by the same measure. */
+/* Section 6.3: at a timeout the first segment, and what is too late by the same measure.
+ * RFC8985:6.3-1 */
 void rack_lose_at_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
@@ -217,6 +219,7 @@ static bool make_room(struct ltcp_connection *c)
     return true;
 }
 
+/* RFC8985:6.1-1 */
 void rack_resent(struct ltcp_connection *c, const struct ltcp_record *r)
 {
     struct ltcp_rack *k = &c->out->rack;

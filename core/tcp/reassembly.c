@@ -72,7 +72,8 @@ static void chain(struct ltcp_slices *to, struct ltcp_slices *from)
     from->first = from->last = NULL;
 }
 
-/* RFC 2018 section 4: the first block is the one that holds the segment which came last. */
+/* RFC 2018 section 4: the first block is the one that holds the segment which came last.
+ * RFC2018:4-4 RFC2018:4-6 */
 static void touch(struct ltcp_reassembly *a, ltcp_seq left, ltcp_seq right)
 {
     ltcp_seq kept[4];
@@ -113,7 +114,8 @@ static bool insert_piece(struct ltcp_connection *c, uint16_t *at, struct ltcp_pa
     return true;
 }
 
-/* RFC 2883 section 4: the first piece of a segment that was held already is told to the sender. */
+/* RFC 2883 section 4: the first piece of a segment that was held already is told to the sender.
+ * RFC2883:4.2-1 */
 void reassembly_duplicate(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right)
 {
     if (!c->sacking || !settings_of(c)->dsack || c->dsack_due || seq_ge(left, right)) return;
@@ -121,7 +123,8 @@ void reassembly_duplicate(struct ltcp_connection *c, ltcp_seq left, ltcp_seq rig
     c->dsack_due = c->rare != NULL;
 }
 
-/* Keeps the parts of [seq, seq + length) that are new; false when something had to be dropped. */
+/* Keeps the parts of [seq, seq + length) that are new; false when something had to be dropped.
+ * RFC2883:4.1-1 */
 bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, ltcp_seq seq,
                        const uint8_t *text, uint32_t length)
 {
@@ -191,6 +194,7 @@ uint32_t reassembly_drain(struct ltcp_connection *c)
     return moved;
 }
 
+/* RFC2018:4-5 RFC2018:8-3 */
 uint8_t reassembly_sack_blocks(const struct ltcp_connection *c, struct ltcp_sack_block out[4],
                                uint8_t room)
 {

@@ -13,7 +13,8 @@ static uint32_t flight_within_window(const struct ltcp_connection *c, uint32_t f
     return flight < c->cc.cwnd ? flight : c->cc.cwnd;
 }
 
-/* RFC 5681 section 3.2: what limited transmit sent on the first duplicate ACKs does not count. */
+/* RFC 5681 section 3.2: what limited transmit sent on the first duplicate ACKs does not count.
+ * RFC5681:3.2-8 RFC6675:5-6 */
 static uint32_t flight_before_duplicates(const struct ltcp_connection *c)
 {
     const uint32_t flight =
@@ -21,18 +22,21 @@ static uint32_t flight_before_duplicates(const struct ltcp_connection *c)
     return flight_within_window(c, flight);
 }
 
+/* RFC8985:9.3-2 */
 static bool uses_prr(const struct ltcp_connection *c)
 {
     return settings_of(c)->prr && c->sacking && !c->cc.ops->own_recovery;
 }
 
-/* RFC 8985 section 7.1: a probe that is not judged yet is forgotten when a recovery begins. */
+/* RFC 8985 section 7.1: a probe that is not judged yet is forgotten when a recovery begins.
+ * RFC8985:7.1-1 */
 static void forget_probe(struct ltcp_connection *c)
 {
     if (c->rare != NULL) c->rare->probed = false;
     if (c->out != NULL) c->out->probe_deadline = LTCP_NEVER;
 }
 
+/* RFC5681:3.2-9 RFC6675:5-5 RFC6675:5-7 RFC6582:3.2-5 */
 static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
 {
     undo_begin(c);
@@ -46,6 +50,7 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     ecn_window_reduced(c);
 }
 
+/* RFC6675:5-8 RFC6675:5-9 RFC6582:3.2-3 */
 static void leave(struct ltcp_connection *c, ltcp_time now)
 {
     const bool fast = c->recovery == LTCP_RECOVERY_FAST;
@@ -58,22 +63,43 @@ static void leave(struct ltcp_connection *c, ltcp_time now)
     if (fast) c->cc.ops->on_recovered(&c->cc, now);
 }
 
+/* Octets beyond SND.UNA that left long enough ago to have arrived: a duplicate ACK that comes
+ * sooner than the least round trip after a segment is not about it, whoever made it. RFC5681:3.2-11
+ */
+static uint32_t may_have_arrived(const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_send_queue *q = c->out;
+    uint32_t low = 0, high = q->unsent - q->head;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const struct ltcp_record *r = record_at(q, q->head + middle);
+        if ((r->marks & LTCP_MARK_EVER) || r->last_sent + c->min_rtt <= now)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (q->head + low == q->unsent) return flight_size(c);
+    return seq_diff(record_at(q, q->head + low)->seq, c->snd_una);
+}
+
 /* A duplicate ACK without SACK says that one segment has left the network (RFC 6582 inflates the
- * window by it; here the pipe shrinks by it). */
-static void count_duplicate(struct ltcp_connection *c)
+ * window by it; here the pipe shrinks by it); with SACK the scoreboard says it. RFC5681:3.2-6,
+ * RFC5681:3.2-10, RFC3042:2-2, RFC3042:2-4 */
+static void count_duplicate(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->duplicate_acks == 0) c->out->duplicate_point = c->snd_nxt;
     if (c->duplicate_acks < UINT16_MAX) c->duplicate_acks++;
     if (c->sacking) return;
-    const uint32_t flight = flight_size(c);
-    const uint32_t most = flight > c->snd_mss ? flight - c->snd_mss : 0;
+    const uint32_t arrived = may_have_arrived(c, now);
+    const uint32_t most = arrived > c->snd_mss ? arrived - c->snd_mss : 0;
+    if (c->out->duplicate_octets >= most) return;
     c->out->duplicate_octets += c->snd_mss;
     if (c->out->duplicate_octets > most) c->out->duplicate_octets = most;
 }
 
 /* Of what a partial ACK covers, one segment was the lost one and the others had been counted as
  * duplicates (RFC 6582 section 3.2, step 3: deflate by what was acknowledged, add back one SMSS).
- */
+ * RFC6582:3.2-2 */
 static void discount_duplicates(struct ltcp_connection *c, uint32_t acked)
 {
     const uint32_t others = acked > c->snd_mss ? acked - c->snd_mss : 0;
@@ -81,6 +107,7 @@ static void discount_duplicates(struct ltcp_connection *c, uint32_t acked)
     q->duplicate_octets -= others < q->duplicate_octets ? others : q->duplicate_octets;
 }
 
+/* RFC5681:3.2-3 RFC6675:5-3 RFC2018:5.1-1 RFC6582:3.2-1 */
 static bool should_enter(struct ltcp_connection *c, bool found)
 {
     if (c->out == NULL || flight_size(c) == 0 || c->state < LTCP_ESTABLISHED) return false;
@@ -102,14 +129,14 @@ static void look_for_reneging(struct ltcp_connection *c)
 
 /* True when something new is held to be lost. A retransmission that was lost is a new sign of
  * congestion (RFC 5681 section 4.3), which proportional rate reduction hears of by itself (RFC 8985
- * section 9.3). */
+ * section 9.3). RFC5681:4.3-4 RFC8985:9.2-1 RFC8985:9.3-3 */
 static bool detect_losses(struct ltcp_connection *c, ltcp_time now)
 {
     if (!c->sacking) return false;
     if (!uses_rack(c)) return scoreboard_detect(c, now);
     const struct ltcp_rack_losses losses = rack_detect(c, now);
     if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !uses_prr(c))
-        c->cc.ops->on_loss(&c->cc, now, flight_size(c));
+        c->cc.ops->on_loss(&c->cc, now, flight_within_window(c, flight_size(c)));
     return losses.original || losses.retransmission;
 }
 
@@ -124,6 +151,7 @@ void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now)
     connection_want_output(c);
 }
 
+/* RFC6675:5-2 RFC6675:5-10 */
 void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
                      const struct ltcp_times *times, uint32_t newly_delivered)
 {
@@ -139,7 +167,7 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
         return;
     }
     if (c->recovery == LTCP_RECOVERY_FAST && !c->sacking) {
-        if (duplicate) count_duplicate(c);
+        if (duplicate) count_duplicate(c, now);
         if (!advanced) return;
         if (c->out == NULL) return;
         discount_duplicates(c, acked);
@@ -153,7 +181,7 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
         c->duplicate_acks = 0;
         if (c->out != NULL) c->out->duplicate_octets = 0;
     }
-    if (duplicate) count_duplicate(c);
+    if (duplicate) count_duplicate(c, now);
     if (!should_enter(c, found)) return;
     if (!uses_rack(c)) scoreboard_judge_lost(c, now, c->out->head);
     enter_fast_recovery(c, now);
@@ -162,7 +190,8 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     prr_on_ack(c, newly_delivered, false);
 }
 
-/* RFC 5681 section 3.1, equation 4; RFC 6582 section 4. */
+/* RFC 5681 section 3.1, equation 4; RFC 6582 section 4. RFC5681:3.1-4 RFC5681:3.1-13 RFC6298:5-5
+ * RFC6675:5.1-1 RFC6675:5.1-2 RFC6582:3.2-4 */
 void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     const uint32_t flight = flight_within_window(c, flight_size(c));

@@ -9,13 +9,37 @@ static ltcp_time clamp(ltcp_time value, ltcp_time least, ltcp_time most)
     return value < least ? least : value > most ? most : value;
 }
 
+#define LEAST_RTT_LASTS (300 * LTCP_SECOND)
+
+/* What was not met for so long is forgotten, for a path may become longer. The reordering window
+ * goes by it, and who has met none of what that is for keeps no account. RFC8985:6.2-1 */
+static void note_least(struct ltcp_connection *c, ltcp_time now, ltcp_time sample)
+{
+    struct ltcp_rare *r = c->rare;
+    if (sample <= 0) sample = 1;
+    if (c->min_rtt == 0 || sample <= c->min_rtt) {
+        c->min_rtt = sample;
+        if (r != NULL) r->least_since = 0;
+        return;
+    }
+    if (r == NULL) return;
+    if (r->least_since == 0) {
+        r->least_since = now > 0 ? now : 1;
+        r->least_next = sample;
+    }
+    if (sample < r->least_next) r->least_next = sample;
+    if (now - r->least_since < LEAST_RTT_LASTS) return;
+    c->min_rtt = r->least_next;
+    r->least_since = 0;
+}
+
 /* RFC 6298 section 2 (RFC9293:MUST-18). Every sample counts for the least RTT; one a round trip is
- * smoothed, so that the gains mean what the RFC says. */
+ * smoothed, so that the gains mean what the RFC says. RFC6298:2-2 RFC6298:2-3 RFC6298:2-4 */
 void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth)
 {
     if (sample < 0) return;
     c->latest_rtt = sample;
-    if (c->min_rtt == 0 || sample < c->min_rtt) c->min_rtt = sample > 0 ? sample : 1;
+    note_least(c, now, sample);
     connection_trace(c, now, LTCP_TRACE_RTT, sample);
     if (c->srtt != 0 && !smooth) return;
     if (c->srtt == 0) { /* (2.2) */
@@ -30,7 +54,7 @@ void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool
 }
 
 /* (2.1) before the first sample, (2.3) after it, within (2.4) and (2.5); three seconds for data
- * after a SYN that timed out (5.7). */
+ * after a SYN that timed out (5.7). RFC6298:2-1 RFC6298:2-5 RFC6298:2-6 RFC6298:4-1 RFC6298:5-8 */
 ltcp_time rtt_rto(const struct ltcp_connection *c)
 {
     const struct ltcp_settings *s = settings_of(c);
@@ -43,7 +67,8 @@ ltcp_time rtt_rto(const struct ltcp_connection *c)
     return clamp(c->srtt + (4 * c->rttvar > g ? 4 * c->rttvar : g), s->rto_min, s->rto_max);
 }
 
-/* (5.5): doubled for each timeout of the same data, up to the most that is set. */
+/* (5.5): doubled for each timeout of the same data, up to the most that is set. RFC6298:2-7
+ * RFC6298:5-6 */
 ltcp_time rtt_timeout(const struct ltcp_connection *c)
 {
     const ltcp_time most = settings_of(c)->rto_max;

@@ -18,6 +18,7 @@ uint32_t scoreboard_find(const struct ltcp_send_queue *q, ltcp_seq seq)
     return q->head + low;
 }
 
+/* RFC6675:4-2 RFC2018:5-1 */
 static void mark_sacked(struct ltcp_connection *c, uint32_t position, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
@@ -72,7 +73,7 @@ static void mark_block(struct ltcp_connection *c, struct ltcp_sack_block b,
 }
 
 /* RFC 2883 section 4: the first block reports a duplicate when it lies below the acknowledgment, or
- * within the second block. */
+ * within the second block. RFC2883:5-1 RFC2883:5-2 */
 static void look_for_duplicate(struct ltcp_connection *c, const struct ltcp_segment *s,
                                struct ltcp_times *times)
 {
@@ -134,7 +135,7 @@ void scoreboard_judge_lost(struct ltcp_connection *c, ltcp_time now, uint32_t po
 }
 
 /* RFC 6675 section 4, IsLost: DupThresh discontiguous segments, or more than (DupThresh - 1) * SMSS
- * octets, were SACKed above it. */
+ * octets, were SACKed above it. RFC6675:4-3 */
 bool scoreboard_detect(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
@@ -156,7 +157,7 @@ bool scoreboard_detect(struct ltcp_connection *c, ltcp_time now)
     return found;
 }
 
-/* After a retransmission timeout everything that was not SACKed is held to be lost. */
+/* After a retransmission timeout everything that was not SACKed is held to be lost. RFC2018:5-3 */
 void scoreboard_lose_all(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
@@ -186,6 +187,7 @@ void scoreboard_forget_sacks(struct ltcp_connection *c)
     }
 }
 
+/* RFC6675:4-5 */
 struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position)
 {
     struct ltcp_send_queue *q = c->out;

@@ -10,7 +10,8 @@
 enum step { NEXT, DONE };
 typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
 
-/* Marked, and sent once when all that has arrived was processed (RFC9293:MUST-58, MUST-59). */
+/* Marked, and sent once when all that has arrived was processed (RFC9293:MUST-58, MUST-59).
+ * RFC5681:4.2-4 */
 static void acknowledge_now(struct ltcp_connection *c)
 {
     c->ack_now = true;
@@ -283,7 +284,8 @@ static enum step sixth_check_urg(struct ltcp_connection *c, struct ltcp_arrival 
     return NEXT;
 }
 
-/* RFC 9293 section 3.8.6.3: RFC9293:SHLD-18, SHLD-19, MUST-40. */
+/* RFC 9293 section 3.8.6.3: RFC9293:SHLD-18, SHLD-19, MUST-40. RFC5681:3.2-1 RFC5681:3.2-2
+ * RFC5681:4.2-1 RFC5681:4.2-2 RFC5681:4.2-3 RFC2018:4-3 RFC6582:5-1 */
 static void owe_acknowledgment(struct ltcp_connection *c, ltcp_time now, uint32_t octets)
 {
     const struct ltcp_settings *s = settings_of(c);

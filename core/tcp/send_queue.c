@@ -255,7 +255,7 @@ void send_queue_fill(struct ltcp_connection *c)
     q->tail -= gone;
 }
 
-/* The record has just been put into a packet. */
+/* The record has just been put into a packet. RFC8985:4-2 RFC8985:7.3-3 RFC9937:6-7 */
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
@@ -328,6 +328,7 @@ static void acknowledge_syn(struct ltcp_connection *c, struct ltcp_record *r,
         times->rtt = times->arrived - r->last_sent;
 }
 
+/* RFC6675:4-1 RFC2018:8-1 */
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;

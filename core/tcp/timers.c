@@ -77,6 +77,7 @@ static ltcp_time whole_timeout(const struct ltcp_connection *c, ltcp_time since)
     return end > since && end < deadline ? end : deadline;
 }
 
+/* RFC6298:1-1 RFC6298:5-1 */
 void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind)
 {
     c->loss_timer = (uint8_t)kind;
@@ -108,7 +109,7 @@ void timers_choose_loss(struct ltcp_connection *c)
 
 /* RFC 6298 (5.1): data in flight has a retransmission timer. Data that waits with nothing in flight
  * waits for the window, and the persist timer probes it (RFC9293:MUST-36; the first time after one
- * RTO, SHLD-29); so does what waits for a PUSH that never comes (MUST-60). */
+ * RTO, SHLD-29); so does what waits for a PUSH that never comes (MUST-60). RFC6298:5-2 */
 void timers_after_output(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT) return;
@@ -155,7 +156,7 @@ static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
     connection_want_output(c);
 }
 
-/* RFC9293:3.10.8-2 */
+/* RFC9293:3.10.8-2 RFC6298:5-7 */
 static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     if (give_up_or_count(c, now)) return;
@@ -173,7 +174,7 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
     connection_want_output(c);
 }
 
-/* RFC 8985 section 7.3. */
+/* RFC 8985 section 7.3. RFC8985:7.3-4 */
 static void probe_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     c->out->probe_deadline = LTCP_NEVER;

@@ -6,7 +6,7 @@
 #include "tcp/connection.h"
 
 /* Before the congestion control hears of the loss. A timeout within a fast recovery belongs to the
- * same reduction. */
+ * same reduction. RFC4015:3.1-1 */
 void undo_begin(struct ltcp_connection *c)
 {
     struct ltcp_rare *r = rare_of(c);
@@ -20,6 +20,7 @@ void undo_begin(struct ltcp_connection *c)
     r->prior_ssthresh = c->cc.ssthresh;
 }
 
+/* RFC3522:3.2-2 */
 void undo_resent(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_rare *r = rare_of(c);
@@ -42,7 +43,8 @@ static bool all_came_twice(struct ltcp_connection *c, const struct ltcp_times *t
     return --r->undo_copies == 0;
 }
 
-/* RFC 3522 section 3.2, step (5): what is acknowledged was sent before the retransmission. */
+/* RFC3522:3.2-5: what is acknowledged was sent before the retransmission.
+ * RFC3522:3.2-1 */
 static bool stamp_is_older(const struct ltcp_connection *c, bool advanced,
                            const struct ltcp_times *times)
 {
@@ -55,10 +57,13 @@ static bool stamp_is_older(const struct ltcp_connection *c, bool advanced,
  */
 enum { FRTO_OFF, FRTO_FIRST, FRTO_SECOND };
 
+/* RFC5682:2.1-1 RFC5682:2.1-5 RFC5682:2.1-6 */
 void undo_frto_start(struct ltcp_connection *c)
 {
     const bool alone = c->out->unsent - c->out->head <= 1;
-    rare_of(c)->frto = settings_of(c)->frto && !alone ? FRTO_FIRST : FRTO_OFF;
+    const bool recovering = c->recovery == LTCP_RECOVERY_FAST && c->sacking; /* RFC5682:2.1-6 */
+    const bool enters = settings_of(c)->frto && !alone && !recovering;
+    rare_of(c)->frto = enters ? FRTO_FIRST : FRTO_OFF;
 }
 
 bool undo_frto_waits(const struct ltcp_connection *c)
@@ -81,7 +86,7 @@ static void go_on_repeating(struct ltcp_connection *c)
 
 /* Sections 2.1 and 3.1, steps 2 and 3: after the first ACK that advances, new data instead of a
  * retransmission; if the second one speaks of what was sent only once, nothing was lost.
- * RFC5682:2.1-2, 2.1-3, 3.1-3 */
+ * RFC5682:2.1-2, 2.1-3, 3.1-3 RFC5682:2.1-7 */
 static bool frto_finds(struct ltcp_connection *c, bool advanced, bool duplicate,
                        const struct ltcp_times *times)
 {
@@ -115,7 +120,7 @@ static void restore_scoreboard(struct ltcp_connection *c)
 }
 
 /* Section 3.2, (5): after a timeout as much as is in flight and a little more, so that no burst
- * leaves. */
+ * leaves. RFC5682:4-1 RFC4015:3.2-5 */
 static uint32_t window_again(const struct ltcp_connection *c, uint32_t acked, bool timeout)
 {
     const uint32_t prior = c->rare->prior_cwnd;
@@ -143,6 +148,7 @@ static void widen_timeout(struct ltcp_connection *c, ltcp_time sample)
     if (sample / 2 > c->rttvar) c->rttvar = sample / 2;
 }
 
+/* RFC4015:2-1 RFC4015:3.4-1 */
 bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
                  const struct ltcp_times *times)
 {
@@ -152,6 +158,10 @@ bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool 
     const bool older = stamp_is_older(c, acked > 0, times);
     const bool found = frto_finds(c, acked > 0, duplicate, times);
     if (!twice && !older && !found) return false;
+    if (times->congestion) { /* RFC4015:3.4-1 */
+        r->undo_valid = false;
+        return false;
+    }
     const bool timeout = c->recovery == LTCP_RECOVERY_TIMEOUT;
     r->undo_valid = false;
     r->frto = FRTO_OFF;

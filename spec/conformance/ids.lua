@@ -9,9 +9,18 @@ local LEVELS <const> = { MUST = true, SHLD = true, MAY = true, REC = true }
 -- What a test's full name must hold to carry an id (a pattern as busted's --filter takes it).
 M.IN_A_NAME = "RFC%d+:%w[%w%.]*%-%d"
 
--- Calls f(id) for each id in a line. With `short`, a second one of RFC 9293 needs no "RFC9293:".
+-- Calls f(id) for each id in a line. With `short`, a second one needs no "RFC8985:" before it:
+-- `RFC8985:6.2-1, 6.2-2`, and for RFC 9293 `RFC9293:MUST-10 ... MUST-11`.
 function M.each(text, short, f)
-  for rfc, rest in text:gmatch(OWN) do f("RFC" .. rfc .. ":" .. rest) end
+  for rfc, rest, after in text:gmatch(OWN .. "()") do
+    f("RFC" .. rfc .. ":" .. rest)
+    while short do
+      local next_one, behind = text:match("^, (%w[%w%.]*%-%d+)%f[^%w]()", after)
+      if not next_one or next_one:find "^RFC" then break end
+      f("RFC" .. rfc .. ":" .. next_one)
+      after = behind
+    end
+  end
   if not short then return end
   for at, level, number in text:gmatch("()" .. NUMBERED) do
     if LEVELS[level] and text:sub(at - 1, at - 1) ~= ":" then f(("RFC9293:%s-%s"):format(level, number)) end

@@ -33,7 +33,7 @@ local function sendings(net, seq, seconds)
 end
 
 describe("retransmission timeout", function()
-  it("RFC9293:MUST-18 is 1 s before the first sample", function()
+  it("RFC9293:MUST-18 RFC6298:2-1 is 1 s before the first sample", function()
     local _, host, peer = lab.forge {}
     local conn = host:connect_start(peer, 80)
     assert.equal(1, conn:info().rto)

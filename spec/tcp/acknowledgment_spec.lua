@@ -53,7 +53,7 @@ describe("a delayed ACK", function()
     peer:expect_nothing(0.5) -- no ACK alone after it
   end)
 
-  it("RFC5681:4.2 is not delayed for a segment out of order", function()
+  it("RFC5681:4.2 RFC5681:3.2-1 is not delayed for a segment out of order", function()
     local _, _, peer = wire.passive()
     peer:send { flags = "A", seq = 2001, ack = 5001, payload = "x" }
     peer:expect { flags = "A", ack = 1001, timeout = 0.021 }

@@ -39,7 +39,7 @@ local function rounds(options, n, every)
 end
 
 describe("the initial window", function()
-  it("RFC5681:3.1 is 2, 3 or 4 segments by the SMSS", function()
+  it("RFC5681:3.1-2 is 2, 3 or 4 segments by the SMSS", function()
     local segments_of <const> = {
       [2500] = 2, [2191] = 2, [2190] = 3, [1460] = 3, [1096] = 3, [1095] = 4, [536] = 4,
     }
@@ -54,7 +54,7 @@ describe("the initial window", function()
     assert.equal(10000, conn:info().cwnd)
   end)
 
-  it("RFC5681:3.1 is one segment after a SYN or SYN-ACK was lost", function()
+  it("RFC5681:3.1-3 is one segment after a SYN or SYN-ACK was lost", function()
     local net = lab.pair()
     net.wire:drop { flags = "SA", nth = 1 }
     local _, server = lab.handshake(net)
@@ -67,7 +67,7 @@ describe("the initial window", function()
 end)
 
 describe("slow start", function()
-  it("RFC5681:3.1 doubles each round trip when every segment is acknowledged", function()
+  it("RFC5681:3.1-1 doubles each round trip when every segment is acknowledged", function()
     local counts = rounds({ initial_window = 1 }, 7)
     assert.same({ 1, 2, 4, 8, 16, 32, 64 }, counts)
   end)
@@ -77,7 +77,7 @@ describe("slow start", function()
     assert.same({ 4, 6, 9, 14, 21, 32 }, counts)
   end)
 
-  it("RFC5681:3.1 grows by at most SMSS an ACK, however much it acknowledges (eq. 2)", function()
+  it("RFC5681:3.1-8 grows by at most SMSS an ACK, however much it acknowledges (eq. 2)", function()
     local net, conn, peer = wire.passive { host = { initial_window = 10, send_buffer = 100000 } }
     conn:write(("x"):rep(100000))
     net:run { until_ = 0.1 }
@@ -87,7 +87,7 @@ describe("slow start", function()
     assert.equal(11000, conn:info().cwnd)
   end)
 
-  it("RFC5681:3.1 grows by the octets acknowledged when they are fewer: no gain by ACK division", function()
+  it("RFC5681:3.1-8 grows by the octets acknowledged when they are fewer: no gain by ACK division", function()
     local net, conn, peer = wire.passive { host = { initial_window = 4, send_buffer = 100000 } }
     conn:write(("x"):rep(100000))
     net:run { until_ = 0.1 }
@@ -99,7 +99,7 @@ describe("slow start", function()
     assert.equal(5000, conn:info().cwnd)
   end)
 
-  it("RFC5681:3.1 ends at ssthresh", function()
+  it("RFC5681:3.1-9 ends at ssthresh", function()
     local counts = rounds({ initial_window = 1, initial_ssthresh = 8000 }, 7)
     assert.same({ 1, 2, 4, 8 }, { table.unpack(counts, 1, 4) })
     assert.is_true(counts[5] <= 10 and counts[6] <= 11 and counts[7] <= 12)
@@ -107,7 +107,7 @@ describe("slow start", function()
 end)
 
 describe("congestion avoidance", function()
-  it("RFC5681:3.1 grows by about one segment each round trip", function()
+  it("RFC5681:3.1-1 RFC5681:3.1-11 grows by about one segment each round trip", function()
     local _, windows = rounds({ initial_window = 10, initial_ssthresh = 10000 }, 20)
     for i = 2, #windows do
       local growth = windows[i] - windows[i - 1]
@@ -115,7 +115,7 @@ describe("congestion avoidance", function()
     end
   end)
 
-  it("RFC5681:3.1 does so too when every other segment is acknowledged", function()
+  it("RFC5681:3.1-10 does so too when every other segment is acknowledged", function()
     local _, windows = rounds({ initial_window = 10, initial_ssthresh = 10000 }, 20, 2)
     local growth = (windows[20] - windows[1]) / 19
     -- By octets acknowledged one segment each round, by eq. 3 half of that at the least.
@@ -124,7 +124,7 @@ describe("congestion avoidance", function()
 end)
 
 describe("the congestion window", function()
-  it("RFC5681:2 and rwnd bound what is in flight", function()
+  it("RFC5681:2-1 and rwnd bound what is in flight", function()
     local net, client, server = lab.connected { link = { delay = 0.05 } }
     net:spawn(function()
       client:write(("x"):rep(500000))
@@ -150,7 +150,7 @@ describe("the congestion window", function()
     assert.is_true(client:info().cwnd <= 2 * 3 * 1448, client:info().cwnd)
   end)
 
-  it("RFC5681:4.1 falls back to the restart window after an idle RTO", function()
+  it("RFC5681:4.1-1 falls back to the restart window after an idle RTO", function()
     local net, client, server = lab.connected { client = { initial_window = 4 } }
     local data = ("x"):rep(200000)
     client:write(data)

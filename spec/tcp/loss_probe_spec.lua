@@ -39,7 +39,7 @@ describe("a tail loss probe", function()
     assert.equal(2, (f:wait(1)))
   end)
 
-  it("RFC8985:7.3-1 comes once; then the RTO, counted from the probe", function()
+  it("RFC8985:7.3-1 RFC8985:7.3-4 comes once; then the RTO, counted from the probe", function()
     local f = open { host = { rto_min = 0.3 } }
     assert.equal(10, (f:wait(1)))
     local segment, took = f:wait(2)
@@ -49,7 +49,7 @@ describe("a tail loss probe", function()
     assert.equal(1, f.conn:info().timeouts)
   end)
 
-  it("RFC8985:7.4-1 its SACK lets RACK find the lost tail, without a timeout", function()
+  it("RFC8985:7.4-1 RFC8985:7.3-3 its SACK lets RACK find the lost tail, without a timeout", function()
     local f = open()
     f:ack(8)
     f:sent(0.012)

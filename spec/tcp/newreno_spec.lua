@@ -25,7 +25,7 @@ local function sent(net, peer)
 end
 
 describe("fast retransmit", function()
-  it("RFC5681:3.2 comes with the third duplicate ACK, not before", function()
+  it("RFC5681:3.2-3 comes with the third duplicate ACK, not before", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, 2)
     assert.same({}, sent(net, peer))
@@ -35,7 +35,7 @@ describe("fast retransmit", function()
     assert.equal(5000, conn:info().ssthresh)
   end)
 
-  it("RFC5681:2 counts no ACK with data, with another window, or with nothing outstanding", function()
+  it("RFC5681:2-2 counts no ACK with data, with another window, or with nothing outstanding", function()
     local net, conn, peer = in_flight()
     peer:send { flags = "PA", seq = 1001, ack = 5001, payload = "x" }
     peer:send { flags = "PA", seq = 1002, ack = 5001, payload = "y" }
@@ -50,7 +50,8 @@ describe("fast retransmit", function()
     assert.equal(0, conn:info().segments_retransmitted)
   end)
 
-  it("RFC5681:3.2 inflates: each further duplicate lets one more segment go", function()
+  it("RFC5681:3.2-9 RFC5681:3.2-10 RFC5681:3.2-12 "
+    .. "inflates: each further duplicate lets one more segment go", function()
     local net, _, peer = in_flight { total = 20000 }
     ack(peer, 1, 3)
     assert.same({ 1 }, sent(net, peer))
@@ -63,7 +64,7 @@ describe("fast retransmit", function()
     assert.same({ 12 }, sent(net, peer))
   end)
 
-  it("RFC6582:3.2 deflates at the full acknowledgment", function()
+  it("RFC5681:3.2-13 RFC6582:3.2-3 deflates at the full acknowledgment", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, 9)
     sent(net, peer)
@@ -74,7 +75,7 @@ describe("fast retransmit", function()
     assert.is_true(conn:info().cwnd <= 5000, conn:info().cwnd)
   end)
 
-  it("RFC6582:3.2 retransmits the next hole at each partial ACK", function()
+  it("RFC6582:3.2-2 retransmits the next hole at each partial ACK", function()
     local net, conn, peer = in_flight() -- 1, 4 and 7 are lost
     ack(peer, 1, 7)
     assert.same({ 1 }, sent(net, peer))
@@ -90,7 +91,7 @@ describe("fast retransmit", function()
     assert.equal(3, conn:info().segments_retransmitted)
   end)
 
-  it("RFC6582:3.2 does not begin again for duplicates of the same window", function()
+  it("RFC6582:3.2-1 does not begin again for duplicates of the same window", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, 3)
     sent(net, peer)
@@ -101,7 +102,7 @@ describe("fast retransmit", function()
     assert.equal(1, conn:info().fast_recoveries)
   end)
 
-  it("RFC6582:3.2 does not begin again while the ACK covers no more than the recovery point", function()
+  it("RFC6582:3.2-1 does not begin again while the ACK covers no more than the recovery point", function()
     local net, conn, peer = in_flight { total = 30000 }
     ack(peer, 1, 3)
     sent(net, peer)
@@ -114,7 +115,8 @@ describe("fast retransmit", function()
     assert.equal(1, conn:info().segments_retransmitted)
   end)
 
-  it("RFC6582:4 does not begin after a timeout by the duplicates of what is sent again", function()
+  it("RFC6582:4 RFC6582:3.2-4 "
+    .. "does not begin after a timeout by the duplicates of what is sent again", function()
     local net, conn, peer = in_flight()
     net:run { until_ = 1.5 } -- the timeout: 1 goes again
     wire.drain(peer)
@@ -123,7 +125,7 @@ describe("fast retransmit", function()
     assert.equal(0, conn:info().fast_recoveries)
   end)
 
-  it("RFC5681:3.1 a timeout sets ssthresh to half of the flight, and cwnd to one segment", function()
+  it("RFC5681:3.1-12 a timeout sets ssthresh to half of the flight, and cwnd to one segment", function()
     local net, conn = in_flight()
     net:run { until_ = 1.5 }
     assert.equal(5000, conn:info().ssthresh)
@@ -133,7 +135,7 @@ describe("fast retransmit", function()
     assert.equal(1000, conn:info().cwnd)
   end)
 
-  it("RFC5681:3.1 has ssthresh at least 2 SMSS", function()
+  it("RFC5681:3.1-4 has ssthresh at least 2 SMSS", function()
     local net, conn, peer = wire.passive()
     conn:write(wire.pattern(1000))
     peer:expect { seq = 5001 }
@@ -159,7 +161,7 @@ end)
 describe("limited transmit", function()
   local with <const> = { limited_transmit = true }
 
-  it("RFC3042:2 sends one new segment on each of the first two duplicate ACKs", function()
+  it("RFC5681:3.2-4 RFC3042:2-1 sends one new segment on each of the first two duplicate ACKs", function()
     local net, conn, peer = in_flight { total = 20000, host = with }
     local before = conn:info().cwnd
     ack(peer, 1)
@@ -173,7 +175,7 @@ describe("limited transmit", function()
     assert.equal(5000, conn:info().ssthresh)
   end)
 
-  it("RFC3042:2 does so only where the peer's window allows", function()
+  it("RFC3042:2-1 does so only where the peer's window allows", function()
     local net, _, peer = in_flight { total = 20000, host = with }
     peer:send { flags = "A", seq = 1001, ack = 5001, window = 10000 }
     sent(net, peer)

@@ -10,7 +10,8 @@ local function open(options)
 end
 
 describe("proportional rate reduction", function()
-  it("RFC9937:6-1 sends ssthresh / RecoverFS of what is delivered, until the pipe is down", function()
+  it("RFC9937:6-1 RFC8985:9.3-2 RFC9937:6-2 "
+    .. "sends ssthresh / RecoverFS of what is delivered, until the pipe is down", function()
     local f = open()
     f:ack(1, { 2, 4 })
     -- Of 3 segments half, rounded up: the retransmission and a new one.
@@ -25,7 +26,7 @@ describe("proportional rate reduction", function()
     assert.equal(5000, f.conn:info().ssthresh)
   end)
 
-  it("RFC9937:6-1 ends at ssthresh", function()
+  it("RFC9937:6-1 RFC9937:6-6 ends at ssthresh", function()
     local f = open()
     f:ack(1, { 2, 10 })
     f:sent(0.02)
@@ -37,7 +38,8 @@ describe("proportional rate reduction", function()
     assert.equal(5000, info.cwnd)
   end)
 
-  it("RFC9937:6-1 after heavy losses grows by one segment more with each ACK that is safe", function()
+  it("RFC9937:6-1 RFC9937:6-4 "
+    .. "after heavy losses grows by one segment more with each ACK that is safe", function()
     local f = open()
     -- 1 to 7 are lost: the pipe is empty but for what goes again.
     f:ack(1, { 8, 10 })
@@ -47,7 +49,8 @@ describe("proportional rate reduction", function()
     assert.same(2, #f:sent(0.02))
   end)
 
-  it("RFC9937:6-1 an ACK that tells of a further loss lets no more leave than was delivered", function()
+  it("RFC9937:6-1 RFC9937:6-3 "
+    .. "an ACK that tells of a further loss lets no more leave than was delivered", function()
     local f = open { segments = 20, total = 60000 }
     f:ack(1, { 2, 4 })
     f:sent(0.02)

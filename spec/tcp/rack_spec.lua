@@ -43,7 +43,7 @@ describe("RACK", function()
     assert.equal(0, info.fast_recoveries)
   end)
 
-  it("RFC8985:6.2-3 once reordering was seen, DupThresh alone is no sign of a loss", function()
+  it("RFC8985:6.2-3 RFC8985:9.2-1 once reordering was seen, DupThresh alone is no sign of a loss", function()
     local f = open()
     f:ack(1, { 2, 2 })
     f.net:run { until_ = f.net:now() + 0.004 }
@@ -58,7 +58,8 @@ describe("RACK", function()
     assert.equal(1, f.conn:info().fast_recoveries)
   end)
 
-  it("RFC8985:6.2-5 finds a retransmission that was lost, without a timeout", function()
+  it("RFC8985:6.2-5 RFC8985:4-2 RFC8985:6.1-1 "
+    .. "finds a retransmission that was lost, without a timeout", function()
     local f = open { total = 14000 }
     f:ack(1, { 2, 4 })
     f:sent(0.03)
@@ -67,13 +68,15 @@ describe("RACK", function()
     local more = f:sent(0.03)
     assert.equal(11, more[1])
     f:ack(1, { 2, 11 })
+    f:sent(0.03) -- the second loss halves the window again: three are more than it holds
+    f:ack(1, { 2, 13 })
     assert.same(1, (f:wait(0.1)))
     local info = f.conn:info()
     assert.equal(0, info.timeouts)
     assert.equal(2, info.segments_retransmitted)
   end)
 
-  it("RFC8985:6.2-4 a DSACK widens the window by a quarter of the least RTT, once a round trip",
+  it("RFC8985:6.2-4 RFC8985:4-3 a DSACK widens the window by a quarter of the least RTT, once a round trip",
     function()
       local f = open()
       f:ack(1, { 2, 4 })
@@ -93,7 +96,7 @@ describe("RACK", function()
       assert.near(0.010, f.conn:info().reordering_window, 1e-6)
     end)
 
-  it("RFC8985:6.3 a timeout takes for lost the first segment and what is as old, not what just left",
+  it("RFC8985:6.3-1 a timeout takes for lost the first segment and what is as old, not what just left",
     function()
       local f = open { segments = 2, host = { initial_window = 10, rto_min = 0.2, nagle = false } }
       -- The flight left 10 ms ago; its RTO is 200 ms.
@@ -106,7 +109,7 @@ describe("RACK", function()
       assert.equal(1100, info.pipe)
     end)
 
-  it("RFC8985:5.2 is not used where SACK was not agreed", function()
+  it("RFC8985:5.2 RFC8985:4-1 is not used where SACK was not agreed", function()
     local f = open { syn = { sack_permitted = false } }
     assert.is_false(f.conn:info().rack)
     for _ = 1, 3 do f:ack(1) end

@@ -11,7 +11,8 @@ local function opened(host)
 end
 
 describe("the RTO", function()
-  it("RFC6298:2.2 is SRTT + 4 RTTVAR = 3 R after the first sample, and at least rto_min", function()
+  it("RFC6298:2.2 RFC6298:2-2 "
+    .. "is SRTT + 4 RTTVAR = 3 R after the first sample, and at least rto_min", function()
     local _, client = lab.connected {
       client = { rto_min = 0.001, rto_granularity = 0, timestamps = false }, link = { delay = 0.05 },
     }
@@ -21,13 +22,14 @@ describe("the RTO", function()
     assert.near(0.3, info.rto, 1e-9)
   end)
 
-  it("RFC6298:2.4 is at least 1 s", function()
+  it("RFC6298:2.4 RFC6298:2-6 is at least 1 s", function()
     local _, client = lab.connected { client = plain }
     assert.near(0.02, client:info().srtt, 1e-9)
     assert.equal(1, client:info().rto)
   end)
 
-  it("RFC6298:2.3 follows RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, SRTT = 7/8 SRTT + 1/8 R'", function()
+  it("RFC6298:2.3 RFC6298:2-3 RFC6298:2-4 "
+    .. "follows RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, SRTT = 7/8 SRTT + 1/8 R'", function()
     local net, conn, peer = opened { rto_min = 0.001, rto_granularity = 0 }
     -- The handshake's sample: 20 ms.
     local srtt, rttvar = 0.02, 0.01
@@ -49,14 +51,15 @@ describe("the RTO", function()
     end
   end)
 
-  it("RFC6298:2.3 with G has max(G, 4 RTTVAR)", function()
+  it("RFC6298:2.3 RFC6298:2-5 RFC6298:4-1 with G has max(G, 4 RTTVAR)", function()
     local _, client = lab.connected {
       client = { rto_min = 0.001, rto_granularity = 0.5, timestamps = false }, link = { delay = 0.05 },
     }
     assert.near(0.1 + 0.5, client:info().rto, 1e-9)
   end)
 
-  it("RFC6298:5.5 doubles with each timeout, up to rto_max", function()
+  it("RFC6298:5.5 RFC6298:1-1 RFC6298:2-7 RFC6298:5-6 RFC6298:5-7 "
+    .. "doubles with each timeout, up to rto_max", function()
     local net, conn, peer = opened { rto_max = 8 }
     conn:write "x"
     peer:expect { seq = 5001 }
@@ -65,7 +68,7 @@ describe("the RTO", function()
     assert.equal(8, conn:info().rto)
   end)
 
-  it("RFC6298:5.4 retransmits the earliest segment alone", function()
+  it("RFC6298:5.4 RFC6298:5-5 retransmits the earliest segment alone", function()
     local net, conn, peer = opened()
     conn:write(wire.pattern(3000))
     net:run { until_ = 3.5 }
@@ -74,7 +77,7 @@ describe("the RTO", function()
     assert.same({ 5001, 6001, 7001, 5001, 5001 }, seqs)
   end)
 
-  it("RFC6298:5.2 stops when all is acknowledged", function()
+  it("RFC6298:5.2 RFC6298:5-3 stops when all is acknowledged", function()
     local net, conn, peer = opened()
     conn:write "x"
     peer:expect { seq = 5001 }
@@ -85,7 +88,7 @@ describe("the RTO", function()
     assert.is_true(net:now() > 100)
   end)
 
-  it("RFC6298:5.3 begins again with each ACK of new data", function()
+  it("RFC6298:5.3 RFC6298:5-4 begins again with each ACK of new data", function()
     local net, conn, peer = opened()
     conn:write(wire.pattern(3000))
     for _ = 1, 3 do peer:receive() end
@@ -97,7 +100,7 @@ describe("the RTO", function()
     assert.near(0.91 + conn:info().rto, conn:info().retransmission_deadline, 1e-6)
   end)
 
-  it("RFC6298:5.1 begins with the segment that was sent when it did not run", function()
+  it("RFC6298:5.1 RFC6298:5-2 begins with the segment that was sent when it did not run", function()
     local net, conn, peer = opened()
     net:run { until_ = 5 }
     conn:write "x"
@@ -105,7 +108,7 @@ describe("the RTO", function()
     assert.near(packet.time - 0.01 + 1, conn:info().retransmission_deadline, 1e-9)
   end)
 
-  it("RFC6298:3 (Karn) takes no sample from a segment that was retransmitted", function()
+  it("RFC6298:3-1 (Karn) takes no sample from a segment that was retransmitted", function()
     local net, conn, peer = opened()
     conn:write "x"
     peer:expect { seq = 5001 }
@@ -117,7 +120,7 @@ describe("the RTO", function()
     assert.equal(before, conn:info().srtt)
   end)
 
-  it("RFC6298:5.5 keeps the backed-off RTO until a sample of new data comes", function()
+  it("RFC6298:5.5 RFC6298:5-9 keeps the backed-off RTO until a sample of new data comes", function()
     local net, conn, peer = opened()
     conn:write "x"
     net:run { until_ = 1.5 }

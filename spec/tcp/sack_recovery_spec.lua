@@ -32,7 +32,7 @@ local function sent(net, peer)
 end
 
 describe("recovery with SACK", function()
-  it("RFC6675:5 begins with the third duplicate ACK, by the first hole", function()
+  it("RFC6675:5-3 RFC6675:5-7 begins with the third duplicate ACK, by the first hole", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, { 2, 2 })
     assert.same({}, sent(net, peer))
@@ -45,7 +45,7 @@ describe("recovery with SACK", function()
     assert.equal(1, conn:info().fast_recoveries)
   end)
 
-  it("RFC6675:5 halves: ssthresh = cwnd = FlightSize / 2", function()
+  it("RFC5681:4.3-1 RFC6675:5-6 halves: ssthresh = cwnd = FlightSize / 2", function()
     local net, conn, peer = in_flight()
     for last = 2, 4 do ack(peer, 1, { 2, last }) end
     sent(net, peer)
@@ -53,14 +53,15 @@ describe("recovery with SACK", function()
     assert.equal(5000, conn:info().cwnd)
   end)
 
-  it("RFC6675:4 begins by IsLost too: more than two segments above are SACKed by one ACK", function()
+  it("RFC6675:4-3 begins by IsLost too: more than two segments above are SACKed by one ACK", function()
     local net, _, peer = in_flight()
     ack(peer, 1, { 2, 4 })
     -- Three discontiguous or 2 MSS and more above: one ACK is enough (RFC 6675 section 5, step 2).
     assert.same({ 1 }, sent(net, peer))
   end)
 
-  it("RFC6675:4 estimates the pipe: neither what is SACKed nor what is lost and not sent again", function()
+  it("RFC6675:4-4 RFC6675:5-1 "
+    .. "estimates the pipe: neither what is SACKed nor what is lost and not sent again", function()
     local net, conn, peer = in_flight()
     for last = 2, 4 do ack(peer, 1, { 2, last }) end
     sent(net, peer)
@@ -71,7 +72,8 @@ describe("recovery with SACK", function()
     assert.equal(4000, conn:info().pipe)
   end)
 
-  it("RFC6675:5 sends as cwnd - pipe allows, holes first", function()
+  it("RFC5681:4.3-2 RFC6675:4-5 RFC6675:4-9 RFC6675:5-10 RFC6675:5-11 "
+    .. "sends as cwnd - pipe allows, holes first", function()
     local net, conn, peer = in_flight()
     -- 1 and 3 are lost.
     ack(peer, 1, { 2, 2 })
@@ -88,7 +90,7 @@ describe("recovery with SACK", function()
     assert.equal(0, conn:info().timeouts)
   end)
 
-  it("RFC6675:4 (NextSeg 2) sends new data when no hole is left", function()
+  it("RFC6675:4-6 (NextSeg 2) sends new data when no hole is left", function()
     local net, _, peer = in_flight { total = 20000 }
     for last = 2, 4 do ack(peer, 1, { 2, last }) end
     assert.same({ 1 }, sent(net, peer))
@@ -96,7 +98,8 @@ describe("recovery with SACK", function()
     assert.same({ 11, 12 }, sent(net, peer))
   end)
 
-  it("RFC6675:5 ends when the recovery point is acknowledged, with cwnd at ssthresh", function()
+  it("RFC5681:4.3-3 RFC6675:5-8 "
+    .. "ends when the recovery point is acknowledged, with cwnd at ssthresh", function()
     local net, conn, peer = in_flight()
     for last = 2, 4 do ack(peer, 1, { 2, last }) end
     sent(net, peer)
@@ -111,7 +114,7 @@ describe("recovery with SACK", function()
     assert.is_true(conn:info().cwnd <= 6000)
   end)
 
-  it("halves once for all losses of one window", function()
+  it("RFC6675:5-5 halves once for all losses of one window", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, { 2, 2 })
     ack(peer, 1, { 2, 2 }, { 4, 4 })
@@ -129,7 +132,7 @@ describe("recovery with SACK", function()
     assert.equal(3, conn:info().segments_retransmitted)
   end)
 
-  it("RFC2018:8 sends the left edge again after a timeout, though it was SACKed", function()
+  it("RFC2018:5-3 RFC2018:8-1 sends the left edge again after a timeout, though it was SACKed", function()
     local net, conn, peer = in_flight()
     ack(peer, 1, { 10, 10 })
     net:run { until_ = 1.5 }
@@ -150,7 +153,7 @@ describe("recovery with SACK", function()
     assert.is_true(net:now() < 10, net:now())
   end)
 
-  it("RFC6675:4 (Update) counts a segment whose halves were SACKed one after the other", function()
+  it("RFC6675:4-2 (Update) counts a segment whose halves were SACKed one after the other", function()
     local net, conn, peer = in_flight()
     local function block(left, right)
       local sack = { { left = left, right = right } }
@@ -194,7 +197,7 @@ describe("recovery with SACK", function()
     end
   end)
 
-  it("repairs the loss of every other segment in one recovery", function()
+  it("RFC2018:5-1 repairs the loss of every other segment in one recovery", function()
     local net, client, server = lab.connected { client = { initial_window = 40 } }
     net.wire:drop { data = true, first = true, every = 2, times = 30 }
     local data = wire.pattern(40 * 1448)

@@ -22,7 +22,7 @@ local function blocks(packet)
 end
 
 describe("SACK", function()
-  it("RFC2018:7 case 2: the first of eight is lost", function()
+  it("RFC2018:7 RFC2018:4-3 case 2: the first of eight is lost", function()
     local _, _, peer = opened()
     for n = 1, 7 do
       send(peer, n)
@@ -32,7 +32,7 @@ describe("SACK", function()
     assert.equal("", blocks(peer:expect { flags = "A", ack = 5001 }))
   end)
 
-  it("RFC2018:7 case 3: the second, fourth, sixth and eighth are lost, then come", function()
+  it("RFC2018:7 RFC2018:4-6 case 3: the second, fourth, sixth and eighth are lost, then come", function()
     local _, _, peer = opened()
     send(peer, 0)
     peer:expect { flags = "A", ack = 1501 }
@@ -46,7 +46,7 @@ describe("SACK", function()
     end
   end)
 
-  it("RFC2018:4 puts first the block of the segment that came last", function()
+  it("RFC2018:4-4 puts first the block of the segment that came last", function()
     local _, _, peer = opened()
     for _, case in ipairs {
       { 8, "8-9" }, { 2, "2-3 8-9" }, { 5, "5-6 2-3 8-9" }, { 9, "8-10 5-6 2-3" }, { 3, "2-4 8-10 5-6" },
@@ -56,7 +56,7 @@ describe("SACK", function()
     end
   end)
 
-  it("RFC2018:3 has room for four blocks, for three beside timestamps", function()
+  it("RFC2018:3 RFC2018:4-5 has room for four blocks, for three beside timestamps", function()
     for _, timestamps in ipairs { false, true } do
       local ts = timestamps and { value = 1, echo = 0 } or nil
       local _, _, peer = wire.passive {
@@ -77,13 +77,13 @@ describe("SACK", function()
     end
   end)
 
-  it("RFC2018:3 is never sent where it was not offered", function()
+  it("RFC2018:3 RFC2018:4-1 is never sent where it was not offered", function()
     local _, _, peer = wire.passive()
     send(peer, 2)
     assert.equal("", blocks(peer:expect { flags = "A", ack = 1001 }))
   end)
 
-  it("RFC2018:4 is on data segments too while something is missing", function()
+  it("RFC2018:4-2 is on data segments too while something is missing", function()
     local _, conn, peer = opened()
     send(peer, 2)
     assert.equal("2-3", blocks(peer:expect { ack = 1001 }))
@@ -101,7 +101,7 @@ describe("SACK", function()
     assert.equal("", blocks(peer:expect { payload = "data" }))
   end)
 
-  it("names octets that are there, whatever comes in whatever order", function()
+  it("RFC2018:8-3 names octets that are there, whatever comes in whatever order", function()
     for seed = 1, 20 do
       local net, conn, peer = wire.passive { syn = offer, seed = seed }
       local random = net.core:random("order " .. seed)
