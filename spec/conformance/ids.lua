@@ -15,8 +15,8 @@ function M.each(text, short, f)
   for rfc, rest, after in text:gmatch(OWN .. "()") do
     f("RFC" .. rfc .. ":" .. rest)
     while short do
-      local next_one, behind = text:match("^, (%w[%w%.]*%-%d+)%f[^%w]()", after)
-      if not next_one or next_one:find "^RFC" then break end
+      local next_one, behind = text:match("^, ([%d%u][%d%.]*%-%d+)%f[^%w]()", after)
+      if not next_one then break end
       f("RFC" .. rfc .. ":" .. next_one)
       after = behind
     end
