@@ -45,6 +45,7 @@ void bind_open_capture(lua_State *L);
 void bind_open_settings(lua_State *L);
 void bind_open_sockets(lua_State *L);
 void bind_open_utilities(lua_State *L);
+void bind_open_authentication(lua_State *L);
 void bind_open_loop(lua_State *L); /* the libuv half, in uv_loop.c */
 
 /* ---- answers -------------------------------------------------------------------------------- */
@@ -264,6 +265,18 @@ int bind_link_remove_rule(lua_State *L);
 int bind_link_rule_counts(lua_State *L);
 /* What a hook answered, on top of the stack: false when it did not answer. Raises for nonsense. */
 bool bind_read_verdict(lua_State *L, int index, struct ltcp_fate *fate);
+
+/* ---- authentication.c: methods of host and connection, and what is told ---------------------- */
+int bind_md5_key(lua_State *L);
+int bind_remove_md5_key(lua_State *L);
+int bind_ao_key(lua_State *L);
+int bind_remove_ao_key(lua_State *L);
+int bind_keys(lua_State *L);
+int bind_ao_restore(lua_State *L);
+int bind_connection_ao_keys(lua_State *L);
+int bind_connection_ao_save(lua_State *L);
+void bind_set_authentication(lua_State *L, const struct ltcp_authentication_info *info);
+void bind_set_authentication_counters(lua_State *L, const struct ltcp_host *host);
 
 /* ---- segments ------------------------------------------------------------------------------- */
 struct bind_view {

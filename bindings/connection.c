@@ -567,6 +567,8 @@ void bind_open_connection(lua_State *L)
                                           {"close", connection_close},
                                           {"abort", connection_abort},
                                           {"release", connection_release},
+                                          {"ao_keys", bind_connection_ao_keys},
+                                          {"ao_save", bind_connection_ao_save},
                                           {"settings", connection_settings},
                                           {"set_settings", connection_set_settings},
                                           {NULL, NULL}};

@@ -137,6 +137,7 @@ void bind_push_info(lua_State *L, const struct ltcp_info *info)
     set_names(L, info);
     set_variables(L, info);
     set_congestion(L, info);
+    bind_set_authentication(L, &info->authentication);
     if (info->srtt <= 0) return;
     /* A steady path brings the variance down to 0: known all the same. */
     bind_push_time(L, info->rttvar);

@@ -40,6 +40,7 @@ LUAMOD_API int luaopen_lunatcp_core(lua_State *L)
     luaL_checkversion(L);
     lua_newtable(L);
     bind_open_utilities(L);
+    bind_open_authentication(L);
     bind_open_flags(L);
     bind_open_segment(L);
     bind_open_settings(L);

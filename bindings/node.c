@@ -227,6 +227,7 @@ static int host_counters(lua_State *L)
         lua_setfield(L, -2, ltcp_status_name((enum ltcp_status)i));
     }
     lua_setfield(L, -2, "refused");
+    bind_set_authentication_counters(L, bind_host_of(lua_touserdata(L, 1)));
     return 1;
 }
 
@@ -296,6 +297,12 @@ void bind_open_nodes(lua_State *L)
                                     {"connect", bind_connect},
                                     {"listen", bind_listen},
                                     {"sockets", bind_sockets},
+                                    {"md5_key", bind_md5_key},
+                                    {"remove_md5_key", bind_remove_md5_key},
+                                    {"ao_key", bind_ao_key},
+                                    {"remove_ao_key", bind_remove_ao_key},
+                                    {"keys", bind_keys},
+                                    {"ao_restore", bind_ao_restore},
                                     {"next_event", host_next_event},
                                     {"has_events", host_has_events},
                                     {NULL, NULL}};

@@ -4,6 +4,7 @@
  * core/tcp/digest.c). A new field of struct ltcp_host, of listeners, interfaces or routes has to be
  * added here unless it only counts. */
 #include "host/fast_open.h"
+#include "tcp/authentication.h"
 #include "tcp/digest.h"
 
 static void digest_addressing(struct digest *d, const struct ltcp_host *host)
@@ -136,5 +137,6 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
             digest_connection(&d, host, host->slots[i].object, now);
     digest_lists(&d, &host->engine);
+    if (host->engine.keys != NULL) keys_digest(&d, host->engine.keys);
     return digest_end(d);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/fast_open.h"
+#include "tcp/authentication.h"
 
 struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
 {
@@ -82,6 +83,7 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
                            uint32_t interface, const struct ltcp_arrival *syn)
 {
     const struct ltcp_settings *s = settings_of(c);
+    if (host->engine.keys != NULL && !authentication_open(c)) return;
     c->interface = (uint16_t)interface;
     c->link_mtu = (uint16_t)host->interfaces[interface].least_mtu;
     c->path_mtu = (uint16_t)host->interfaces[interface].mtu;
@@ -148,6 +150,11 @@ static enum ltcp_status dispatch(struct ltcp_host *host, struct ltcp_arrival *a)
     struct ltcp_connection *c =
         demultiplexer_find(host, &a->ip->destination, a->segment->destination_port, &a->ip->source,
                            a->segment->source_port);
+    a->connection = c;
+    if (host->engine.keys != NULL || (a->segment->options.present & LTCP_SIGNATURES)) {
+        const enum ltcp_status verified = authentication_admit(host, a);
+        if (verified != LTCP_OK) return verified;
+    }
     if (c != NULL && c->state == LTCP_TIME_WAIT && replaces_time_wait(c, a) &&
         listener_find(host, &a->ip->destination, a->segment->destination_port) != NULL) {
         /* It steps aside until the new one is established (listener_child_ready, _gone). */

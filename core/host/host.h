@@ -178,6 +178,18 @@ void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a);
 enum ltcp_status packet_mend(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet,
                              enum ltcp_status why, struct ltcp_packet **whole);
 
+/* authentication.c */
+/* A segment that carries one of these, or arrives where keys are, is looked at before all else. */
+#define LTCP_SIGNATURES (LTCP_HAS_MD5 | LTCP_HAS_AO | LTCP_HAS_MALFORMED)
+enum ltcp_status authentication_admit(struct ltcp_host *host, const struct ltcp_arrival *a);
+/* Whether keys are for the pair of sockets of `a`: then it is never answered by a SYN cookie. */
+bool authentication_applies(const struct ltcp_host *host, const struct ltcp_arrival *a);
+/* Options of a reset in answer to `a`: how many octets. If any, it is signed once it is made. */
+uint8_t authentication_reply_options(struct ltcp_host *host, const struct ltcp_arrival *a,
+                                     uint8_t out[40]);
+void authentication_reply_sign(struct ltcp_host *host, const struct ltcp_arrival *a,
+                               struct ltcp_packet *packet);
+
 /* icmp.c: errors, as the rules allow them (RFC 1122 section 3.2.2, RFC 4443 section 2.4) */
 /* Tells the sender that nobody here takes its protocol, or its port. */
 void icmp_refuse(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,

@@ -3,6 +3,7 @@
 
 #include "host/fast_open.h"
 #include "host/host.h"
+#include "tcp/authentication.h"
 #include "wire/digest.h"
 
 static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
@@ -230,6 +231,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
     }
     connection_trace(c, now, LTCP_TRACE_ICMP, icmp.kind);
     if (c->state == LTCP_SYN_SENT) fast_open_failed(c, now);
+    if (c->authenticated && authentication_ignores_icmp(c, &icmp)) return LTCP_OK;
     if (icmp.kind == LTCP_ICMP_TOO_BIG)
         path_mtu_lower(c, icmp.mtu, quoted.total_length);
     else

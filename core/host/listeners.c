@@ -1,6 +1,7 @@
 /* core/host/listeners.c - LISTEN: RFC 9293 section 3.10.7.2, and the connections that come of it.
  */
 #include "host/fast_open.h"
+#include "tcp/authentication.h"
 
 /* A listener on the very address comes before one on any address; 0.0.0.0 is any of IPv4. */
 struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
@@ -58,6 +59,7 @@ enum ltcp_status listener_open_child(struct ltcp_listener *l, struct ltcp_arriva
         return LTCP_ERR_NO_MEMORY;
     }
     if (a->replaces) rare_of(c)->replaced = a->replaced;
+    if (c->authenticated) authentication_syn_arrives(c, a->segment);
     segment_syn_arrives(c, a);
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
     if (a->from_cookie || !fast_open_arrives(l, c, a)) {
@@ -82,7 +84,7 @@ static bool queue_is_full(const struct ltcp_listener *l)
 static enum ltcp_status syn_arrives(struct ltcp_listener *l, struct ltcp_arrival *a)
 {
     struct ltcp_connection *c;
-    const int64_t cookies = l->share->settings.syn_cookies;
+    const int64_t cookies = authentication_applies(l->host, a) ? 0 : l->share->settings.syn_cookies;
     const bool full = queue_is_full(l);
     if (l->waiting < l->backlog && (cookies == 2 || (cookies == 1 && full)))
         return syn_cookie_answer(l, a);
@@ -100,7 +102,7 @@ enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_a
     if (a->flags & LTCP_RST) return LTCP_OK; /* first: RFC9293:3.10.7.2-1 */
     if (a->flags & LTCP_ACK) {               /* second: RFC9293:3.10.7.2-2 */
         enum ltcp_status status = LTCP_OK;
-        a->reset = !syn_cookie_returns(l, a, &status);
+        a->reset = authentication_applies(l->host, a) || !syn_cookie_returns(l, a, &status);
         return status;
     }
     if (!(a->flags & LTCP_SYN)) return LTCP_OK; /* fourth: RFC9293:3.10.7.2-4 */

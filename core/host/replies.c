@@ -37,10 +37,14 @@ void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a)
     ip.dont_fragment = true;
     ip.flow_label = flow_label_of(&host->engine, &host->share->settings, &ip, s.source_port,
                                   s.destination_port, 0);
+    uint8_t options[40];
+    s.options_bytes = options;
+    s.options_length = authentication_reply_options(host, a, options);
     const struct ltcp_route *route = route_find(host, &ip.destination);
     packet->interface = route != NULL ? route->interface : a->packet->interface;
     packet->time = a->now;
     ltcp_segment_encode(packet, &ip, &s);
+    if (s.options_length > 0) authentication_reply_sign(host, a, packet);
     engine_enqueue(&host->engine, packet);
     host->counters.resets_sent++;
 }

@@ -3,6 +3,7 @@
  * A connection's life: made, changing state, telling its owner, dying. */
 #include <string.h>
 
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 
 struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_share *share)
@@ -55,6 +56,7 @@ void connection_destroy(struct ltcp_connection *c)
     share_unref(e, c->share);
     if (c->accecn) accecn_release(c);
     fast_open_release(c);
+    if (c->authenticated) authentication_release(c);
     engine_resize(e, c->rare, sizeof *c->rare, 0);
     engine_resize(e, c, sizeof *c, 0);
 }

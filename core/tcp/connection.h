@@ -150,8 +150,9 @@ enum ltcp_loss_timer {
     LTCP_TIMER_PROBE
 };
 
-struct ltcp_accecn;    /* accecn.h */
-struct ltcp_fast_open; /* fast_open.h */
+struct ltcp_accecn;         /* accecn.h */
+struct ltcp_fast_open;      /* fast_open.h */
+struct ltcp_authentication; /* authentication.h */
 
 enum ltcp_chronograph {
     LTCP_CHRONOGRAPH_NONE,
@@ -175,6 +176,7 @@ struct ltcp_rare {
     bool ecn_reacted;   /* ... once there was one */
     struct ltcp_accecn *accecn;
     struct ltcp_fast_open *fast_open;
+    struct ltcp_authentication *authentication;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
@@ -256,6 +258,7 @@ struct ltcp_connection {
     bool pace_held : 1;       /* something waits for its time to leave */
     bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
+    bool authenticated : 1;   /* by TCP-AO or MD5: rare->authentication is there */
     uint16_t quick_acks;
 
     /* send sequence variables */
@@ -386,7 +389,8 @@ struct ltcp_arrival {
     ltcp_seq beyond;      /* ... this (RFC9293:MAY-2) */
     bool from_cookie;     /* a SYN that was answered by a SYN cookie, which is ... */
     ltcp_seq cookie;      /* ... the ISN of this connection */
-    bool reset;           /* the segment is to be answered with a RST, formed from it */
+    bool reset;           /* the segment is to be answered with a RST, formed from it ... */
+    struct ltcp_connection *connection; /* ... signed as this one's, if any */
 };
 
 /* connection.c */

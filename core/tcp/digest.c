@@ -7,6 +7,7 @@
  * itself is taken in too. */
 #include "tcp/digest.h"
 #include "tcp/accecn.h"
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 
 static void digest_flags(struct digest *d, const bool *flags, size_t count)
@@ -321,4 +322,5 @@ void connection_digest(struct digest *d, const struct ltcp_connection *c, ltcp_t
     digest_send_queue(d, c, now);
     digest_receive_queue(d, c);
     digest_rare(d, c, now);
+    if (c->authenticated) authentication_digest(d, authentication_of(c));
 }

@@ -1,6 +1,7 @@
 /* core/tcp/engine.c - memory and queues that the connections of a host share. */
 #include <string.h>
 
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 
 void *engine_resize(struct ltcp_engine *e, void *old, size_t old_size, size_t size)
@@ -45,6 +46,7 @@ void engine_close(struct ltcp_engine *e)
         engine_resize(e, s, sizeof *s, 0);
     }
     fast_open_forget(e);
+    keys_free(e);
     engine_resize(e, e->nobody, sizeof *e->nobody, 0);
     engine_resize(e, e->heap, e->heap_capacity * sizeof *e->heap, 0);
 }

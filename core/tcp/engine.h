@@ -5,6 +5,7 @@
 #ifndef LUNATCP_TCP_ENGINE_H
 #define LUNATCP_TCP_ENGINE_H
 
+#include "lunatcp/authentication.h"
 #include "lunatcp/host.h"
 #include "lunatcp/packet.h"
 #include "lunatcp/settings.h"
@@ -12,6 +13,7 @@
 #include "lunatcp/wire.h"
 
 struct ltcp_connection;
+struct ltcp_keys;
 struct ltcp_rare;
 struct ltcp_fast_open_cache;
 
@@ -47,6 +49,9 @@ struct ltcp_engine {
     struct ltcp_template template;
     struct ltcp_rare *nobody; /* stands in for a record that there was no memory for */
     struct ltcp_fast_open_cache *fast_open; /* what clients remember; NULL: nothing yet */
+    struct ltcp_authentication_counters authentication;
+    const struct ltcp_crypto *crypto; /* NULL: none was handed in */
+    struct ltcp_keys *keys;           /* NULL: no key was ever added (authentication.h) */
     uint16_t next_identification;
 };
 

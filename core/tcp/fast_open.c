@@ -2,7 +2,9 @@
  *
  * TCP Fast Open, RFC 7413, as one connection sees it: a client's SYN with a cookie and data, and
  * what becomes of them. What a listener decides about such a SYN is in core/host/fast_open.c. */
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
+#include "wire/options.h"
 
 #include <string.h>
 
@@ -55,7 +57,8 @@ static bool option_fits(const struct ltcp_connection *c, ltcp_time now)
     struct ltcp_options o, read;
     uint8_t bytes[OPTIONS_MOST];
     handshake_write_options(c, now, &o);
-    const size_t length = ltcp_options_encode(&o, s->syn_options, s->syn_options_count, bytes);
+    const size_t length = options_encode_within(&o, s->syn_options, s->syn_options_count, bytes,
+                                                OPTIONS_MOST - authentication_room(c));
     return ltcp_options_decode(bytes, length, &read) == LTCP_OK &&
            (read.present & LTCP_HAS_FAST_OPEN) != 0;
 }

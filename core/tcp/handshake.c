@@ -4,6 +4,7 @@
  * SACK (RFC 2018). */
 #include <string.h>
 
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 
 /* RFC8200:8.3-1 */
@@ -37,7 +38,7 @@ void connection_set_mss(struct ltcp_connection *c)
     uint32_t mss = connection_send_room(c);
     const uint32_t route =
         c->rare != NULL && c->rare->route_length > 0 ? c->rare->route_length + 4u : 0;
-    const uint32_t options = (c->stamping ? 12 : 0) + route;
+    const uint32_t options = (c->stamping ? 12 : 0) + route + authentication_room(c);
     mss = mss > options + 8 ? mss - options : 8;
     c->snd_mss = (uint16_t)mss;
     c->cc.mss = mss;
@@ -64,6 +65,7 @@ void handshake_offer(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
     c->scaling = s->window_scaling;
     c->stamping = s->timestamps;
     c->sacking = s->sack;
+    if (!c->passive && authentication_forbids_timestamps(c)) c->stamping = false;
     c->rcv_wscale = c->scaling ? scale_for(s) : 0;
     c->ts_offset = first_timestamp - (uint32_t)(uint64_t)(now / LTCP_MILLISECOND);
     c->quick_acks = (uint16_t)s->quick_acks;
@@ -104,6 +106,7 @@ void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment
         c->ts_recent_valid = true;
     }
     c->sacking = c->sacking && (o->present & LTCP_HAS_SACK_PERMITTED);
+    if (authentication_forbids_timestamps(c)) c->stamping = false;
     connection_set_mss(c);
 }
 

@@ -4,8 +4,10 @@
  * window, Nagle and the sender's silly window avoidance let it, then an ACK that is still owed. */
 #include <string.h>
 
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 #include "tcp/flow_label.h"
+#include "wire/options.h"
 
 #define BURST_TIME (INT64_C(1000000000) >> 10)
 
@@ -30,7 +32,7 @@ static uint8_t timestamps_alone(const struct ltcp_connection *c, ltcp_time now, 
 static uint8_t sack_blocks_that_fit(const struct ltcp_connection *c, uint32_t payload)
 {
     const uint32_t room = connection_send_room(c);
-    const uint32_t taken = payload + (c->stamping ? 12 : 0) + 4;
+    const uint32_t taken = payload + (c->stamping ? 12 : 0) + authentication_room(c) + 4;
     const uint32_t most = c->stamping ? 3 : 4;
     const uint32_t fit = room > taken ? (room - taken) / 8 : 0;
     return (uint8_t)(fit < most ? fit : most);
@@ -38,7 +40,7 @@ static uint8_t sack_blocks_that_fit(const struct ltcp_connection *c, uint32_t pa
 
 /* RFC2018:4-1 RFC2018:4-2 */
 static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uint16_t flags,
-                             uint32_t payload, uint8_t out[40])
+                             uint32_t payload, uint8_t *out, size_t room)
 {
     const struct ltcp_settings *s = settings_of(c);
     const bool accecn = c->accecn && accecn_option_is_due(c);
@@ -54,7 +56,7 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
     o.present = 0;
     if (flags & LTCP_SYN) { /* RFC9293:MUST-65: MSS nowhere else */
         handshake_write_options(c, now, &o);
-        return (uint8_t)ltcp_options_encode(&o, s->syn_options, s->syn_options_count, out);
+        return (uint8_t)options_encode_within(&o, s->syn_options, s->syn_options_count, out, room);
     }
     if (c->stamping) {
         o.present |= LTCP_HAS_TIMESTAMPS;
@@ -62,15 +64,15 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
         o.ts_echo = c->ts_recent;
     }
     if (c->sacking && !(c->accecn && accecn_forbids_sack(c))) {
-        const uint8_t room = sack_blocks_that_fit(c, payload);
+        const uint8_t most = sack_blocks_that_fit(c, payload);
         uint8_t first = 0;
-        if (c->dsack_due && room > 0) o.sack[first++] = c->rare->duplicate; /* RFC2883:4-1 */
+        if (c->dsack_due && most > 0) o.sack[first++] = c->rare->duplicate; /* RFC2883:4-1 */
         o.sack_count = first;
-        o.sack_count += reassembly_sack_blocks(c, o.sack + first, (uint8_t)(room - first));
+        o.sack_count += reassembly_sack_blocks(c, o.sack + first, (uint8_t)(most - first));
         if (o.sack_count > 0) o.present |= LTCP_HAS_SACK;
     }
     if (accecn) accecn_option_write(c, now, payload, &o);
-    return (uint8_t)ltcp_options_encode(&o, s->other_options, s->other_options_count, out);
+    return (uint8_t)options_encode_within(&o, s->other_options, s->other_options_count, out, room);
 }
 
 /* RFC9293:MUST-62: the pointer names the octet after the urgent data. Farther than the field
@@ -142,11 +144,15 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     s.reserved = 0;
     s.window = flags & LTCP_RST ? 0 : window_advertise(c, (flags & LTCP_SYN) != 0);
     s.options_bytes = options;
-    s.options_length = write_options(c, now, flags, packet->payload_length, options);
+    const uint8_t signature = c->authenticated ? authentication_reserve(c, options) : 0;
+    s.options_length = signature;
+    s.options_length += write_options(c, now, flags, packet->payload_length, options + signature,
+                                      sizeof options - signature);
     point_at_urgent(c, &s);
     packet->interface = c->interface;
     packet->time = now;
     encode(c, packet, c->ecn ? ecn_codepoint(c, packet) : LTCP_ECN_NOT_ECT, &s);
+    if (signature > 0) authentication_sign(c, packet);
     engine_enqueue(c->engine, packet);
     c->segments_sent++;
     if (!(flags & LTCP_ACK)) return true;
@@ -387,7 +393,9 @@ static uint32_t burst_most(const struct ltcp_connection *c)
  * PSH may come oftener than the user asks). */
 static uint32_t end_burst(struct ltcp_connection *c, uint32_t segments)
 {
-    if (segments > 1 && settings_of(c)->push_bursts) ltcp_segment_push(c->engine->out_last);
+    if (segments <= 1 || !settings_of(c)->push_bursts) return 0;
+    ltcp_segment_push(c->engine->out_last);
+    if (c->authenticated) authentication_sign(c, c->engine->out_last);
     return 0;
 }
 

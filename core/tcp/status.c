@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tcp/accecn.h"
+#include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 #include "tcp/flow_label.h"
 
@@ -150,6 +151,7 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->ecn = out->ecn_sending = c->ecn;
     fill_accecn(c, out);
     fill_fast_open(c, out);
+    if (c->authenticated) authentication_info(c, &out->authentication);
     out->received_dscp = c->received_dscp;
     out->flow_label = flow_label(c);
     out->flow_label_changes = c->rare != NULL ? c->rare->flow_label_changes : 0;

@@ -138,7 +138,7 @@ struct writer {
     const struct ltcp_options *options;
     unsigned wanted; /* LTCP_HAS_... not yet written */
     uint8_t *out;
-    size_t length;
+    size_t length, room;
     bool fast_open_last; /* the last option that was written is that one */
 };
 
@@ -247,8 +247,8 @@ static void write_option(struct writer *w, uint8_t kind, unsigned bit, size_t ne
         if (bit == LTCP_HAS_SACK && sack == 0) return;
         size = option_size(o, bit, sack);
         nops = bit != LTCP_HAS_FAST_OPEN ? padding(w->length, size, next) : 0;
-        if (w->length + nops + size > OPTIONS_MAX) nops = 0;
-        if (w->length + size <= OPTIONS_MAX) break;
+        if (w->length + nops + size > w->room) nops = 0;
+        if (w->length + size <= w->room) break;
         if (bit != LTCP_HAS_SACK) return;
     }
     uint8_t *to = w->out + w->length;
@@ -281,15 +281,15 @@ static size_t encode_timestamps(const struct ltcp_options *options, uint8_t *out
     return 12;
 }
 
-size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
-                           uint8_t out[40])
+size_t options_encode_within(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
+                             uint8_t *out, size_t room)
 {
     if (options->present == 0 || count == 0) return 0;
     if (options->present == LTCP_HAS_TIMESTAMPS &&
         memchr(kinds, LTCP_OPTION_TIMESTAMPS, count) != NULL)
         return encode_timestamps(options, out);
 
-    struct writer w = {options, options->present, out, 0, false};
+    struct writer w = {options, options->present, out, 0, room, false};
     for (size_t i = 0; i < count; i++) {
         unsigned bit = option_bit(kinds[i]) & w.wanted;
         if (bit == 0) continue;
@@ -302,4 +302,10 @@ size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *ki
     size_t padded = (w.length + 3) / 4 * 4;
     memset(out + w.length, LTCP_OPTION_END, padded - w.length); /* RFC9293:MUST-69 */
     return padded;
+}
+
+size_t ltcp_options_encode(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
+                           uint8_t out[40])
+{
+    return options_encode_within(options, kinds, count, out, OPTIONS_MAX);
 }

@@ -11,6 +11,10 @@
 enum ltcp_status ltcp_options_decode_any(const uint8_t *bytes, size_t length,
                                          struct ltcp_options *out);
 
+/* ltcp_options_encode for `room` octets, a multiple of 4 and 12 at least. */
+size_t options_encode_within(const struct ltcp_options *options, const uint8_t *kinds, size_t count,
+                             uint8_t *out, size_t room);
+
 static inline enum ltcp_status options_decode(const uint8_t *bytes, size_t length,
                                               struct ltcp_options *out)
 {

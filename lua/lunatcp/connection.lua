@@ -379,6 +379,19 @@ function Connection:set(settings)
   return check.call(self.core.set_settings, self.core, settings)
 end
 
+--- Which keys TCP-AO uses (RFC 5925 section 7.1): `current_key` for what is sent, by its SendID, and
+-- `rnext_key`, which the peer is asked to use, by its RecvID.
+-- @tparam table keys `current_key` or `rnext_key` or both
+-- @treturn boolean true, or nil, message, code: ENOKEY, EOPNOTSUPP where TCP-AO is not in use
+function Connection:ao_keys(keys)
+  check.type(keys, "table", "ao_keys: keys")
+  return check.call(self.core.ao_keys, self.core, keys)
+end
+
+--- What `Host:ao_restore` needs should the host lose the connection.
+-- @treturn table or nil, message, code
+function Connection:ao_save() return self.core:ao_save() end
+
 --- Calls `hook(conn, ...)` when something happens: see `Network:on` for the kinds.
 function Connection:on(kind, hook) return self.net:on(kind, hook, self) end
 

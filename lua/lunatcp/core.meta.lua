@@ -277,7 +277,10 @@ function Host:set_settings(settings) end
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused fast_open_requests
 ---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
 ---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping
----fragments_oversized fragments_malformed, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0.
+---fragments_oversized fragments_malformed, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0;
+---authentication:
+---md5_good md5_bad md5_missing md5_unexpected ao_good ao_bad ao_missing ao_unexpected ao_key_not_found
+---malformed (illegal, twice or both) accepted (unverified: no key is for them) icmp_ignored.
 ---@return table
 function Host:counters() end
 ---Keys of Fast Open cookies: sets them, or gives those in use.
@@ -300,6 +303,48 @@ function Host:fast_open_known(address, local_address) end
 ---@param link? lunatcp.core.Link
 ---@return true?, string? message, string? code
 function Host:send(packet, link) end
+
+---Which connections a key is for, and the key of TCP MD5 (RFC 2385).
+---@class lunatcp.core.Key
+---@field peer string address of the other end
+---@field prefix? integer so many bits of it count; default: all
+---@field port? integer of the peer; default: any
+---@field local_port? integer
+---@field local_address? string
+---@field key? string 1 to 255 octets; not for removing
+
+---A Master Key Tuple of TCP-AO (RFC 5925 section 3.1).
+---@class lunatcp.core.AoKey: lunatcp.core.Key
+---@field send_id integer 0..255: KeyID of what is sent
+---@field recv_id integer 0..255: KeyID of what comes
+---@field mac? "HMAC-SHA-1-96"|"AES-128-CMAC-96" default: the first
+---@field kdf? "SHA1"|"AES128" the one that goes with `mac`; anything else raises
+---@field include_options? boolean default true: the MAC covers the other options too
+
+---Connections with that peer that open from now on are signed. Takes the place of a key with the same scope,
+---also on connections that are open. EOPNOTSUPP in a build without cryptography.
+---@param key lunatcp.core.Key
+---@return true?, string? message, string? code
+function Host:md5_key(key) end
+---Its connections go on unsigned. ENOKEY.
+---@param key lunatcp.core.Key
+---@return true?, string? message, string? code
+function Host:remove_md5_key(key) end
+---EEXIST where an overlapping one has the same SendID or RecvID; EOPNOTSUPP as above.
+---@param key lunatcp.core.AoKey
+---@return true?, string? message, string? code
+function Host:ao_key(key) end
+---ENOKEY; EBUSY while it is current_key or rnext_key of a connection.
+---@param key lunatcp.core.AoKey
+---@return true?, string? message, string? code
+function Host:remove_ao_key(key) end
+---@return {md5: lunatcp.core.Key[], ao: lunatcp.core.AoKey[]}
+function Host:keys() end
+---A connection that was lost with its host's memory (RFC 5925 section 7.7): segments of it are verified from
+---now on, and answered by a reset that is signed. ENOKEY; EISCONN where there is such a connection.
+---@param state lunatcp.core.AoState
+---@return true?, string? message, string? code
+function Host:ao_restore(state) end
 
 ---@class lunatcp.core.ConnectOptions
 ---@field address string the remote one
@@ -390,6 +435,27 @@ function Connection:release() end
 ---Why it died: nil while it lives and after an orderly end.
 ---@return string? message, string? code
 function Connection:error() end
+---current_key by its SendID, rnext_key by its RecvID. ENOKEY; EOPNOTSUPP where TCP-AO is not in use.
+---@param keys {current_key?: integer, rnext_key?: integer}
+---@return true?, string? message, string? code
+function Connection:ao_keys(keys) end
+---@class lunatcp.core.AoState
+---@field local_address string
+---@field remote_address string
+---@field local_port integer
+---@field remote_port integer
+---@field iss integer
+---@field irs integer
+---@field snd_nxt integer
+---@field rcv_nxt integer
+---@field snd_sne integer
+---@field rcv_sne integer
+---@field current_key integer SendID
+---@field rnext_key integer RecvID
+
+---What Host:ao_restore needs. EOPNOTSUPP where TCP-AO is not in use, ENOTCONN before both numbers are known.
+---@return lunatcp.core.AoState?, string? message, string? code
+function Connection:ao_save() end
 ---@return lunatcp.core.Settings?, string? message, string? code
 function Connection:settings() end
 ---Changes on top of the present ones. EISCONN for what only acts at the opening.
@@ -413,6 +479,23 @@ function Listener:address() end
 ---Its unaccepted connections are reset. Idempotent.
 ---@return true?, string? message, string? code
 function Listener:close() end
+
+---RFC 5925 section 7.1; all but kind and the first four counters are TCP-AO's.
+---@class lunatcp.core.Authentication
+---@field kind "TCP-AO"|"TCP MD5"
+---@field good integer segments that were verified ...
+---@field bad integer ... and those dropped: the digest was wrong
+---@field missing integer there was none
+---@field unexpected integer there was the other option's
+---@field key_not_found? integer no key has that KeyID
+---@field icmp_ignored? integer hard errors that were ignored (RFC 5925 section 7.8)
+---@field keys? integer Master Key Tuples that match
+---@field current_key? integer SendID of the key that signs
+---@field rnext_key? integer RecvID of the key that the peer is asked for
+---@field key_id? integer of the newest verified segment
+---@field rnext_key_id? integer of the same
+---@field snd_sne? integer sequence number extension of SND.NXT
+---@field rcv_sne? integer of RCV.NXT
 
 ---Times in seconds; a deadline that does not run is nil, one that does is absolute. RTT values are nil
 ---before the first sample.
@@ -515,6 +598,7 @@ function Listener:close() end
 ---@field dsacks_received integer
 ---@field undos integer reductions that were taken back as spurious
 ---@field bytes_lost integer octets held to be lost, each time they were
+---@field authentication? lunatcp.core.Authentication nil: the connection is not signed
 ---@field ecn_sending boolean new data leaves ECN-capable
 ---@field accecn boolean AccECN (RFC 9768) was agreed; the fields below are its
 ---@field accecn_option_seen boolean AccECN options come from the peer
@@ -877,6 +961,24 @@ function core.random(seed, name) end
 ---@param bytes string
 ---@return integer
 function core.siphash(k0, k1, bytes) end
+---The library that signs; nil in a build without: what follows then gives nil, message, "EOPNOTSUPP".
+---@return string?
+function core.crypto() end
+---The digest of RFC 2385 for an IP packet, whatever its option holds.
+---@param packet string
+---@param key string
+---@return string? digest, string? message, string? code
+function core.md5_digest(packet, key) end
+---The MAC of RFC 5925 section 5.1 for an IP packet with that option, whatever its MAC field holds.
+---@param packet string
+---@param options {traffic_key: string, mac?: string, kdf?: string, sne?: integer, include_options?: boolean}
+---@return string? mac, string? message, string? code
+function core.ao_mac(packet, options) end
+---A traffic key of one direction: RFC 5925 section 5.2, RFC 5926 section 3.1. Options: key (the master key),
+---mac, source, destination, source_port, destination_port, source_isn, destination_isn (0 of a SYN).
+---@param options table
+---@return string? key, string? message, string? code
+function core.ao_traffic_key(options) end
 ---Canonical text of an address, or nil when it is none; and its family, 4 or 6.
 ---@param text string
 ---@return string? address, integer? family

@@ -82,6 +82,70 @@ end
 --- Counters of the host; `refused` says which packets were dropped and why.
 function Host:counters() return self.core:counters() end
 
+-- A host or remote of this network stands for its address.
+local function scoped(self, options, name)
+  check.type(options, "table", name .. ": options")
+  local peer = options.peer
+  if type(peer) ~= "table" then return options end
+  if type(peer.address) ~= "function" then
+    check.raise("%s: peer: expected a host, a remote or an address, got %s", name, check.shown(peer))
+  end
+  local copy = {}
+  for key, value in pairs(options) do copy[key] = value end -- a table again: the order does not matter
+  copy.peer = peer:address(self) or check.raise("%s: peer: no link leads to %s yet", name, peer)
+  return copy
+end
+
+local function keyed(name)
+  return function(self, options)
+    return check.call(self.core[name], self.core, scoped(self, options, name))
+  end
+end
+
+--- A key for TCP MD5 (RFC 2385): connections with `peer` that open from now on are signed. It takes the
+-- place of one for the same peer, prefix and ports.
+-- @function Host:md5_key
+-- @tparam table options `key` (1 to 255 octets), `peer` (host, remote or address), and if not all of that
+--   peer's connections are meant `port` (of the peer), `local_port`, `local_address`; `prefix`: how many
+--   bits of `peer` count (all of them)
+-- @treturn boolean true, or nil, message, code: EOPNOTSUPP in a build without cryptography
+Host.md5_key = keyed "md5_key"
+
+--- Takes a key for TCP MD5 away, named as it was given. Its connections go on unsigned.
+-- @function Host:remove_md5_key
+-- @tparam table options as `md5_key`, without `key`
+-- @treturn boolean true, or nil, message, code: ENOKEY
+Host.remove_md5_key = keyed "remove_md5_key"
+
+--- A Master Key Tuple for TCP-AO (RFC 5925 section 3.1): connections with `peer` that open from now on are
+-- signed; those that are open may change to it (`Connection:ao_keys`).
+-- @function Host:ao_key
+-- @tparam table options `peer`, `prefix`, `port`, `local_port`, `local_address`, `key` as for `md5_key`;
+--   `send_id` and `recv_id` (0 to 255); `mac`: "HMAC-SHA-1-96" (default) or "AES-128-CMAC-96", each with the
+--   key derivation function that goes with it (`kdf`: "SHA1" or "AES128", if somebody wants to say it);
+--   `include_options = false`: other options are not covered
+-- @treturn boolean true, or nil, message, code: EEXIST (an overlapping key has that SendID or RecvID),
+--   EOPNOTSUPP in a build without cryptography
+Host.ao_key = keyed "ao_key"
+
+--- Takes a Master Key Tuple away.
+-- @function Host:remove_ao_key
+-- @tparam table options what names the peer, as for `ao_key`; `send_id` and `recv_id`
+-- @treturn boolean true, or nil, message, code: ENOKEY, EBUSY while a connection uses it
+Host.remove_ao_key = keyed "remove_ao_key"
+
+--- All keys of the host: `md5` and `ao`, arrays of what was given.
+function Host:keys() return self.core:keys() end
+
+--- Remembers a connection that was lost with the memory of the host that had it (RFC 5925 section 7.7): what
+-- still comes for it is verified, and answered by a signed reset.
+-- @tparam table state what `Connection:ao_save` gave
+-- @treturn boolean true, or nil, message, code: ENOKEY, EISCONN
+function Host:ao_restore(state)
+  check.type(state, "table", "ao_restore: state")
+  return check.call(self.core.ao_restore, self.core, state)
+end
+
 local CONNECT_KEYS <const> = {
   "timeout", "deadline", "local_port", "local_address", "family", "settings", "source_route",
   "fast_open",

@@ -10,6 +10,7 @@ local check = require "lunatcp.check"
 local core = require "lunatcp.core"
 local expect = require "lunatcp.expect"
 local node = require "lunatcp.node"
+local signed = require "lunatcp.signed"
 
 local M = {}
 
@@ -132,15 +133,15 @@ local function complete(self, fields)
 end
 
 --- Sends one segment, made of fields as `lunatcp.encode` takes them, or bytes as they are.
--- @param fields table (`to`: node or address; `flags`, `seq`, `ack`, `window`, `payload`, `options`, ...) or
---   string
+-- @param fields table (`to`: node or address; `flags`, `seq`, `ack`, `window`, `payload`, `options`, ...;
+--   `md5_key` or `ao_key` to sign it, see `lunatcp.signed`) or string
 -- @treturn boolean true, or nil, message, code
 function Peer:send(fields)
   self.net:route()
   if type(fields) == "string" then return self.core:send(fields) end
   check.type(fields, "table", "send: fields")
   local packet = complete(self, fields)
-  local bytes = check.call(core.encode, packet)
+  local bytes = signed.encode(packet)
   self.far, self.near = packet.destination, packet.source
   self.port, self.remote_port = packet.source_port, packet.destination_port
   return self.core:send(bytes)

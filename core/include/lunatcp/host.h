@@ -226,6 +226,23 @@ struct ltcp_fast_open_memory {
 bool ltcp_fast_open_known(struct ltcp_host *host, const struct ltcp_address *local,
                           const struct ltcp_address *remote, struct ltcp_fast_open_memory *out);
 
+/* What STATUS says of TCP-AO and TCP MD5 (authentication.h); all but `kind` is 0 without. */
+enum ltcp_authentication_kind {
+    LTCP_UNAUTHENTICATED,
+    LTCP_AUTHENTICATED_MD5,
+    LTCP_AUTHENTICATED_AO
+};
+struct ltcp_authentication_info {
+    enum ltcp_authentication_kind kind;
+    uint8_t keys; /* MKTs that match the connection */
+    uint8_t current_send_id, current_recv_id, rnext_send_id, rnext_recv_id;
+    bool received; /* a verified segment came; its fields were: */
+    uint8_t received_key_id, received_rnext_key_id;
+    uint32_t snd_sne, rcv_sne;
+    /* Segments that were verified, and why others were dropped; ICMP errors that were ignored. */
+    uint64_t good, bad, missing, key_not_found, unexpected, icmp_ignored;
+};
+
 /* STATUS: the variables of RFC 9293 section 3.3.1 and of the algorithms. Windows in octets. */
 struct ltcp_info {
     enum ltcp_state state;
@@ -295,6 +312,7 @@ struct ltcp_info {
     uint32_t fast_open_octets, fast_open_acked;    /* `acked` by the SYN-ACK */
     uint64_t undos;                                /* reductions that were taken back as spurious */
     uint64_t bytes_lost;                           /* octets held to be lost, each time they were */
+    struct ltcp_authentication_info authentication;
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);
 

@@ -160,6 +160,10 @@ extern "C" {
       INT64_C(864000000000000), "time between probes")                                             \
     X(COUNT, keepalive_count, 9, 9, 1, 255, "unanswered probes until the connection is closed")    \
     X(FLAG, keepalive_garbage, 0, 0, 0, 1, "probes carry one garbage octet (RFC9293:MAY-6)")       \
+    X(FLAG, accept_unmatched_authentication, 1, 0, 0, 1,                                           \
+      "take segments with TCP-AO or TCP MD5 that no key is for (RFC 5925, 7.3)")                   \
+    X(FLAG, ao_ignore_icmp, 1, 1, 0, 1,                                                            \
+      "ICMP's hard errors do not reach connections under TCP-AO (RFC 5925, 7.8)")                  \
     X(FLAG, report_soft_errors, 1, 1, 0, 1, "soft errors become events (RFC9293:SHLD-20)")         \
     X(FLAG, chronographs, 0, 1, 0, 1,                                                              \
       "measure for how long sending was busy, and held by window or buffer")

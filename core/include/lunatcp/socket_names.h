@@ -60,7 +60,9 @@
     X(EHOSTUNREACH, 113, "No route to host")                                                       \
     X(EALREADY, 114, "Operation already in progress")                                              \
     X(EINPROGRESS, 115, "Operation now in progress")                                               \
-    X(ECANCELED, 125, "Operation canceled")
+    X(ECANCELED, 125, "Operation canceled")                                                        \
+    X(ENOKEY, 126, "Required key not available")                                                   \
+    X(EKEYREJECTED, 129, "Key was rejected by service")
 
 enum ltcp_errno {
 #define LTCP_ERRNO_ENUM(name, number, text) LTCP_##name = number,

@@ -39,6 +39,9 @@ typedef int64_t ltcp_time;
     X(ERR_NOT_SUPPORTED, "EOPNOTSUPP", "operation not supported")                                  \
     X(ERR_PIPE, "EPIPE", "connection closing: nothing more can be sent")                           \
     X(ERR_MESSAGE_SIZE, "EMSGSIZE", "message too long")                                            \
+    X(ERR_KEY_EXISTS, "EEXIST", "a key with that SendID or RecvID is there already")               \
+    X(ERR_KEY_IN_USE, "EBUSY", "a connection uses that key")                                       \
+    X(ERR_NO_KEY, "ENOKEY", "no such key")                                                         \
     /* how a connection can die */                                                                 \
     X(ERR_REFUSED, "ECONNREFUSED", "connection refused")                                           \
     X(ERR_RESET, "ECONNRESET", "connection reset by peer")                                         \
@@ -59,6 +62,7 @@ typedef int64_t ltcp_time;
     X(ERR_OPTION_LENGTH, "EBADMSG", "option length is 0, 1 or past the header")                    \
     X(ERR_CHECKSUM, "EBADMSG", "checksum is wrong")                                                \
     X(ERR_FRAMING, "EBADMSG", "datagram is not of this framing")                                   \
+    X(ERR_AUTHENTICATION, "EKEYREJECTED", "segment is not signed as it should be")                 \
     X(ERR_ADDRESS, "EADDRNOTAVAIL", "address is not one that TCP can use here")
 
 enum ltcp_status {
