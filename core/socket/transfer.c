@@ -224,7 +224,8 @@ static unsigned write_flags(const struct transfer *x, size_t left, size_t piece)
     const bool last = left == piece;
     unsigned flags = x->flags & LTCP_MSG_OOB ? LTCP_WRITE_URGENT : 0;
     if ((x->flags & LTCP_MSG_EOR) && last) flags |= LTCP_WRITE_BOUNDARY;
-    if ((x->flags & LTCP_MSG_MORE) || x->s->options.cork || !last) flags |= LTCP_WRITE_MORE;
+    if ((x->flags & LTCP_MSG_MORE) || !last) flags |= LTCP_WRITE_MORE;
+    if (x->s->options.cork) flags |= LTCP_WRITE_HOLD;
     return flags;
 }
 

@@ -84,6 +84,7 @@ static void window_opened(struct ltcp_connection *c, ltcp_time now)
 
 static void tell_user(struct ltcp_connection *c)
 {
+    send_queue_release(c);
     if (c->out == NULL || c->out->octets == 0) connection_event(c, LTCP_EVENT_SENT);
     if (!c->write_blocked) return;
     const uint32_t limit = settings_of(c)->send_buffer;

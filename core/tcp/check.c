@@ -17,7 +17,7 @@ static const char *check_record(const struct ltcp_connection *c, const struct lt
     const uint8_t m = r->marks;
     if (sent && seq_gt(record_end(r), c->snd_nxt))
         return "send queue: what was sent ends at SND.NXT";
-    if (!sent && (m & ~LTCP_MARK_BOUNDARY) != 0)
+    if (!sent && (m & ~(LTCP_MARK_BOUNDARY | LTCP_MARK_QUIET | LTCP_MARK_HELD)) != 0)
         return "send queue: what was not sent has no marks";
     if (record_span(r) == 0) return "send queue: no record is empty";
     if (r->length > 0 && r->offset + r->length > r->block->length)

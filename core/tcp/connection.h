@@ -27,7 +27,9 @@ enum ltcp_mark {
     LTCP_MARK_RETRANSMITTED = 1 << 2, /* ... but sent again since, so in it once more */
     LTCP_MARK_EVER = 1 << 3,          /* ever sent again: no RTT sample (Karn) */
     LTCP_MARK_APP_LIMITED = 1 << 4,   /* last sent while there was too little to send */
-    LTCP_MARK_BOUNDARY = 1 << 5       /* the user's record ends here: nothing joins (MSG_EOR) */
+    LTCP_MARK_BOUNDARY = 1 << 5,      /* the user's record ends here: nothing joins (MSG_EOR) */
+    LTCP_MARK_QUIET = 1 << 6,         /* more will follow, said the user: it leaves without PSH */
+    LTCP_MARK_HELD = 1 << 7           /* it waits for a PUSH (LTCP_WRITE_HOLD) */
 };
 /* A run of sequence numbers that is (or will be) one segment. */
 struct ltcp_record {
@@ -556,9 +558,12 @@ bool send_queue_open(struct ltcp_connection *c);
 void send_queue_close(struct ltcp_connection *c);
 /* One record more at the tail, or NULL when there is no memory. */
 struct ltcp_record *send_queue_append(struct ltcp_connection *c);
-size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push,
-                        bool boundary);
+/* `flags`: enum ltcp_write_flag. */
+size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length,
+                        unsigned flags);
 bool send_queue_fin(struct ltcp_connection *c);
+/* An acknowledgment lets go of what only waited for more to follow (setting more_is_quiet). */
+void send_queue_release(struct ltcp_connection *c);
 /* Puts octets into the SYN that waits to be sent; returns how many: all or none. */
 uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint32_t length);
 /* Cuts a record so that its first part has `length` octets; false: no memory. */

@@ -188,6 +188,7 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     if (has_received_syn(c)) flags |= LTCP_ACK;
     /* RFC9293:MUST-61: the last segment that is buffered pushes, whatever the user said. */
     if (r->length > 0 && position + 1 == q->tail && !(flags & LTCP_SYN)) flags |= LTCP_PSH;
+    if (r->marks & LTCP_MARK_QUIET) flags &= (uint16_t)~LTCP_PSH;
     if (!send_packet(c, now, packet, r->seq, flags)) return false;
     const bool rearm = position == q->head && r->transmissions > 0 && settings_of(c)->rto_rearm;
     send_queue_sent(c, position, now);
@@ -330,6 +331,7 @@ static void send_probe(struct ltcp_connection *c, ltcp_time now)
         const uint32_t n = usable < c->snd_mss ? usable : c->snd_mss;
         if (r->length > n && !send_queue_split(c, q->unsent, n)) return;
         position = q->unsent;
+        record_at(q, position)->marks &= (uint8_t)~LTCP_MARK_QUIET;
     }
     if (send_record(c, now, position)) {
         rare_of(c)->probes_sent++;

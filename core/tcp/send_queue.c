@@ -128,11 +128,14 @@ static void fill(struct ltcp_block *block, const uint8_t *bytes, uint32_t n)
     block->length += n;
 }
 
-/* Queues as much as the send buffer lets in; returns how many octets. `push`: the last octet ends a
- * SEND, and its segment carries PSH (RFC9293:MUST-61; successive ones merge, SHLD-27). */
-size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length, bool push,
-                        bool boundary)
+/* Queues as much as the send buffer lets in; returns how many octets. Without LTCP_WRITE_MORE or
+ * _HOLD the last octet ends a SEND, and its segment carries PSH (RFC9293:MUST-61; successive ones
+ * merge, SHLD-27). */
+size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length,
+                        unsigned flags)
 {
+    const bool push = !(flags & (LTCP_WRITE_MORE | LTCP_WRITE_HOLD));
+    const bool quiet = (flags & LTCP_WRITE_MORE) && settings_of(c)->more_is_quiet;
     const uint32_t limit = settings_of(c)->send_buffer;
     const uint32_t held = c->out != NULL ? c->out->octets : 0;
     size_t left = limit > held ? limit - held : 0;
@@ -147,6 +150,7 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
         fill(r->block, bytes + taken, n);
         r->length += n;
         r->flags &= (uint8_t)~LTCP_PSH;
+        r->marks &= (uint8_t) ~(LTCP_MARK_QUIET | LTCP_MARK_HELD);
         c->out->octets += n;
         c->out->unsent_octets += n;
         taken += n;
@@ -154,9 +158,22 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
     /* A buffer that is full is as good as a PUSH: nothing can join what waits in it. */
     if (taken > 0 && (push || taken < length))
         record_at(c->out, c->out->tail - 1)->flags |= LTCP_PSH;
-    if (taken > 0 && boundary && taken == length)
+    if (taken > 0 && taken == length)
+        record_at(c->out, c->out->tail - 1)->marks |=
+            (uint8_t)((quiet ? LTCP_MARK_QUIET : 0) |
+                      (flags & LTCP_WRITE_HOLD ? LTCP_MARK_HELD : 0));
+    if (taken > 0 && (flags & LTCP_WRITE_BOUNDARY) && taken == length)
         record_at(c->out, c->out->tail - 1)->marks |= LTCP_MARK_BOUNDARY;
     return taken;
+}
+
+void send_queue_release(struct ltcp_connection *c)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (q == NULL || q->tail == q->unsent) return;
+    struct ltcp_record *last = record_at(q, q->tail - 1);
+    if ((last->marks & (LTCP_MARK_QUIET | LTCP_MARK_HELD)) == LTCP_MARK_QUIET)
+        last->flags |= LTCP_PSH;
 }
 
 /* They end a SEND, so what of them is sent again pushes. */
@@ -244,7 +261,7 @@ void send_queue_fill(struct ltcp_connection *c)
         from->length -= n;
         if (from->length > 0) break;
         r->flags = (uint8_t)((r->flags & ~LTCP_PSH) | from->flags);
-        r->marks |= from->marks;
+        r->marks = (uint8_t)((r->marks & ~(LTCP_MARK_QUIET | LTCP_MARK_HELD)) | from->marks);
         ltcp_block_unref(from->block);
         gone++;
         if ((from->flags & LTCP_FIN) || (from->marks & LTCP_MARK_BOUNDARY)) break;

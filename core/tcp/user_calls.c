@@ -32,8 +32,7 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
         return c->error != LTCP_OK ? (enum ltcp_status)c->error : LTCP_ERR_PIPE;
     if (c->fin_wanted || c->user_closed) return LTCP_ERR_PIPE; /* RFC9293:3.10.2-4 */
     if (length == 0) return LTCP_OK;
-    *taken = send_queue_write(c, bytes, length, !(flags & LTCP_WRITE_MORE),
-                              (flags & LTCP_WRITE_BOUNDARY) != 0);
+    *taken = send_queue_write(c, bytes, length, flags);
     if (*taken < length) c->write_blocked = true;
     if (*taken == 0) {
         const bool full = c->out != NULL && c->out->octets >= settings_of(c)->send_buffer;

@@ -831,7 +831,7 @@ return {
     requirement = "RFC 9293 section 3.10.7.4: \"flush the segment queues, enter the CLOSED state, delete the "
       .. "TCB\"",
     file = "tcp/connection.c",
-    text = "    c->loss_deadline = c->ack_deadline = c->long_deadline = LTCP_NEVER;\n"
+    text = "    c->ack_deadline = c->long_deadline = LTCP_NEVER;\n"
       .. "    connection_set_state(c, now, LTCP_CLOSED);\n"
       .. "    deadlines_remove(c);",
     with = "    connection_set_state(c, now, LTCP_CLOSED);",
@@ -1012,7 +1012,7 @@ return {
     name = "port-unreachable-kills",
     requirement = "RFC 5927 section 5.2: once synchronized, hard errors are soft",
     file = "host/icmp.c",
-    text = "if (hard && (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED))",
+    text = "if (opening && (hard || settings_of(c)->icmp_aborts_opening))",
     with = "if (hard)",
   },
   {

@@ -156,6 +156,7 @@ enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_
 enum ltcp_write_flag {
     LTCP_WRITE_URGENT = 1 << 0,  /* the octets are urgent (RFC 9293 section 3.8.5) */
     LTCP_WRITE_MORE = 1 << 1,    /* no PUSH: more will follow (RFC9293:MAY-15, MAY-16) */
+    LTCP_WRITE_HOLD = 1 << 3,    /* what is less than a segment waits for ltcp_push (TCP_CORK) */
     LTCP_WRITE_BOUNDARY = 1 << 2 /* a record of the user's ends: its last segment takes nothing of
                                   * what follows (MSG_EOR) */
 };

@@ -125,6 +125,9 @@ extern "C" {
     /* sending */                                                                                  \
     X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                                \
     X(FLAG, minshall, 0, 1, 0, 1, "Nagle holds a small segment back only behind a small one")      \
+    X(FLAG, more_is_quiet, 0, 1, 0, 1,                                                             \
+      "what is written with MORE leaves without PSH, and with the next acknowledgment at the "     \
+      "latest")                                                                                    \
     X(FLAG, probe_repeats, 0, 1, 0, 1,                                                             \
       "a zero-window probe is an old octet's number without data")                                 \
     X(FLAG, push_bursts, 0, 1, 0, 1, "the last segment of a burst carries PSH")                    \
