@@ -13,9 +13,9 @@ static void set_bits(lua_State *L, const char *name, const char *const *words)
 }
 
 /* In the order of the bits in core/include/lunatcp/host.h. */
-static const char *const events[] = {"connected",  "accept",      "readable", "writable",
-                                     "urgent",     "peer_closed", "closed",   "advice",
-                                     "soft_error", "state",       "sent",     NULL};
+static const char *const events[] = {
+    "connected", "accept",     "readable", "writable", "urgent",       "peer_closed", "closed",
+    "advice",    "soft_error", "state",    "sent",     "user_timeout", NULL};
 static const char *const writes[] = {"urgent", "more", NULL};
 static const char *const reads[] = {"peek", "urgent", NULL};
 

@@ -5,6 +5,7 @@
 
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
+#include "tcp/user_timeout.h"
 
 struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_share *share)
 {
@@ -171,6 +172,7 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
     connection_event(c, LTCP_EVENT_CONNECTED | LTCP_EVENT_WRITABLE);
     if (c->listener != NULL || fast_opened(c)) connection_changed(c);
     timers_heard(c, now);
+    user_timeout_advertise(c);
     connection_want_output(c);
 }
 

@@ -163,6 +163,13 @@ enum ltcp_chronograph {
     LTCP_CHRONOGRAPH_BUFFER
 };
 
+/* RFC 5482; as on the wire, 0: none yet. */
+struct ltcp_uto {
+    uint16_t sent, received;
+    bool due; /* the next segment with room carries the option */
+    uint32_t ignored;
+};
+
 /* What most connections never need; made when something first happens (rare_of). */
 struct ltcp_rare {
     ltcp_time challenge_since;
@@ -183,6 +190,7 @@ struct ltcp_rare {
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
     bool route_is_users;  /* given with OPEN, so what the peer sends does not replace it */
+    struct ltcp_uto uto;
     uint32_t flow_label_changes, flow_label_seen; /* the peer's, on a duplicate */
     /* The duplicate that the next acknowledgment reports (RFC 2883). */
     struct ltcp_sack_block duplicate;
@@ -602,6 +610,8 @@ void output_run(struct ltcp_connection *c, ltcp_time now);
 void output_reset(struct ltcp_connection *c, ltcp_time now);
 
 /* timers.c */
+/* The user timeout that counts now, or R2 where that is a time; 0: none. */
+ltcp_time timers_user_timeout(const struct ltcp_connection *c);
 void timers_fire(struct ltcp_connection *c, ltcp_time now);
 void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_timer kind);
 /* What the loss timer waits for first: the reordering window, a tail loss probe or the RTO. */

@@ -193,6 +193,8 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
     digest_word(d, rare->oob_held ? 256u + rare->oob_octet : 0);
     digest_word(d, rare->timeouts > 0); /* RFC 6298 (5.7), RFC 5681 section 3.1 */
     digest_word(d, (uint32_t)rare->replaced);
+    digest_word(d,
+                (uint64_t)rare->uto.sent << 17 | (uint64_t)rare->uto.received << 1 | rare->uto.due);
     digest_word(d, (uint64_t)rare->flow_label_changes << 32 | rare->flow_label_seen);
     digest_bytes(d, rare->route, rare->route_length);
     digest_word(d, rare->route_is_users);

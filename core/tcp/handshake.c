@@ -6,6 +6,7 @@
 
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
+#include "tcp/user_timeout.h"
 
 /* RFC8200:8.3-1 */
 static uint32_t header_octets(const struct ltcp_connection *c)
@@ -108,6 +109,7 @@ void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment
     c->sacking = c->sacking && (o->present & LTCP_HAS_SACK_PERMITTED);
     if (authentication_forbids_timestamps(c)) c->stamping = false;
     connection_set_mss(c);
+    user_timeout_arrives(c, o);
 }
 
 /* RFC2018:2-1 */
@@ -127,5 +129,6 @@ void handshake_write_options(const struct ltcp_connection *c, ltcp_time now, str
         o->ts_echo = c->ts_recent_valid ? c->ts_recent : 0;
     }
     if (c->accecn) accecn_option_write_synack(c, o);
+    user_timeout_write_syn(c, o);
     fast_open_write(c, o);
 }

@@ -7,6 +7,7 @@
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 #include "tcp/flow_label.h"
+#include "tcp/user_timeout.h"
 #include "wire/options.h"
 
 #define BURST_TIME (INT64_C(1000000000) >> 10)
@@ -44,7 +45,8 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
 {
     const struct ltcp_settings *s = settings_of(c);
     const bool accecn = c->accecn && accecn_option_is_due(c);
-    if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due && !accecn)
+    if (!(flags & LTCP_SYN) && c->ahead == NULL && !c->dsack_due && !accecn &&
+        !user_timeout_is_due(c))
         return c->stamping && (!(flags & LTCP_RST) || s->reset_with_timestamps)
                    ? timestamps_alone(c, now, out)
                    : 0;
@@ -63,6 +65,7 @@ static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uin
         o.ts_value = timestamp_now(c, now);
         o.ts_echo = c->ts_recent;
     }
+    if (user_timeout_write(c, payload, &o)) payload += 4;
     if (c->sacking && !(c->accecn && accecn_forbids_sack(c))) {
         const uint8_t most = sack_blocks_that_fit(c, payload);
         uint8_t first = 0;
@@ -155,6 +158,7 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     if (signature > 0) authentication_sign(c, packet);
     engine_enqueue(c->engine, packet);
     c->segments_sent++;
+    if (user_timeout_is_due(c)) user_timeout_sent(c, &s);
     if (!(flags & LTCP_ACK)) return true;
     c->last_ack_sent = c->rcv_nxt;
     c->ack_now = false;

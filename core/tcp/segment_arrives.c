@@ -6,6 +6,7 @@
  */
 #include "tcp/fast_open.h"
 #include "tcp/flow_label.h"
+#include "tcp/user_timeout.h"
 
 enum step { NEXT, DONE };
 typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
@@ -280,6 +281,7 @@ static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival 
 /* RFC9293:3.10.7.4-17; after the peer's FIN it is ignored, as text is (RFC9293:3.10.7.4-19). */
 static enum step sixth_check_urg(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
+    if (!(a->flags & LTCP_SYN)) user_timeout_arrives(c, &a->segment->options);
     if (state_may_receive_text(c->state)) urgent_arrives(c, a);
     return NEXT;
 }

@@ -8,8 +8,9 @@
 
 /* Other segments carry timestamps before SACK everywhere; the order within a SYN differs. */
 #define ORDERS                                                                                     \
-    .other_options = {LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_SACK, LTCP_OPTION_ACCECN0},              \
-    .other_options_count = 3
+    .other_options = {LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_USER_TIMEOUT, LTCP_OPTION_SACK,          \
+                      LTCP_OPTION_ACCECN0},                                                        \
+    .other_options_count = 4
 
 #define RFC_VALUE(kind, name, rfc, linux_, least, most, what)   .name = rfc,
 #define LINUX_VALUE(kind, name, rfc, linux_, least, most, what) .name = linux_,
@@ -18,15 +19,17 @@ const struct ltcp_settings ltcp_profile_rfc = {
     LTCP_SETTINGS_LIST(RFC_VALUE) ORDERS,
     .congestion = &ltcp_newreno,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_SACK_PERMITTED,
-                    LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_ACCECN0, LTCP_OPTION_FAST_OPEN},
-    .syn_options_count = 6,
+                    LTCP_OPTION_TIMESTAMPS, LTCP_OPTION_ACCECN0, LTCP_OPTION_FAST_OPEN,
+                    LTCP_OPTION_USER_TIMEOUT},
+    .syn_options_count = 7,
 };
 const struct ltcp_settings ltcp_profile_linux = {
     LTCP_SETTINGS_LIST(LINUX_VALUE) ORDERS,
     .congestion = &ltcp_cubic,
     .syn_options = {LTCP_OPTION_MSS, LTCP_OPTION_SACK_PERMITTED, LTCP_OPTION_TIMESTAMPS,
-                    LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_ACCECN0, LTCP_OPTION_FAST_OPEN},
-    .syn_options_count = 6,
+                    LTCP_OPTION_WINDOW_SCALE, LTCP_OPTION_ACCECN0, LTCP_OPTION_FAST_OPEN,
+                    LTCP_OPTION_USER_TIMEOUT},
+    .syn_options_count = 7,
 };
 
 const struct ltcp_settings *ltcp_profile(const char *name)

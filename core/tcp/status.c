@@ -5,6 +5,7 @@
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 #include "tcp/flow_label.h"
+#include "tcp/user_timeout.h"
 
 static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out)
 {
@@ -153,6 +154,7 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     fill_fast_open(c, out);
     if (c->authenticated) authentication_info(c, &out->authentication);
     out->received_dscp = c->received_dscp;
+    user_timeout_info(c, out);
     out->flow_label = flow_label(c);
     out->flow_label_changes = c->rare != NULL ? c->rare->flow_label_changes : 0;
     out->cwnd = c->cc.cwnd;

@@ -5,6 +5,7 @@
  * or 2 MSL by the state. */
 #include "tcp/connection.h"
 #include "tcp/flow_label.h"
+#include "tcp/user_timeout.h"
 
 static void schedule(struct ltcp_connection *c)
 {
@@ -56,7 +57,13 @@ static struct patience patience_of(const struct ltcp_connection *c)
     if (c->state == LTCP_SYN_RECEIVED) p = (struct patience){s->synack_r2_count, s->syn_r2_time};
     if (s->user_timeout != 0 && (p.time == 0 || s->user_timeout < p.time || p.count == 0))
         p.time = s->user_timeout;
-    return p;
+    const ltcp_time adopted = user_timeout_adopted(c);
+    return adopted != 0 ? (struct patience){0, adopted} : p;
+}
+
+ltcp_time timers_user_timeout(const struct ltcp_connection *c)
+{
+    return patience_of(c).time;
 }
 
 static bool is_out_of_patience(const struct ltcp_connection *c, ltcp_time now)
@@ -129,6 +136,14 @@ void timers_after_output(struct ltcp_connection *c, ltcp_time now)
     if (uses_rack(c)) timers_choose_loss(c);
 }
 
+/* By count, by time, or by whichever comes first where both are set. */
+static bool has_reached_r1(const struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    if (s->r1_count != 0 && c->unanswered >= s->r1_count) return true;
+    return s->r1_time != 0 && now - c->out->waiting_since >= s->r1_time;
+}
+
 /* RFC9293:MUST-20: at R1 the user is advised (SHLD-9, SHLD-10), at R2 the connection closes; so it
  * does at the user timeout (RFC9293:3.10.8-1). */
 static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
@@ -138,7 +153,7 @@ static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
         connection_die(c, now, c->soft_error != LTCP_OK ? c->soft_error : LTCP_ERR_TIMED_OUT);
         return true;
     }
-    if (!c->advised && c->unanswered >= settings_of(c)->r1_count) {
+    if (!c->advised && has_reached_r1(c, now)) {
         c->advised = true;
         if (settings_of(c)->report_soft_errors) connection_event(c, LTCP_EVENT_ADVICE);
     }
@@ -225,7 +240,7 @@ void timers_heard(struct ltcp_connection *c, ltcp_time now)
     c->last_heard = now;
     if (!keeps_alive(c)) return;
     if (flight_size(c) == 0) c->unanswered = 0;
-    timers_set_long(c, after(now, settings_of(c)->keepalive_idle));
+    timers_set_long(c, after(now, user_timeout_keepalive_idle(c)));
 }
 
 /* RFC9293:MUST-26: only where nothing is outstanding and nothing was heard for the interval.
@@ -233,10 +248,11 @@ void timers_heard(struct ltcp_connection *c, ltcp_time now)
 static void keepalive_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
+    const ltcp_time idle = user_timeout_keepalive_idle(c);
     c->long_deadline = LTCP_NEVER;
     if (!keeps_alive(c)) return;
-    if (c->out != NULL || now - c->last_heard < s->keepalive_idle) {
-        const ltcp_time due = after(c->out != NULL ? now : c->last_heard, s->keepalive_idle);
+    if (c->out != NULL || now - c->last_heard < idle) {
+        const ltcp_time due = after(c->out != NULL ? now : c->last_heard, idle);
         timers_set_long(c, due);
         return;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tcp/fast_open.h"
+#include "tcp/user_timeout.h"
 
 static enum ltcp_status death_of(const struct ltcp_connection *c)
 {
@@ -282,6 +283,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     c->engine->template_of = NULL;
     if (c->state >= LTCP_ESTABLISHED && c->state != LTCP_TIME_WAIT) {
         timers_heard(c, now);
+        user_timeout_advertise(c);
         if (more_room && window_update_wanted(c)) c->ack_now = true;
         connection_want_output(c);
     }

@@ -556,6 +556,10 @@ function Listener:close() end
 ---@field fin_received boolean
 ---@field pushed boolean unread octets were pushed by the peer
 ---@field ecn boolean agreed in the handshake
+---@field user_timeout? number seconds: what counts now, or R2 by time
+---@field uto_received? number seconds: what the peer advertised last (RFC 5482)
+---@field uto_sent? number seconds: what was advertised last
+---@field uto_ignored integer user timeout options with a reserved value
 ---@field flow_label integer of what is sent by IPv6
 ---@field flow_label_changes integer after timeouts (flow_label_rehash)
 ---@field received_dscp integer of the newest segment

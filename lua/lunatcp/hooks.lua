@@ -7,7 +7,7 @@
 --   the host, `event.connection` the connection where the script holds it;
 -- * `"segment"`, `hook(segment)`: every packet that enters a link, as a view that is over with the hook;
 -- * of one connection, `hook(conn, code, message)`: `"connected"`, `"readable"`, `"writable"`,
---   `"peer_closed"`, `"closed"`, `"advice"`, `"soft_error"`, `"sent"`.
+--   `"peer_closed"`, `"closed"`, `"advice"`, `"soft_error"`, `"sent"`, `"user_timeout"`.
 --
 -- Hooks of one kind are called in the order in which they were added. A hook cannot block; an error
 -- in one ends the run.
@@ -24,6 +24,7 @@ local TRACED <const> = {
 }
 local FIRED <const> = {
   "connected", "readable", "writable", "peer_closed", "closed", "advice", "soft_error", "sent",
+  "user_timeout",
 }
 
 local Hooks = {}

@@ -93,6 +93,36 @@ return {
     with = "!last",
   },
 
+  -- ---- core/tcp/user_timeout.c, core/tcp/flow_label.c ---------------------------------------------
+  {
+    name = "user-timeout-not-limited",
+    requirement = "RFC5482:3.1-3: limits are imposed on user timeouts",
+    file = "tcp/user_timeout.c",
+    text = "return adopted < s->uto_most ? adopted : s->uto_most;",
+    with = "return adopted;",
+  },
+  {
+    name = "user-timeout-overrides-the-user",
+    requirement = "RFC5482:3-2: an application's own user timeout is not changed",
+    file = "tcp/user_timeout.c",
+    text = "s->uto_changeable != 0 : s->user_timeout == 0;",
+    with = "s->uto_changeable != 0 : true;",
+  },
+  {
+    name = "minutes-taken-for-seconds",
+    requirement = "RFC5482:3.3-1: the granularity bit",
+    file = "tcp/user_timeout.c",
+    text = "(field & MINUTES ? MINUTE : LTCP_SECOND)",
+    with = "LTCP_SECOND",
+  },
+  {
+    name = "flow-label-without-ports",
+    requirement = "RFC6437:3-1: each connection is a flow of its own",
+    file = "tcp/flow_label.c",
+    text = "memcpy(text + 16, ip->destination.bytes, 16);",
+    with = "source_port = destination_port = 0;",
+  },
+
   -- ---- core/tcp/segment_arrives.c: acceptance, RFC 9293 section 3.10.7.4 ------------------------
   {
     name = "window-accepts-one-more",

@@ -99,12 +99,13 @@ enum ltcp_event_bit {
     LTCP_EVENT_READABLE = 1 << 2,  /* octets, or the end of the stream, can be read */
     LTCP_EVENT_WRITABLE = 1 << 3,  /* room came back in the send buffer */
     LTCP_EVENT_URGENT = 1 << 4, /* RFC9293:MUST-32: urgent data announced, or the pointer moved */
-    LTCP_EVENT_PEER_CLOSED = 1 << 5, /* the peer's FIN was processed */
-    LTCP_EVENT_CLOSED = 1 << 6,      /* entered CLOSED; `status` says why, LTCP_OK after a close */
-    LTCP_EVENT_ADVICE = 1 << 7,      /* R1 was reached (RFC9293:SHLD-9) */
-    LTCP_EVENT_SOFT_ERROR = 1 << 8,  /* `status`: a soft error (RFC9293:MUST-47) */
-    LTCP_EVENT_STATE = 1 << 9,       /* the state changed, once or more */
-    LTCP_EVENT_SENT = 1 << 10        /* everything written was acknowledged */
+    LTCP_EVENT_PEER_CLOSED = 1 << 5,  /* the peer's FIN was processed */
+    LTCP_EVENT_CLOSED = 1 << 6,       /* entered CLOSED; `status` says why, LTCP_OK after a close */
+    LTCP_EVENT_ADVICE = 1 << 7,       /* R1 was reached (RFC9293:SHLD-9) */
+    LTCP_EVENT_SOFT_ERROR = 1 << 8,   /* `status`: a soft error (RFC9293:MUST-47) */
+    LTCP_EVENT_STATE = 1 << 9,        /* the state changed, once or more */
+    LTCP_EVENT_SENT = 1 << 10,        /* everything written was acknowledged */
+    LTCP_EVENT_USER_TIMEOUT = 1 << 11 /* the peer advertises another one (RFC 5482) */
 };
 struct ltcp_event {
     ltcp_handle handle;
@@ -272,9 +273,13 @@ struct ltcp_info {
                                     * connections that wait for ltcp_accept */
     uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
-    bool pushed;                 /* unread data was pushed by the peer (RFC9293:MAY-17) */
-    bool ecn;                    /* agreed in the handshake (RFC 3168 or 9768) */
-    bool ecn_sending;            /* ... and new data leaves ECN-capable */
+    bool pushed;      /* unread data was pushed by the peer (RFC9293:MAY-17) */
+    bool ecn;         /* agreed in the handshake (RFC 3168 or 9768) */
+    bool ecn_sending; /* ... and new data leaves ECN-capable */
+    /* The USER TIMEOUT that counts, or R2 by time (0: none); what the peer and we advertised last
+     * (RFC 5482; 0: nothing yet); options of its that were ignored for a reserved value. */
+    ltcp_time user_timeout, uto_received, uto_sent;
+    uint32_t uto_ignored;
     uint32_t flow_label;         /* of what is sent by IPv6 (RFC 6437) */
     uint32_t flow_label_changes; /* after timeouts */
     uint8_t received_dscp;       /* of the newest segment (RFC9293:MAY-9) */

@@ -68,7 +68,8 @@ extern "C" {
     X(TIME, rto_granularity, INT64_C(1000000), INT64_C(200000000), 0, INT64_C(1000000000),         \
       "G of RTO = SRTT + max(G, 4 RTTVAR)")                                                        \
     X(FLAG, rto_rearm, 0, 1, 0, 1, "sending the first segment again restarts it (RFC 6675, 6)")    \
-    X(COUNT, r1_count, 3, 3, 1, 255, "retransmissions until the user is advised (R1)")             \
+    X(COUNT, r1_count, 3, 3, 0, 255, "retransmissions until the user is advised (R1); 0: by time") \
+    X(TIME, r1_time, 0, 0, 0, INT64_C(86400000000000), "the same by time; 0: by count")            \
     X(COUNT, r2_count, 0, 15, 0, 255,                                                              \
       "retransmissions until the connection is closed; 0: by time")                                \
     X(TIME, r2_time, INT64_C(300000000000), 0, 0, INT64_C(86400000000000),                         \
@@ -78,6 +79,15 @@ extern "C" {
     X(TIME, syn_r2_time, INT64_C(180000000000), 0, 0, INT64_C(86400000000000),                     \
       "the same for SYN and SYN-ACK, by time")                                                     \
     X(TIME, user_timeout, 0, 0, 0, INT64_C(86400000000000), "user timeout; 0: R2 alone")           \
+    X(FLAG, uto, 0, 0, 0, 1, "exchange the user timeout option (RFC 5482: ENABLED)")               \
+    X(TIME, uto_advertise, 0, 0, 0, INT64_C(1966020000000000),                                     \
+      "what it says (ADV_UTO); 0: user_timeout, else R2")                                          \
+    X(COUNT, uto_changeable, -1, -1, -1, 1,                                                        \
+      "whether the peer's counts (CHANGEABLE); -1: unless user_timeout is set")                    \
+    X(TIME, uto_least, INT64_C(100000000000), INT64_C(100000000000), 0, INT64_C(86400000000000),   \
+      "least user timeout that is agreed so (L_LIMIT)")                                            \
+    X(TIME, uto_most, INT64_C(3600000000000), INT64_C(3600000000000), 1000000000,                  \
+      INT64_C(1966020000000000), "greatest one (U_LIMIT)")                                         \
     X(COUNT, duplicate_ack_threshold, 3, 3, 1, 255, "DupThresh (RFC 5681, 6675)")                  \
     X(FLAG, limited_transmit, 1, 1, 0, 1, "new data on the first two duplicate ACKs (RFC 3042)")   \
     X(FLAG, dsack, 0, 1, 0, 1, "report duplicates in the SACK option (RFC 2883)")                  \
