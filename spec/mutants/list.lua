@@ -504,7 +504,7 @@ return {
     name = "keepalive-before-the-idle-time",
     requirement = "RFC9293:MUST-26: keep-alives only when nothing was received for an interval",
     file = "tcp/timers.c",
-    text = "if (c->out != NULL || now - c->last_heard < s->keepalive_idle) {",
+    text = "if (c->out != NULL || now - c->last_heard < idle) {",
     with = "if (c->out != NULL) {",
   },
   {
