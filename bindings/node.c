@@ -212,6 +212,13 @@ static int host_counters(lua_State *L)
                 {"fragments_overlapping", c->fragments_overlapping},
                 {"fragments_oversized", c->fragments_oversized},
                 {"fragments_malformed", c->fragments_malformed},
+                {"memory", c->memory},
+                {"memory_pressures", c->memory_pressures},
+                {"memory_windows_held", c->memory_windows_held},
+                {"memory_pruned", c->memory_pruned},
+                {"memory_dropped", c->memory_dropped},
+                {"memory_refused", c->memory_refused},
+                {"memory_orphans_ended", c->memory_orphans_ended},
                 {"connections", c->connections},
                 {"listeners", c->listeners},
                 {"time_waits", c->time_waits}};

@@ -127,10 +127,16 @@ void settings_read_sysctls(struct object *o)
         if (read_numbers(plain[i].sysctl, n) > 0)
             set_by_name(settings, plain[i].setting, n[0] * plain[i].unit);
     if (read_numbers("tcp_rmem", n) == 3) {
+        set_by_name(settings, "receive_buffer_least", n[0]);
         set_by_name(settings, "receive_buffer", n[1]);
+        set_by_name(settings, "receive_buffer_most", n[2]);
         set_by_name(settings, "window_scale", scale_of(n[2]));
     }
-    if (read_numbers("tcp_wmem", n) == 3) set_by_name(settings, "send_buffer", n[1]);
+    if (read_numbers("tcp_wmem", n) == 3) {
+        set_by_name(settings, "send_buffer_least", n[0]);
+        set_by_name(settings, "send_buffer", n[1]);
+        set_by_name(settings, "send_buffer_most", n[2]);
+    }
     if (read_numbers("ip_no_pmtu_disc", n) > 0)
         set_by_name(settings, "path_mtu_discovery", n[0] == 0);
     if (read_numbers("tcp_early_retrans", n) > 0) set_by_name(settings, "tlp", n[0] >= 3);

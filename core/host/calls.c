@@ -148,10 +148,9 @@ enum ltcp_status ltcp_push(struct ltcp_host *host, ltcp_time now, ltcp_handle ha
 enum ltcp_status ltcp_read(struct ltcp_host *host, ltcp_time now, ltcp_handle handle, void *out,
                            size_t room, unsigned flags, size_t *got)
 {
-    (void)now;
     struct ltcp_connection *c = handle_connection(host, handle);
     *got = 0;
-    return c == NULL ? LTCP_ERR_STALE : user_read(c, out, room, flags, got);
+    return c == NULL ? LTCP_ERR_STALE : user_read(c, now, out, room, flags, got);
 }
 
 enum ltcp_status ltcp_shutdown(struct ltcp_host *host, ltcp_time now, ltcp_handle handle)

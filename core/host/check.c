@@ -56,6 +56,19 @@ const char *ltcp_host_check_next(struct ltcp_host *host, ltcp_handle *connection
     return broken;
 }
 
+static uint64_t held_by_all(const struct ltcp_host *host)
+{
+    uint64_t held = 0;
+    for (uint32_t i = 0; i < host->slot_capacity; i++) {
+        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
+        const struct ltcp_connection *c = host->slots[i].object;
+        held += c->unread;
+        if (c->out != NULL) held += c->out->octets;
+        if (c->ahead != NULL) held += c->ahead->octets;
+    }
+    return held;
+}
+
 const char *ltcp_host_check(const struct ltcp_host *host)
 {
     struct ltcp_host *own = (struct ltcp_host *)(uintptr_t)host; /* what was seen is noted in it */
@@ -63,6 +76,8 @@ const char *ltcp_host_check(const struct ltcp_host *host)
     for (uint32_t i = 0; broken == NULL && i < host->slot_capacity; i++)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
             broken = check_connection(own, host->slots[i].object);
+    if (broken == NULL && held_by_all(host) != host->engine.memory.used)
+        broken = "memory: what the queues hold is counted";
     return broken;
 }
 

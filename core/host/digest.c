@@ -138,5 +138,6 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
             digest_connection(&d, host, host->slots[i].object, now);
     digest_lists(&d, &host->engine);
     if (host->engine.keys != NULL) keys_digest(&d, host->engine.keys);
+    digest_word(&d, host->engine.memory.pressed);
     return digest_end(d);
 }

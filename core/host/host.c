@@ -17,6 +17,7 @@ struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
     host->engine.secret = &host->secret;
     host->share = share_create(&host->engine,
                                config->settings != NULL ? config->settings : &ltcp_profile_rfc);
+    if (host->share != NULL) memory_set_limits(&host->engine, &host->share->settings);
     host->engine.nobody = engine_zeroed(&host->engine, sizeof *host->engine.nobody);
     fast_open_first_key(host);
     if (host->share != NULL && host->engine.nobody != NULL) return host;
@@ -62,6 +63,7 @@ enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host,
     if (share == NULL) return LTCP_ERR_NO_MEMORY;
     share_unref(&host->engine, host->share);
     host->share = share;
+    memory_set_limits(&host->engine, settings);
     return LTCP_OK;
 }
 
@@ -316,7 +318,16 @@ bool ltcp_host_next_event(struct ltcp_host *host, struct ltcp_event *out)
 
 const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host)
 {
-    /* The count of TIME-WAITs is kept where the states change. */
-    ((struct ltcp_host *)(uintptr_t)host)->counters.time_waits = host->engine.time_waits;
+    struct ltcp_host_counters *counters = &((struct ltcp_host *)(uintptr_t)host)->counters;
+    const struct ltcp_memory *m = &host->engine.memory;
+    /* These are kept where what they count happens. */
+    counters->time_waits = host->engine.time_waits;
+    counters->memory = m->used;
+    counters->memory_pressed = m->pressed;
+    counters->memory_pressures = m->pressures;
+    counters->memory_windows_held = m->windows_held;
+    counters->memory_pruned = m->pruned;
+    counters->memory_dropped = m->dropped;
+    counters->memory_orphans_ended = m->orphans_ended;
     return &host->counters;
 }

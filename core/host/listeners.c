@@ -86,6 +86,10 @@ static enum ltcp_status syn_arrives(struct ltcp_listener *l, struct ltcp_arrival
     struct ltcp_connection *c;
     const int64_t cookies = authentication_applies(l->host, a) ? 0 : l->share->settings.syn_cookies;
     const bool full = queue_is_full(l);
+    if (l->host->engine.memory.used >= l->host->engine.memory.most) {
+        l->host->counters.memory_refused++;
+        return LTCP_ERR_NO_BUFFERS;
+    }
     if (l->waiting < l->backlog && (cookies == 2 || (cookies == 1 && full)))
         return syn_cookie_answer(l, a);
     if (full || l->waiting >= l->backlog) {

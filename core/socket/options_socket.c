@@ -115,9 +115,11 @@ static int set_buffer(const struct option_call *o, int64_t value, bool force)
     if (sending) {
         s->options.send_buffer = (int32_t)doubled;
         s->settings.send_buffer = (uint32_t)doubled;
+        s->settings.tune_send_buffer = false; /* the program knows better */
     } else {
         s->options.receive_buffer = (int32_t)doubled;
         s->settings.receive_buffer = (uint32_t)(doubled / 2);
+        s->settings.tune_receive_buffer = false;
     }
     return socket_apply(o->t, o->now, s);
 }

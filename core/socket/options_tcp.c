@@ -100,6 +100,8 @@ static int set_clamp(const struct option_call *o, int64_t value)
     s->options.window_clamp = (int32_t)value;
     if (value > 0 && s->settings.receive_buffer > (uint32_t)value)
         s->settings.receive_buffer = (uint32_t)value;
+    if (value > 0 && s->settings.receive_buffer_most > (uint32_t)value)
+        s->settings.receive_buffer_most = (uint32_t)value;
     return apply(o);
 }
 

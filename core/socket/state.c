@@ -114,12 +114,12 @@ bool socket_has_room(const struct socket *s, const struct ltcp_info *info)
 {
     const uint32_t low = s->not_sent_low;
     if (low != 0 && info->unsent >= low) return false;
-    return queued(info) < s->settings.send_buffer;
+    return queued(info) < info->send_buffer;
 }
 
 bool socket_writable(const struct socket *s, const struct ltcp_info *info)
 {
-    const uint32_t held = queued(info), limit = s->settings.send_buffer;
+    const uint32_t held = queued(info), limit = info->send_buffer;
     return socket_has_room(s, info) && limit - held >= held / 2;
 }
 

@@ -24,6 +24,7 @@ void connection_flush(struct ltcp_connection *c)
 {
     send_queue_close(c);
     receive_queue_free(c->engine, &c->in);
+    memory_give_back(c->engine, c->unread);
     c->unread = 0;
     reassembly_free(c);
     if (c->cc.state != NULL) {
@@ -58,6 +59,7 @@ void connection_destroy(struct ltcp_connection *c)
     if (c->accecn) accecn_release(c);
     fast_open_release(c);
     if (c->authenticated) authentication_release(c);
+    tuning_release(c);
     engine_resize(e, c->rare, sizeof *c->rare, 0);
     engine_resize(e, c, sizeof *c, 0);
 }
@@ -166,6 +168,7 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
 {
     connection_set_state(c, now, LTCP_ESTABLISHED);
     c->syn_acked = true;
+    c->tunes = settings_of(c)->tune_receive_buffer;
     c->backoff = 0;
     c->unanswered = 0;
     if (!fast_opened(c)) connection_start_congestion(c, now);

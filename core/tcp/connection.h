@@ -168,6 +168,16 @@ struct ltcp_uto {
     uint16_t sent, received;
     bool due; /* the next segment with room carries the option */
     uint32_t ignored;
+/* What a receiver measures that tunes its buffer (tuning.c). */
+struct ltcp_tuning {
+    uint32_t buffer; /* octets, now */
+    uint32_t taken;  /* that were read in a round trip, at most */
+    ltcp_seq read_from;
+    ltcp_time read_since;
+    ltcp_time rtt, next_rtt, least_since; /* 0: none yet */
+    ltcp_time window_since;
+    ltcp_seq window_end;
+    uint32_t last_echo;
 };
 
 /* What most connections never need; made when something first happens (rare_of). */
@@ -186,6 +196,7 @@ struct ltcp_rare {
     struct ltcp_accecn *accecn;
     struct ltcp_fast_open *fast_open;
     struct ltcp_authentication *authentication;
+    struct ltcp_tuning *tuning;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
@@ -267,6 +278,7 @@ struct ltcp_connection {
     bool loss_probe_due : 1;  /* the probe timeout fired */
     bool pace_held : 1;       /* something waits for its time to leave */
     bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
+    bool tunes : 1;           /* the receive buffer follows what is read */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
     bool authenticated : 1;   /* by TCP-AO or MD5: rare->authentication is there */
     uint16_t quick_acks;
@@ -336,6 +348,10 @@ static inline ltcp_time loss_deadline(const struct ltcp_connection *c)
 static inline uint32_t rcv_wnd(const struct ltcp_connection *c)
 {
     return seq_gt(c->rcv_adv, c->rcv_nxt) ? seq_diff(c->rcv_adv, c->rcv_nxt) : 0;
+}
+static inline struct ltcp_tuning *tuning_of(const struct ltcp_connection *c)
+{
+    return c->rare != NULL ? c->rare->tuning : NULL;
 }
 static inline uint32_t flight_size(const struct ltcp_connection *c)
 {
@@ -599,6 +615,24 @@ void reassembly_free(struct ltcp_connection *c);
 uint8_t reassembly_sack_blocks(const struct ltcp_connection *c, struct ltcp_sack_block out[4],
                                uint8_t room);
 
+/* tuning.c: for connections whose `tunes` is set; the two buffers, in octets, for all */
+uint32_t tuning_send_buffer(const struct ltcp_connection *c);
+uint32_t tuning_receive_buffer(const struct ltcp_connection *c);
+void tuning_data_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
+void tuning_read(struct ltcp_connection *c, ltcp_time now);
+void tuning_release(struct ltcp_connection *c);
+
+/* memory.c */
+uint32_t memory_least_to_receive(const struct ltcp_connection *c);
+bool memory_makes_room(struct ltcp_connection *c, uint32_t octets);
+bool memory_keeps_ahead(struct ltcp_connection *c, uint32_t octets);
+bool memory_ends_orphan(struct ltcp_connection *c, ltcp_time now);
+static inline bool memory_admits(struct ltcp_connection *c, uint32_t octets)
+{
+    const struct ltcp_memory *m = &c->engine->memory;
+    return m->used + octets <= m->most || memory_makes_room(c, octets);
+}
+
 /* window.c: silly windows and the advertised window */
 /* The window field for a segment sent now; moves rcv_adv. */
 uint16_t window_advertise(struct ltcp_connection *c, bool syn);
@@ -627,8 +661,8 @@ void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now);
 /* user_calls.c: RFC 9293 sections 3.10.2 to 3.10.6 for one connection */
 enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void *bytes,
                             size_t length, unsigned flags, size_t *taken);
-enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
-                           size_t *got);
+enum ltcp_status user_read(struct ltcp_connection *c, ltcp_time now, void *out, size_t room,
+                           unsigned flags, size_t *got);
 enum ltcp_status user_push(struct ltcp_connection *c);
 size_t user_flush(struct ltcp_connection *c);
 enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now);

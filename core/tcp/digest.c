@@ -230,6 +230,20 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
     }
 }
 
+static void digest_tuning(struct digest *d, const struct ltcp_tuning *t, ltcp_time now)
+{
+    if (t == NULL) return;
+    digest_word(d, (uint64_t)t->buffer << 32 | t->taken);
+    digest_seq(d, t->read_from);
+    digest_time(d, now, t->read_since);
+    digest_word(d, (uint64_t)t->rtt);
+    digest_word(d, (uint64_t)t->next_rtt);
+    digest_time(d, now, t->least_since);
+    digest_time(d, now, t->window_since);
+    digest_seq(d, t->window_end);
+    digest_word(d, t->last_echo);
+}
+
 static void digest_congestion(struct digest *d, const struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_congestion *cc = &c->cc;
@@ -325,4 +339,5 @@ void connection_digest(struct digest *d, const struct ltcp_connection *c, ltcp_t
     digest_receive_queue(d, c);
     digest_rare(d, c, now);
     if (c->authenticated) authentication_digest(d, authentication_of(c));
+    digest_tuning(d, tuning_of(c), now);
 }

@@ -22,6 +22,15 @@ struct ltcp_deadline {
     struct ltcp_connection *connection;
 };
 
+/* What all connections hold in their queues, in octets of data, and its limits (memory.c). */
+struct ltcp_memory {
+    uint64_t used;
+    uint64_t low, pressure, most; /* UINT64_MAX: no limit */
+    bool pressed;                 /* `pressure` was passed, and `low` is not reached again */
+    uint64_t pressures;           /* how often */
+    uint64_t windows_held, pruned, dropped, orphans_ended;
+};
+
 struct ltcp_engine {
     struct ltcp_pool *pool;
     struct ltcp_trace *trace;
@@ -38,6 +47,7 @@ struct ltcp_engine {
     struct ltcp_packet *out_first, *out_last;             /* made, not yet taken */
     uint32_t out_count;
 
+    struct ltcp_memory memory;
     struct ltcp_send_queue *spare_queues;
     struct ltcp_slice *spare_slices;
     uint32_t spare_queue_count, spare_slice_count;
@@ -69,6 +79,20 @@ void engine_close(struct ltcp_engine *e);
 struct ltcp_share *share_create(struct ltcp_engine *e, const struct ltcp_settings *settings);
 struct ltcp_share *share_ref(struct ltcp_share *share);
 void share_unref(struct ltcp_engine *e, struct ltcp_share *share);
+
+/* memory.c */
+void memory_set_limits(struct ltcp_engine *e, const struct ltcp_settings *settings);
+void memory_press(struct ltcp_engine *e);
+static inline void memory_charge(struct ltcp_engine *e, uint32_t octets)
+{
+    e->memory.used += octets;
+    if (e->memory.used > e->memory.pressure) memory_press(e);
+}
+static inline void memory_give_back(struct ltcp_engine *e, uint32_t octets)
+{
+    e->memory.used -= octets;
+    if (e->memory.pressed && e->memory.used <= e->memory.low) e->memory.pressed = false;
+}
 
 /* deadlines.c */
 /* Room for one more connection, so that arming a timer cannot fail later; false: no memory. */

@@ -45,12 +45,15 @@ void connection_set_mss(struct ltcp_connection *c)
     c->cc.mss = mss;
 }
 
-/* The least shift that lets the field express the whole buffer; at most 14 (RFC 7323, 2.3). */
+/* The least shift that lets the field express the whole buffer, also when it has grown; at most 14
+ * (RFC 7323, 2.3). */
 static uint8_t scale_for(const struct ltcp_settings *s)
 {
     if (s->window_scale >= 0) return (uint8_t)s->window_scale;
+    uint32_t most = s->receive_buffer;
+    if (s->tune_receive_buffer && s->receive_buffer_most > most) most = s->receive_buffer_most;
     uint8_t shift = 0;
-    while (shift < 14 && (s->receive_buffer >> shift) > 65535)
+    while (shift < 14 && (most >> shift) > 65535)
         shift++;
     return shift;
 }

@@ -13,6 +13,7 @@ void reassembly_free(struct ltcp_connection *c)
     if (a == NULL) return;
     for (uint16_t i = 0; i < a->count; i++)
         receive_queue_free(c->engine, &a->ranges[i].slices);
+    memory_give_back(c->engine, a->octets);
     engine_resize(c->engine, a->ranges, a->capacity * sizeof *a->ranges, 0);
     engine_resize(c->engine, a, sizeof *a, 0);
     c->ahead = NULL;
@@ -105,6 +106,7 @@ static bool insert_piece(struct ltcp_connection *c, uint16_t *at, struct ltcp_pa
         a->ranges[*at] = (struct ltcp_range){seq, seq_add(seq, length), slices};
     }
     a->octets += length;
+    memory_charge(c->engine, length);
     if (*at + 1 < a->count && seq_eq(a->ranges[*at].right, a->ranges[*at + 1].left)) {
         struct ltcp_range *r = &a->ranges[*at];
         chain(&r->slices, &a->ranges[*at + 1].slices);
@@ -172,6 +174,7 @@ uint32_t reassembly_drain(struct ltcp_connection *c)
         /* What the in-order segment overlapped is skipped. */
         uint32_t skip = seq_diff(seq_min(c->rcv_nxt, r->right), r->left);
         const uint32_t fresh = seq_diff(r->right, r->left) - skip;
+        memory_give_back(c->engine, skip);
         while (skip > 0) {
             struct ltcp_slice *s = r->slices.first;
             const uint32_t n = skip < s->length ? skip : s->length;

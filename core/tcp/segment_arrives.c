@@ -314,10 +314,13 @@ void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (a->segment->length > c->seen_mss && a->segment->length <= c->rcv_mss)
         c->seen_mss = (uint16_t)a->segment->length;
+    if (!memory_admits(c, a->length)) return;
     if (!receive_queue_append(c, &c->in, a->packet, a->text, a->length)) return;
+    memory_charge(c->engine, a->length);
     c->rcv_nxt = seq_add(c->rcv_nxt, a->length);
     if (a->flags & LTCP_PSH) c->pushed = true;
     deliver(c, a->length);
+    if (c->tunes) tuning_data_arrives(c, a);
     owe_acknowledgment(c, a->now, a->length);
     if (c->ahead != NULL) acknowledge_now(c); /* RFC 5681 section 4.2: all or part of a gap */
 }
@@ -371,7 +374,8 @@ static enum step seventh_process_segment_text(struct ltcp_connection *c, struct 
     if (!seq_eq(a->seq, c->rcv_nxt)) {
         /* RFC9293:SHLD-31, MAY-13: kept, and acknowledged at once (RFC 5681 section 4.2). */
         rare_of(c)->out_of_order_segments++;
-        reassembly_insert(c, a->packet, a->seq, a->text, a->length);
+        if (memory_keeps_ahead(c, a->length))
+            reassembly_insert(c, a->packet, a->seq, a->text, a->length);
         acknowledge_now(c);
         return NEXT;
     }

@@ -41,6 +41,7 @@ void send_queue_close(struct ltcp_connection *c)
     struct ltcp_engine *e = c->engine;
     for (uint32_t i = q->head; i != q->tail; i++)
         ltcp_block_unref(record_at(q, i)->block);
+    memory_give_back(e, q->octets);
     if (q->ring != q->first_ring)
         engine_resize(e, q->ring, ((size_t)q->mask + 1) * sizeof *q->ring, 0);
     if (q->rack.resent != NULL)
@@ -137,6 +138,7 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
     const bool push = !(flags & (LTCP_WRITE_MORE | LTCP_WRITE_HOLD));
     const bool quiet = (flags & LTCP_WRITE_MORE) && settings_of(c)->more_is_quiet;
     const uint32_t limit = settings_of(c)->send_buffer;
+    const uint32_t limit = tuning_send_buffer(c);
     const uint32_t held = c->out != NULL ? c->out->octets : 0;
     size_t left = limit > held ? limit - held : 0;
     if (left > length) left = length;
@@ -155,6 +157,7 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
         c->out->unsent_octets += n;
         taken += n;
     }
+    memory_charge(c->engine, (uint32_t)taken);
     /* A buffer that is full is as good as a PUSH: nothing can join what waits in it. */
     if (taken > 0 && (push || taken < length))
         record_at(c->out, c->out->tail - 1)->flags |= LTCP_PSH;
@@ -364,12 +367,14 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
             r->offset += n;
             r->length -= n;
             q->octets -= n;
+            memory_give_back(c->engine, n);
             c->bytes_acked += n;
             break;
         }
         take_sample(c, r, now, times);
         unmark(c, r, q->head, record_span(r));
         q->octets -= r->length;
+        memory_give_back(c->engine, r->length);
         c->bytes_acked += r->length;
         ltcp_block_unref(r->block);
         if (q->loss_position == q->head) q->loss_position++;

@@ -99,6 +99,9 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
     out->unacked = c->out != NULL ? c->out->octets - c->out->unsent_octets : 0;
     out->unread = c->unread;
     out->out_of_order = c->ahead != NULL ? c->ahead->octets : 0;
+    out->send_buffer = tuning_send_buffer(c);
+    out->receive_buffer = tuning_receive_buffer(c);
+    out->receive_rtt = tuning_of(c) != NULL ? tuning_of(c)->rtt : 0;
     out->fin_sent = c->fin_queued && !has_unsent(c);
     out->fin_acked = c->fin_queued && c->out == NULL;
     out->fin_received = c->fin_processed;

@@ -163,7 +163,7 @@ static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
 /* RFC 9293 section 3.8.6.1: at least one octet, at intervals that grow (SHLD-30). */
 static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
 {
-    if (give_up_or_count(c, now)) return;
+    if (give_up_or_count(c, now) || memory_ends_orphan(c, now)) return;
     c->probe_due = true;
     if (c->backoff < UINT8_MAX) c->backoff++;
     timers_set_loss(c, now, LTCP_TIMER_PERSIST);
@@ -174,7 +174,7 @@ static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
 /* RFC9293:3.10.8-2 RFC6298:5-7 */
 static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 {
-    if (give_up_or_count(c, now)) return;
+    if (give_up_or_count(c, now) || memory_ends_orphan(c, now)) return;
     rare_of(c)->timeouts++;
     flow_label_timeout(c);
     if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {

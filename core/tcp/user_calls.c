@@ -36,7 +36,7 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
     *taken = send_queue_write(c, bytes, length, flags);
     if (*taken < length) c->write_blocked = true;
     if (*taken == 0) {
-        const bool full = c->out != NULL && c->out->octets >= settings_of(c)->send_buffer;
+        const bool full = c->out != NULL && c->out->octets >= tuning_send_buffer(c);
         return full ? LTCP_AGAIN : LTCP_ERR_NO_BUFFERS;
     }
     if (flags & LTCP_WRITE_URGENT) mark_urgent(c);
@@ -71,6 +71,7 @@ size_t user_flush(struct ltcp_connection *c)
         q->tail--;
     }
     q->octets -= (uint32_t)dropped;
+    memory_give_back(c->engine, (uint32_t)dropped);
     q->unsent_octets = 0;
     c->snd_up = seq_min(c->snd_up, c->snd_nxt);
     if (fin) {
@@ -142,8 +143,8 @@ static size_t until_mark(const struct ltcp_connection *c, size_t room)
 }
 
 /* RFC9293:3.10.3-3. After CLOSE of both directions nothing is read (MAY-1). */
-enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, unsigned flags,
-                           size_t *got)
+enum ltcp_status user_read(struct ltcp_connection *c, ltcp_time now, void *out, size_t room,
+                           unsigned flags, size_t *got)
 {
     *got = 0;
     if (c->user_closed) return c->error != LTCP_OK ? death_of(c) : LTCP_ERR_NOT_CONNECTED;
@@ -156,6 +157,7 @@ enum ltcp_status user_read(struct ltcp_connection *c, void *out, size_t room, un
         *got = receive_queue_read(c, out, until_mark(c, room), peek);
         if (peek) return LTCP_OK;
         if (c->unread == 0) c->pushed = false;
+        if (c->tunes) tuning_read(c, now);
         step_over_oob(c);
         if (c->urgent_mark && seq_ge(c->rcv_read, c->rcv_up)) c->urgent_mark = false;
         if (state_may_receive_text(c->state) && window_update_wanted(c)) {
@@ -215,6 +217,7 @@ enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now)
     c->user_closed = true;
     if (c->state == LTCP_FIN_WAIT_2 && settings_of(c)->fin_wait_2_timeout > 0)
         timers_set_long(c, now + settings_of(c)->fin_wait_2_timeout);
+    memory_ends_orphan(c, now);
     return status;
 }
 
@@ -276,8 +279,12 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     c->cc.switches = ltcp_congestion_switches(settings, c->sacking);
     if (!change_congestion(c, now, settings->congestion)) return LTCP_ERR_NO_MEMORY;
     const bool more_room = settings->receive_buffer > settings_of(c)->receive_buffer;
+    struct ltcp_tuning *tuning = tuning_of(c); /* what the user sets counts from now on */
     struct ltcp_share *share = share_create(c->engine, settings);
     if (share == NULL) return LTCP_ERR_NO_MEMORY;
+    if (tuning != NULL && settings->receive_buffer != settings_of(c)->receive_buffer)
+        tuning->buffer = settings->receive_buffer;
+    c->tunes = settings->tune_receive_buffer;
     share_unref(c->engine, c->share);
     c->share = share;
     c->engine->template_of = NULL;

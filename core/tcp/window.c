@@ -7,7 +7,7 @@
 
 static uint32_t room(const struct ltcp_connection *c)
 {
-    const uint32_t buffer = settings_of(c)->receive_buffer;
+    const uint32_t buffer = tuning_receive_buffer(c);
     return buffer > c->unread ? buffer - c->unread : 0;
 }
 
@@ -24,7 +24,7 @@ static ltcp_seq right_edge(const struct ltcp_connection *c)
 {
     const ltcp_seq edge = seq_add(c->rcv_nxt, room(c));
     if (seq_le(edge, c->rcv_adv)) return seq_max(c->rcv_adv, c->rcv_nxt);
-    const uint32_t half = settings_of(c)->receive_buffer / 2;
+    const uint32_t half = tuning_receive_buffer(c) / 2;
     const uint32_t step = half < c->rcv_mss ? half : c->rcv_mss;
     return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
 }
@@ -52,7 +52,7 @@ bool window_update_wanted(const struct ltcp_connection *c)
     const ltcp_seq edge = seq_min(right_edge(c), farthest(c));
     if (seq_le(edge, c->rcv_adv)) return false;
     const uint32_t gain = seq_diff(edge, c->rcv_adv);
-    const uint32_t half = settings_of(c)->receive_buffer / 2;
+    const uint32_t half = tuning_receive_buffer(c) / 2;
     if (settings_of(c)->window_update_doubles) {
         /* What only the field of a SYN could not say is no news. */
         const bool said = c->acks_sent > 0 || c->data_segments_sent > 0;

@@ -277,7 +277,8 @@ function Host:set_settings(settings) end
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused fast_open_requests
 ---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
 ---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping
----fragments_oversized fragments_malformed, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0;
+---fragments_oversized fragments_malformed memory memory_pressures memory_windows_held memory_pruned
+---memory_dropped memory_refused memory_orphans_ended, and refused: {["LTCP_ERR_CHECKSUM"] = n, ...} with those that are not 0;
 ---authentication:
 ---md5_good md5_bad md5_missing md5_unexpected ao_good ao_bad ao_missing ao_unexpected ao_key_not_found
 ---malformed (illegal, twice or both) accepted (unverified: no key is for them) icmp_ignored.
@@ -550,6 +551,9 @@ function Listener:close() end
 ---@field unacked integer
 ---@field unread integer
 ---@field out_of_order integer
+---@field send_buffer integer
+---@field receive_buffer integer
+---@field receive_rtt? number
 ---@field urgent_remaining integer
 ---@field fin_sent boolean
 ---@field fin_acked boolean

@@ -7,7 +7,7 @@ local OPEN <const> = [[
 +0 bind(3, ..., ...) = 0
 +0 listen(3, 1) = 0
 +0 < S 0:0(0) win 32792 <mss 1000,sackOK,TS val 700 ecr 0,nop,wscale 7>
-+0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 100 ecr 700,nop,wscale 4>
++0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 100 ecr 700,nop,wscale 10>
 +.1 < . 1:1(0) ack 1 win 257 <nop,nop,TS val 800 ecr 100>
 +0 accept(3, ..., ...) = 4
 ]]
@@ -62,7 +62,7 @@ describe("a packetdrill script", function()
 0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0
 +0 connect(3, ..., ...) = -1 EINPROGRESS (Operation now in progress)
-+0 > S 0:0(0) <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 4>
++0 > S 0:0(0) <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 10>
 +.1 < S. 500:500(0) ack 1 win 5792 <mss 1000,nop,nop,sackOK>
 +0 > . 1:1(0) ack 1
 +0 getsockopt(3, SOL_SOCKET, SO_ERROR, [0], [4]) = 0
@@ -126,7 +126,7 @@ describe("a packetdrill script", function()
   describe("what is compared", function()
     for name, case in pairs {
       flags = { "> . 1:989(988) ack 1 <...>", "P." }, seq = { "> P. 2:990(988) ack 1 <...>", "1" },
-      ack = { "> P. 1:989(988) ack 2 <...>", "1" }, win = { "> P. 1:989(988) ack 1 win 5 <...>", "33750" },
+      ack = { "> P. 1:989(988) ack 2 <...>", "1" }, win = { "> P. 1:989(988) ack 1 win 5 <...>", "527" },
       urg = { "> P. 1:989(988) ack 1 urg 1 <...>", "0" },
       ECN = { "> [ect0] P. 1:989(988) ack 1 <...>", "noecn" },
       ttl = { "> [ttl 63] P. 1:989(988) ack 1 <...>", "64" },
@@ -149,7 +149,7 @@ describe("a packetdrill script", function()
       assert.is_false(field(run(wrong, { strict = true }).problem, "TS ecr").good)
     end)
     it("not the window where it is not written", function()
-      pass(OPEN .. "+0 write(4, ..., 988) = 988\n+0 > P. 1:989(988) ack 1 win 33750 <...>")
+      pass(OPEN .. "+0 write(4, ..., 988) = 988\n+0 > P. 1:989(988) ack 1 win 527 <...>")
     end)
     it("only type and code of ICMP, and nothing of other flows", function()
       pass(OPEN .. DATA .. "+0 < icmp unreachable frag_needed mtu 600 [1:989(988)]\n")

@@ -268,10 +268,12 @@ struct ltcp_info {
         time_wait_deadline; /* LTCP_NEVER: not running */
     uint32_t backoff;       /* how often the timeout has doubled */
     uint32_t duplicate_acks;
-    uint32_t unsent, unacked;      /* octets in the send buffer */
-    uint32_t unread, out_of_order; /* octets in the receive buffer; `unread` of a listener:
-                                    * connections that wait for ltcp_accept */
-    uint32_t urgent_remaining;     /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
+    uint32_t unsent, unacked;             /* octets in the send buffer */
+    uint32_t unread, out_of_order;        /* octets in the receive buffer; `unread` of a listener:
+                                           * connections that wait for ltcp_accept */
+    uint32_t send_buffer, receive_buffer; /* what the two may hold now */
+    ltcp_time receive_rtt;                /* as a receiver that tunes its buffer sees it; 0: not */
+    uint32_t urgent_remaining;            /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
     bool pushed;      /* unread data was pushed by the peer (RFC9293:MAY-17) */
     bool ecn;         /* agreed in the handshake (RFC 3168 or 9768) */
@@ -353,6 +355,14 @@ struct ltcp_host_counters {
     uint64_t fragments_received, datagrams_reassembled, fragments_timed_out, fragments_evicted;
     uint64_t fragments_overlapping, fragments_oversized, fragments_malformed;
     uint32_t connections, listeners, time_waits;
+    /* What all connections hold in their queues, in octets of data, and what its limits (the
+     * settings memory_low, memory_pressure, memory_most) have cost: how often the pressure began,
+     * windows that did not grow, octets out of order that were given up, octets that were not kept,
+     * connection requests that were not answered, orphans that were reset. */
+    uint64_t memory;
+    bool memory_pressed;
+    uint64_t memory_pressures, memory_windows_held, memory_pruned, memory_dropped, memory_refused,
+        memory_orphans_ended;
 };
 const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host);
 

@@ -146,6 +146,23 @@ extern "C" {
     X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \
     X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
+    X(FLAG, tune_receive_buffer, 0, 1, 0, 1,                                                       \
+      "the receive buffer grows with what is read in a round trip")                                \
+    X(FLAG, tune_send_buffer, 0, 1, 0, 1, "the send buffer grows with the congestion window")      \
+    X(BYTES, receive_buffer_least, 4096, 4096, 1, 1073741824,                                      \
+      "what a connection may receive when memory is short, or four segments")                      \
+    X(BYTES, receive_buffer_most, 6291456, 33554432, 1, 1073741824,                                \
+      "a receive buffer that grows, at most")                                                      \
+    X(BYTES, send_buffer_least, 4096, 4096, 1, 1073741824,                                         \
+      "what a connection may queue when memory is used up")                                        \
+    X(BYTES, send_buffer_most, 4194304, 33554432, 1, 1073741824,                                   \
+      "a send buffer that grows, at most")                                                         \
+    X(COUNT, memory_low, 0, 201326592, 0, INT64_C(1099511627776),                                  \
+      "octets in all queues of a host where a shortage of memory ends; 0: at its begin")           \
+    X(COUNT, memory_pressure, 0, 268435456, 0, INT64_C(1099511627776),                             \
+      "octets in all queues where windows begin to shrink; 0: at memory_most")                     \
+    X(COUNT, memory_most, 0, 402653184, 0, INT64_C(1099511627776),                                 \
+      "octets in all queues at most (docs/design.md); 0: no limit")                                \
     X(COUNT, ttl, 64, 64, 1, 255, "TTL or hop limit of sent packets")                              \
     X(COUNT, flow_label, -1, -1, -1, 1048575,                                                      \
       "IPv6 flow label; -1: by the pair of sockets and a secret (RFC 6437); 0: none")              \

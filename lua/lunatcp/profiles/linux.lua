@@ -7,18 +7,32 @@ local function count(name) return function(value) return { [name] = value } end 
 local function seconds(name, unit) return function(value) return { [name] = value * (unit or 1) } end end
 local function nothing() return {} end
 
--- The last of "least default most" decides the window scale: the highest bit of it is bit 15 of the window.
+-- "least default most": the last one decides the window scale too, whether windows grow or not.
+local function three(text)
+  local least, default, most = text:match "^(%d+)%s+(%d+)%s+(%d+)$"
+  return tonumber(least), tonumber(default), tonumber(most)
+end
+
 local function receive_memory(_, text)
-  local _, default, most = text:match "^(%d+)%s+(%d+)%s+(%d+)$"
+  local least, default, most = three(text)
   if not most then return nil end
   local scale = 0
-  while scale < 14 and 1 << (scale + 16) <= tonumber(most) do scale = scale + 1 end
-  return { receive_buffer = tonumber(default), window_scale = scale }
+  while scale < 14 and most >> scale > 65535 do scale = scale + 1 end
+  return {
+    receive_buffer_least = least, receive_buffer = default, receive_buffer_most = most, window_scale = scale,
+  }
 end
 
 local function send_memory(_, text)
-  local _, default = text:match "^(%d+)%s+(%d+)%s+(%d+)$"
-  return default and { send_buffer = tonumber(default) }
+  local least, default, most = three(text)
+  return most and { send_buffer_least = least, send_buffer = default, send_buffer_most = most }
+end
+
+-- In pages.
+local PAGE <const> = 4096
+local function host_memory(_, text)
+  local low, pressure, most = three(text)
+  return most and { memory_low = low * PAGE, memory_pressure = pressure * PAGE, memory_most = most * PAGE }
 end
 
 -- The kernel's names of congestion controls that have others here.
@@ -66,6 +80,8 @@ local MEANS <const> = {
   tcp_invalid_ratelimit = seconds("challenge_ack_interval", 0.001),
   tcp_rmem = receive_memory,
   tcp_wmem = send_memory,
+  tcp_mem = host_memory,
+  tcp_moderate_rcvbuf = switch "tune_receive_buffer",
   ip_default_ttl = count "ttl",
   ip_no_pmtu_disc = function(value) return { path_mtu_discovery = value == 0 } end,
   tcp_congestion_control = congestion_control,
