@@ -221,8 +221,10 @@ static int host_counters(lua_State *L)
                 {"memory_orphans_ended", c->memory_orphans_ended},
                 {"connections", c->connections},
                 {"listeners", c->listeners},
-                {"time_waits", c->time_waits}};
-    lua_createtable(L, 0, 32);
+                {"time_waits", c->time_waits},
+                {"time_wait_records", c->time_wait_records},
+                {"time_waits_cut", c->time_waits_cut}};
+    lua_createtable(L, 0, 36);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         lua_pushinteger(L, (lua_Integer)list[i].value);
         lua_setfield(L, -2, list[i].name);

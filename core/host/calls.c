@@ -34,16 +34,11 @@ static enum ltcp_status choose_socket(struct ltcp_host *host, const struct ltcp_
 static bool make_room(struct ltcp_host *host, const struct ltcp_flow *flow, ltcp_time now,
                       ltcp_seq *after, bool *replaced)
 {
-    struct ltcp_connection *old =
+    struct ltcp_flow *old =
         demultiplexer_find(host, &flow->local, flow->local_port, &flow->remote, flow->remote_port);
     if (old == NULL) return true;
-    if (old->state != LTCP_TIME_WAIT || !settings_of(old)->time_wait_reuse || !old->stamping)
-        return false;
-    *after = old->snd_nxt;
-    *replaced = true;
-    connection_die(old, now, LTCP_OK);
-    demultiplexer_remove(host, &old->flow);
-    return true;
+    *replaced = time_wait_makes_room(host, old, now, after);
+    return *replaced;
 }
 
 /* RFC9293:3.10.1-1; a pair of sockets that is taken: RFC9293:3.10.1-3. */

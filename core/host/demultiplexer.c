@@ -74,6 +74,20 @@ void demultiplexer_remove(struct ltcp_host *host, struct ltcp_flow *flow)
     host->flow_count--;
 }
 
+bool demultiplexer_replace(struct ltcp_host *host, struct ltcp_flow *old, struct ltcp_flow *flow)
+{
+    if (host->buckets == NULL) return false;
+    struct ltcp_flow **at = &host->buckets[old->hash & host->bucket_mask];
+    while (*at != NULL && *at != old)
+        at = &(*at)->next;
+    if (*at == NULL) return false;
+    if (host->last_flow == old) host->last_flow = NULL;
+    flow->hash = old->hash;
+    flow->next = old->next;
+    *at = flow;
+    return true;
+}
+
 static inline bool is_between(const struct ltcp_flow *flow, const struct ltcp_address *local,
                               uint16_t local_port, const struct ltcp_address *remote,
                               uint16_t remote_port)
@@ -88,13 +102,12 @@ static inline bool is_between(const struct ltcp_flow *flow, const struct ltcp_ad
             (own[3] ^ other[3])) == 0;
 }
 
-struct ltcp_connection *demultiplexer_find(struct ltcp_host *host, const struct ltcp_address *local,
-                                           uint16_t local_port, const struct ltcp_address *remote,
-                                           uint16_t remote_port)
+struct ltcp_flow *demultiplexer_find(struct ltcp_host *host, const struct ltcp_address *local,
+                                     uint16_t local_port, const struct ltcp_address *remote,
+                                     uint16_t remote_port)
 {
     struct ltcp_flow *flow = host->last_flow;
-    if (flow != NULL && is_between(flow, local, local_port, remote, remote_port))
-        return (struct ltcp_connection *)flow; /* its first member */
+    if (flow != NULL && is_between(flow, local, local_port, remote, remote_port)) return flow;
     if (host->buckets == NULL) return NULL;
     const uint32_t hash = hash_of(host, local, local_port, remote, remote_port);
     flow = host->buckets[hash & host->bucket_mask];
@@ -102,7 +115,7 @@ struct ltcp_connection *demultiplexer_find(struct ltcp_host *host, const struct 
         if (flow->hash != hash || !is_between(flow, local, local_port, remote, remote_port))
             continue;
         host->last_flow = flow;
-        return (struct ltcp_connection *)flow;
+        return flow;
     }
     return NULL;
 }

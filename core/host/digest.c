@@ -104,6 +104,23 @@ static void digest_connection(struct digest *d, const struct ltcp_host *host,
     connection_digest(d, c, now);
 }
 
+/* In whatever order they lie. */
+static void digest_time_waits(struct digest *d, const struct ltcp_host *host, ltcp_time now)
+{
+    uint64_t all = 0;
+    const struct ltcp_engine *e = &host->engine;
+    for (uint32_t i = 0; i < e->heap_count; i++) {
+        if (!(e->heap[i].who & 1)) continue;
+        const struct ltcp_time_wait *w = (const struct ltcp_time_wait *)(e->heap[i].who - 1);
+        struct digest one = digest_begin();
+        digest_time(&one, now, e->heap[i].when);
+        time_wait_digest(&one, w, now);
+        if (w->share != host->share) settings_digest(&one, &w->share->settings);
+        all += digest_end(one);
+    }
+    digest_word(d, all);
+}
+
 /* Connections in their lists: first come, first served. */
 static void digest_lists(struct digest *d, const struct ltcp_engine *e)
 {
@@ -136,6 +153,7 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     for (uint32_t i = 0; i < host->slot_capacity; i++)
         if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
             digest_connection(&d, host, host->slots[i].object, now);
+    digest_time_waits(&d, host, now);
     digest_lists(&d, &host->engine);
     if (host->engine.keys != NULL) keys_digest(&d, host->engine.keys);
     digest_word(&d, host->engine.memory.pressed);

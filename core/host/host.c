@@ -32,8 +32,16 @@ void ltcp_host_destroy(struct ltcp_host *host)
     if (host == NULL) return;
     struct ltcp_engine *e = &host->engine;
     fragments_free(host);
-    for (uint32_t i = 0; i < host->slot_capacity; i++)
-        if (host->slots[i].kind == LTCP_SLOT_CONNECTION) connection_destroy(host->slots[i].object);
+    for (uint32_t i = 0; i < host->slot_capacity; i++) {
+        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
+        struct ltcp_connection *c = host->slots[i].object;
+        if (c->rare != NULL && c->rare->aside != NULL) time_wait_free(host, c->rare->aside);
+        demultiplexer_remove(host, &c->flow);
+        connection_destroy(c);
+    }
+    for (uint32_t i = 0; host->buckets != NULL && i <= host->bucket_mask; i++)
+        while (host->buckets[i] != NULL)
+            time_wait_end(host, flow_time_wait(host->buckets[i]));
     while (host->listeners != NULL) {
         struct ltcp_listener *l = host->listeners;
         host->listeners = l->next;
@@ -69,7 +77,8 @@ enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host,
 
 struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct ltcp_share *share)
 {
-    if (!deadlines_reserve(&host->engine, host->counters.connections + 1)) return NULL;
+    if (!deadlines_reserve(&host->engine, host->counters.connections + host->time_wait_records + 1))
+        return NULL;
     struct ltcp_connection *c = connection_create(&host->engine, share);
     if (c == NULL) return NULL;
     c->handle = handle_create(host, c, LTCP_SLOT_CONNECTION);
@@ -104,6 +113,13 @@ void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c)
     connection_destroy(c);
 }
 
+static void settle_closed(struct ltcp_host *host, struct ltcp_connection *c)
+{
+    if (c->listener != NULL && !c->in_accept_queue) listener_child_gone(c);
+    if (c->released && !c->pending && !c->queued_event && !c->in_accept_queue)
+        host_connection_destroy(host, c);
+}
+
 void host_settle_changed(struct ltcp_host *host)
 {
     struct ltcp_engine *e = &host->engine;
@@ -113,32 +129,19 @@ void host_settle_changed(struct ltcp_host *host)
         c->changed = false;
         if (c->listener != NULL && c->state >= LTCP_ESTABLISHED) listener_child_ready(c);
         fast_open_settle(host, c);
-        if (c->state != LTCP_CLOSED) continue;
-        demultiplexer_remove(host, &c->flow);
-        if (c->listener != NULL && !c->in_accept_queue) listener_child_gone(c);
-        if (c->released && !c->pending && !c->queued_event && !c->in_accept_queue)
-            host_connection_destroy(host, c);
+        if (c->state == LTCP_CLOSED) demultiplexer_remove(host, &c->flow);
+        time_wait_settle(host, c);
+        if (c->state == LTCP_TIME_WAIT)
+            time_wait_fold(host, c);
+        else if (c->state == LTCP_CLOSED)
+            settle_closed(host, c);
     }
 }
 
 /* ---- packets in
  * ------------------------------------------------------------------------------------ */
 
-/* A SYN that may replace TIME-WAIT: its sequence number or timestamp is past all that the old
- * connection used (RFC9293:MAY-2, SHLD-4; RFC 6191). */
-static bool replaces_time_wait(const struct ltcp_connection *c, const struct ltcp_arrival *a)
-{
-    const struct ltcp_options *o = &a->segment->options;
-    if ((a->flags & (LTCP_SYN | LTCP_ACK | LTCP_RST)) != LTCP_SYN) return false;
-    if (!settings_of(c)->time_wait_reuse) return false;
-    if (c->stamping && c->ts_recent_valid && (o->present & LTCP_HAS_TIMESTAMPS)) {
-        const int32_t newer = (int32_t)(o->ts_value - c->ts_recent);
-        if (newer != 0) return newer > 0;
-    }
-    return seq_gt(a->segment->seq, c->rcv_nxt);
-}
-
-static enum ltcp_status segment_to_listener(struct ltcp_host *host, struct ltcp_arrival *a)
+enum ltcp_status segment_to_listener(struct ltcp_host *host, struct ltcp_arrival *a)
 {
     struct ltcp_listener *l =
         listener_find(host, &a->ip->destination, a->segment->destination_port);
@@ -149,29 +152,24 @@ static enum ltcp_status segment_to_listener(struct ltcp_host *host, struct ltcp_
 
 static enum ltcp_status dispatch(struct ltcp_host *host, struct ltcp_arrival *a)
 {
-    struct ltcp_connection *c =
+    struct ltcp_flow *flow =
         demultiplexer_find(host, &a->ip->destination, a->segment->destination_port, &a->ip->source,
                            a->segment->source_port);
-    a->connection = c;
+    a->connection = flow_connection(flow);
     if (host->engine.keys != NULL || (a->segment->options.present & LTCP_SIGNATURES)) {
         const enum ltcp_status verified = authentication_admit(host, a);
         if (verified != LTCP_OK) return verified;
     }
-    if (c != NULL && c->state == LTCP_TIME_WAIT && replaces_time_wait(c, a) &&
-        listener_find(host, &a->ip->destination, a->segment->destination_port) != NULL) {
-        /* It steps aside until the new one is established (listener_child_ready, _gone). */
-        a->replaces = true;
-        a->replaced = c->handle;
-        a->beyond = c->snd_nxt;
-        demultiplexer_remove(host, &c->flow);
-        c = NULL;
-    }
-    if (c == NULL) {
+    if (flow == NULL) {
         /* RFC9293:MUST-57, MUST-63: such addresses are not answered, whatever they send. */
         if (!address_is_local(host, &a->ip->destination) || !address_is_peer(host, &a->ip->source))
             return LTCP_ERR_ADDRESS;
         return segment_to_listener(host, a);
     }
+    struct ltcp_connection *c = flow_connection(flow);
+    enum ltcp_status status = LTCP_OK;
+    if (c == NULL) return time_wait_segment_arrives(host, flow_time_wait(flow), a);
+    if (c->state == LTCP_TIME_WAIT && time_wait_gives_way(host, c, a, &status)) return status;
     segment_arrives(c, a);
     return LTCP_OK;
 }
@@ -251,7 +249,7 @@ size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_pac
         e->pending_first = c->next_pending;
         c->pending = false;
         output_run(c, now);
-        if (c->state == LTCP_CLOSED) connection_changed(c);
+        if (c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT) connection_changed(c);
     }
     size_t n = 0;
     while (n < room && e->out_first != NULL) {
@@ -275,8 +273,12 @@ ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host)
 void ltcp_host_advance(struct ltcp_host *host, ltcp_time now)
 {
     struct ltcp_connection *c;
-    while ((c = deadlines_pop(&host->engine, now)) != NULL)
-        timers_fire(c, now);
+    struct ltcp_time_wait *w;
+    while (deadlines_pop(&host->engine, now, &c, &w))
+        if (c != NULL)
+            timers_fire(c, now);
+        else
+            time_wait_expire(host, w, now);
     if (host->partials.count > 0 && host->partials.deadline <= now) fragments_expire(host, now);
     host_settle(host);
 }
@@ -329,5 +331,7 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
     counters->memory_pruned = m->pruned;
     counters->memory_dropped = m->dropped;
     counters->memory_orphans_ended = m->orphans_ended;
+    counters->time_wait_records = host->time_wait_records;
+    counters->time_waits_cut = host->engine.time_waits_cut;
     return &host->counters;
 }

@@ -9,6 +9,8 @@
 #include "tcp/connection.h"
 #include "wire/extension.h"
 
+struct digest;
+
 #define FAST_OPEN_KEY 16 /* octets */
 struct ltcp_fast_open_keys {
     uint8_t keys[2][FAST_OPEN_KEY]; /* the one in use, and the one before it */
@@ -92,12 +94,15 @@ struct ltcp_host {
     struct ltcp_error_rate icmp_errors;
     uint64_t port_counter;
     uint32_t half_open;             /* of all listeners */
+    uint32_t time_wait_records;     /* small ones, those that stand aside as well */
     struct ltcp_cookie_keys cookie; /* syn_cookies.c */
     uint32_t check_from;            /* the slot that ltcp_host_check_next begins with */
     struct ltcp_host_counters counters;
 };
 
-/* host.c: looks at what opened or died during a call, and frees what nobody refers to any more;
+/* host.c: LISTEN, or CLOSED where nobody listens, RFC 9293 sections 3.10.7.2 and 3.10.7.1. */
+enum ltcp_status segment_to_listener(struct ltcp_host *host, struct ltcp_arrival *a);
+/* Looks at what opened or died during a call, and frees what nobody refers to any more;
  * nothing is freed under its own feet. Every call that can change a connection ends with it. */
 void host_settle_changed(struct ltcp_host *host);
 static inline void host_settle(struct ltcp_host *host)
@@ -118,9 +123,21 @@ struct ltcp_listener *handle_listener(const struct ltcp_host *host, ltcp_handle 
 /* demultiplexer.c */
 bool demultiplexer_add(struct ltcp_host *host, struct ltcp_flow *flow);
 void demultiplexer_remove(struct ltcp_host *host, struct ltcp_flow *flow);
-struct ltcp_connection *demultiplexer_find(struct ltcp_host *host, const struct ltcp_address *local,
-                                           uint16_t local_port, const struct ltcp_address *remote,
-                                           uint16_t remote_port);
+/* Puts one flow into the place of another of the same sockets; false: that one is not there. */
+bool demultiplexer_replace(struct ltcp_host *host, struct ltcp_flow *old, struct ltcp_flow *flow);
+struct ltcp_flow *demultiplexer_find(struct ltcp_host *host, const struct ltcp_address *local,
+                                     uint16_t local_port, const struct ltcp_address *remote,
+                                     uint16_t remote_port);
+/* What a flow is a part of; its first member. */
+static inline struct ltcp_connection *flow_connection(struct ltcp_flow *flow)
+{
+    return flow != NULL && flow->kind == LTCP_FLOW_CONNECTION ? (struct ltcp_connection *)flow
+                                                              : NULL;
+}
+static inline struct ltcp_time_wait *flow_time_wait(struct ltcp_flow *flow)
+{
+    return flow != NULL && flow->kind == LTCP_FLOW_TIME_WAIT ? (struct ltcp_time_wait *)flow : NULL;
+}
 
 /* listeners.c */
 struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
@@ -136,6 +153,27 @@ void listener_child_gone(struct ltcp_connection *child);
 /* One can be accepted. */
 void listener_offer_child(struct ltcp_listener *listener, struct ltcp_connection *child);
 void listener_close(struct ltcp_listener *listener, ltcp_time now);
+
+/* time_wait.c */
+/* The record of a connection that is in TIME-WAIT, and that nobody else looks at, becomes small. */
+void time_wait_fold(struct ltcp_host *host, struct ltcp_connection *c);
+enum ltcp_status time_wait_segment_arrives(struct ltcp_host *host, struct ltcp_time_wait *w,
+                                           struct ltcp_arrival *a);
+/* The same of a connection that is in TIME-WAIT; false: the SYN, or whatever it is, opens nothing
+ * new. */
+bool time_wait_gives_way(struct ltcp_host *host, struct ltcp_connection *c, struct ltcp_arrival *a,
+                         enum ltcp_status *status);
+/* What an active OPEN needs to know to come after it; false: it stays. */
+bool time_wait_makes_room(struct ltcp_host *host, struct ltcp_flow *flow, ltcp_time now,
+                          ltcp_seq *beyond);
+void time_wait_expire(struct ltcp_host *host, struct ltcp_time_wait *w, ltcp_time now);
+/* RFC9293:MAY-2: a connection that a SYN brought forth is established, and the TIME-WAIT before it
+ * ends; or the SYN was an old one, and it comes back. */
+void time_wait_settle(struct ltcp_host *host, struct ltcp_connection *c);
+void time_wait_digest(struct digest *d, const struct ltcp_time_wait *w, ltcp_time now);
+/* Out of all tables, and freed; or freed only. */
+void time_wait_end(struct ltcp_host *host, struct ltcp_time_wait *w);
+void time_wait_free(struct ltcp_host *host, struct ltcp_time_wait *w);
 
 /* syn_cookies.c, RFC 4987 section 3.6 */
 /* Answers a SYN without keeping anything of it. */

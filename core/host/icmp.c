@@ -30,8 +30,8 @@ static struct ltcp_connection *quoted_connection(struct ltcp_host *host,
                                   icmp->quote_length - ip->header_length, ip, true, &s) != LTCP_OK)
         return NULL;
     const struct ltcp_address to = ltcp_ip_final_destination(ip);
-    struct ltcp_connection *c =
-        demultiplexer_find(host, &ip->source, s.source_port, &to, s.destination_port);
+    struct ltcp_connection *c = flow_connection(
+        demultiplexer_find(host, &ip->source, s.source_port, &to, s.destination_port));
     if (c == NULL || seq_lt(s.seq, c->snd_una) || seq_ge(s.seq, c->snd_nxt)) return NULL;
     return c;
 }

@@ -58,7 +58,12 @@ enum ltcp_status listener_open_child(struct ltcp_listener *l, struct ltcp_arriva
         host_connection_destroy(host, c);
         return LTCP_ERR_NO_MEMORY;
     }
-    if (a->replaces) rare_of(c)->replaced = a->replaced;
+    if (a->replaces && rare_of(c) == c->rare) {
+        c->rare->replaced = a->replaced;
+        c->rare->aside = a->aside;
+        c->rare->aside_until = a->aside_until;
+        a->taken = true;
+    }
     if (c->authenticated) authentication_syn_arrives(c, a->segment);
     segment_syn_arrives(c, a);
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
@@ -113,25 +118,10 @@ enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_a
     return syn_arrives(l, a);
 }
 
-/* RFC9293:MAY-2: the TIME-WAIT that a SYN replaced ends when the new connection is established; it
- * comes back when that SYN turns out to have been an old duplicate. */
-static void settle_replaced(struct ltcp_host *host, struct ltcp_connection *c, bool established)
-{
-    if (c->rare == NULL || c->rare->replaced == 0) return;
-    struct ltcp_connection *old = handle_any(host, c->rare->replaced);
-    c->rare->replaced = 0;
-    if (old == NULL || old->state != LTCP_TIME_WAIT) return;
-    if (established)
-        connection_die(old, c->last_heard, LTCP_OK);
-    else
-        demultiplexer_add(host, &old->flow);
-}
-
 void listener_child_ready(struct ltcp_connection *c)
 {
     struct ltcp_listener *l = c->listener;
     if (c->in_accept_queue) return;
-    settle_replaced(l->host, c, true);
     l->half_open--;
     l->host->half_open--;
     listener_offer_child(l, c);
@@ -153,7 +143,6 @@ void listener_offer_child(struct ltcp_listener *l, struct ltcp_connection *c)
 void listener_child_gone(struct ltcp_connection *c)
 {
     struct ltcp_listener *l = c->listener;
-    settle_replaced(l->host, c, false);
     l->half_open--;
     l->host->half_open--;
     c->listener = NULL;

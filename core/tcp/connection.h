@@ -10,13 +10,31 @@
 #include "tcp/engine.h"
 
 /* A flow is an entry of the demultiplexer: a pair of sockets and what stands behind it. */
-enum ltcp_flow_kind { LTCP_FLOW_CONNECTION };
+enum ltcp_flow_kind { LTCP_FLOW_CONNECTION, LTCP_FLOW_TIME_WAIT };
 struct ltcp_flow {
     struct ltcp_flow *next;
     uint32_t hash : 24;
     uint32_t kind : 8; /* enum ltcp_flow_kind */
     uint16_t local_port, remote_port;
     struct ltcp_address local, remote;
+};
+
+/* ---- TIME-WAIT, small ---------------------------------------------------------------------------
+ * What is left of a connection in TIME-WAIT once its user has let it go: as much as it takes to
+ * answer as it would have (core/host/time_wait.c). */
+struct ltcp_time_wait {
+    struct ltcp_flow flow;
+    struct ltcp_share *share;
+    ltcp_handle handle; /* whose it was: for the trace */
+    uint32_t heap_index;
+    ltcp_seq snd_nxt, rcv_nxt;
+    uint32_t rcv_wnd;
+    uint32_t ts_offset, ts_recent;
+    uint16_t interface;
+    uint16_t max_snd_wnd;     /* in units of 16,384 octets, rounded up */
+    uint16_t challenge_since; /* in 1/16 s, the low bits */
+    uint8_t challenges;
+    uint8_t rcv_wscale : 4, stamping : 1, ts_recent_valid : 1;
 };
 
 /* ---- send queue --------------------------------------------------------------------------------
@@ -189,7 +207,9 @@ struct ltcp_rare {
     uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
     uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
     uint64_t segments_retransmitted, bytes_retransmitted;
-    ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one */
+    ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one, ... */
+    struct ltcp_time_wait *aside; /* ... or a small one, which would have lasted ... */
+    ltcp_time aside_until;        /* ... until then */
     uint32_t ce_received, ece_received, ecn_reductions;
     ltcp_seq ecn_point; /* no second reduction for a window before it ... */
     bool ecn_reacted;   /* ... once there was one */
@@ -410,12 +430,15 @@ struct ltcp_arrival {
     uint32_t length;
     const uint8_t *text;
     uint16_t flags;
-    bool replaces;        /* a TIME-WAIT whose record is ... */
-    ltcp_handle replaced; /* ... this one; the new ISN must lie beyond ... */
-    ltcp_seq beyond;      /* ... this (RFC9293:MAY-2) */
-    bool from_cookie;     /* a SYN that was answered by a SYN cookie, which is ... */
-    ltcp_seq cookie;      /* ... the ISN of this connection */
-    bool reset;           /* the segment is to be answered with a RST, formed from it ... */
+    bool replaces;                /* a TIME-WAIT whose record is ... */
+    ltcp_handle replaced;         /* ... this one, ... */
+    struct ltcp_time_wait *aside; /* ... or this small one, ... */
+    ltcp_time aside_until;
+    ltcp_seq beyond;  /* ... beyond which the new ISN must lie (RFC9293:MAY-2) ... */
+    bool taken;       /* ... and a new connection holds it now */
+    bool from_cookie; /* a SYN that was answered by a SYN cookie, which is ... */
+    ltcp_seq cookie;  /* ... the ISN of this connection */
+    bool reset;       /* the segment is to be answered with a RST, formed from it ... */
     struct ltcp_connection *connection; /* ... signed as this one's, if any */
 };
 

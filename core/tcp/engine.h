@@ -17,9 +17,12 @@ struct ltcp_keys;
 struct ltcp_rare;
 struct ltcp_fast_open_cache;
 
+struct ltcp_time_wait;
+
+/* `who`: a connection, or a TIME-WAIT record and 1 */
 struct ltcp_deadline {
     ltcp_time when;
-    struct ltcp_connection *connection;
+    uintptr_t who;
 };
 
 /* What all connections hold in their queues, in octets of data, and its limits (memory.c). */
@@ -52,6 +55,7 @@ struct ltcp_engine {
     struct ltcp_slice *spare_slices;
     uint32_t spare_queue_count, spare_slice_count;
     uint32_t time_waits;
+    uint64_t time_waits_cut;            /* for want of room */
     uint16_t changes[LTCP_STATE_COUNT]; /* of state, so far: from each, bits of those to which */
     char illegal[96]; /* checked builds: a change that section 3.10 does not name */
     const struct ltcp_connection
@@ -99,7 +103,12 @@ static inline void memory_give_back(struct ltcp_engine *e, uint32_t octets)
 bool deadlines_reserve(struct ltcp_engine *e, uint32_t connections);
 void deadlines_lower(struct ltcp_connection *c, ltcp_time when);
 void deadlines_remove(struct ltcp_connection *c);
-/* The connection whose entry is due at `now`, taken out of the heap; NULL: none. */
-struct ltcp_connection *deadlines_pop(struct ltcp_engine *e, ltcp_time now);
+/* The same of TIME-WAIT records, whose entry is their deadline itself. */
+void deadlines_add_time_wait(struct ltcp_engine *e, struct ltcp_time_wait *w, ltcp_time when);
+void deadlines_move_time_wait(struct ltcp_engine *e, struct ltcp_time_wait *w, ltcp_time when);
+void deadlines_remove_time_wait(struct ltcp_engine *e, struct ltcp_time_wait *w);
+/* Whose entry is due at `now`, taken out of the heap: one of the two; false: none. */
+bool deadlines_pop(struct ltcp_engine *e, ltcp_time now, struct ltcp_connection **connection,
+                   struct ltcp_time_wait **time_wait);
 
 #endif

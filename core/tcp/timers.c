@@ -223,7 +223,12 @@ void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
     timers_set_loss(c, now, LTCP_TIMER_NONE);
-    timers_set_long(c, after(now, s->time_wait >= 0 ? s->time_wait : 2 * s->msl));
+    ltcp_time length = s->time_wait >= 0 ? s->time_wait : 2 * s->msl;
+    if (s->time_wait_most != 0 && c->engine->time_waits > s->time_wait_most) {
+        length = 0;
+        c->engine->time_waits_cut++;
+    }
+    timers_set_long(c, after(now, length));
 }
 
 /* RFC9293:MAY-5, by a setting of each connection that is off by itself (MUST-24, MUST-25). */

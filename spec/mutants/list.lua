@@ -256,8 +256,9 @@ return {
     name = "reset-in-time-wait-is-an-error",
     requirement = "RFC 9293 section 3.10.7.4, second step, TIME-WAIT: enter CLOSED, and that is all",
     file = "tcp/segment_arrives.c",
-    text = "case LTCP_TIME_WAIT: connection_die(c, a->now, LTCP_OK); break;\n    /* RFC9293:3.10.7.4-3",
-    with = "/* RFC9293:3.10.7.4-3",
+    text = "        if (!settings_of(c)->time_wait_ignores_reset) connection_die(c, a->now, LTCP_OK);\n"
+      .. "        break;\n",
+    with = "",
   },
   {
     name = "syn-in-window-resets",
@@ -1013,9 +1014,30 @@ return {
   {
     name = "time-wait-replaced-by-an-old-syn",
     requirement = "RFC9293:MAY-2: only by a SYN beyond the last sequence number",
-    file = "host/host.c",
+    file = "host/time_wait.c",
     text = "return seq_gt(a->segment->seq, c->rcv_nxt);",
     with = "return true;",
+  },
+  {
+    name = "time-wait-small-forgets-its-time",
+    requirement = "RFC9293:MUST-13: a FIN that returns begins the 2 MSL again",
+    file = "host/time_wait.c",
+    text = "    if (u->c.long_deadline != until) deadlines_move_time_wait(e, w, u->c.long_deadline);\n",
+    with = "    (void)until;\n",
+  },
+  {
+    name = "time-wait-small-never-comes-back",
+    requirement = "RFC9293:MAY-2: TIME-WAIT comes back if the SYN was an old duplicate",
+    file = "host/time_wait.c",
+    text = "const bool ends = c->state != LTCP_CLOSED;",
+    with = "const bool ends = true;",
+  },
+  {
+    name = "time-wait-without-bound",
+    requirement = "settings.md: time_wait_most",
+    file = "tcp/timers.c",
+    text = "        length = 0;\n",
+    with = "",
   },
   {
     name = "packets-for-strangers-taken",

@@ -8,7 +8,8 @@ local EDGES <const> = { ["2^31"] = "0x7ffffffd", ["2^32"] = "0xfffffffd" }
 local LEFT_OUT <const> = {
   exhaustive = "goes through such numbers itself", random = "draws such numbers itself",
   states = "has such numbers itself", golden = "digests of what is sent",
-  syn_cookies = "its numbers say something", moved = "this file", header = "no connection", lower = "no numbers",
+  syn_cookies = "its numbers say something", moved = "this file",
+  header = "no connection", lower = "no numbers",
 }
 -- Of the others all specs but those about the choice of the number, and about a host's further addresses.
 local NOT_THESE <const> = { "initial sequence number", "ISNs", "MUST%-43", "MUST%-45" }

@@ -355,6 +355,8 @@ struct ltcp_host_counters {
     uint64_t fragments_received, datagrams_reassembled, fragments_timed_out, fragments_evicted;
     uint64_t fragments_overlapping, fragments_oversized, fragments_malformed;
     uint32_t connections, listeners, time_waits;
+    uint32_t time_wait_records; /* those of time_waits that are no connections any more */
+    uint64_t time_waits_cut;    /* that ended at once, since there were time_wait_most already */
     /* What all connections hold in their queues, in octets of data, and what its limits (the
      * settings memory_low, memory_pressure, memory_most) have cost: how often the pressure began,
      * windows that did not grow, octets out of order that were given up, octets that were not kept,

@@ -34,6 +34,9 @@ extern "C" {
       "once agreed, drop what comes without (RFC 7323, 3.2)")                                      \
     X(FLAG, answer_unsent_ack, 1, 0, 0, 1, "answer an ACK of what was not sent by an ACK")         \
     X(FLAG, time_wait_reuse, 1, 1, 0, 1, "a new SYN may replace TIME-WAIT (RFC9293:MAY-2)")        \
+    X(FLAG, time_wait_ignores_reset, 0, 0, 0, 1, "a RST does not end TIME-WAIT (RFC 1337, F1)")    \
+    X(COUNT, time_wait_most, 1000000, 262144, 0, 16777216,                                         \
+      "connections of a host in TIME-WAIT; further ones skip it; 0: no bound")                     \
     X(COUNT, syn_queue, 0, 0, 0, 1048576,                                                          \
       "connections of a listener in SYN-RECEIVED at most; 0: as many as its backlog")              \
     X(COUNT, half_open_most, 0, 0, 0, 16777216,                                                    \
