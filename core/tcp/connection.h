@@ -186,6 +186,8 @@ struct ltcp_uto {
     uint16_t sent, received;
     bool due; /* the next segment with room carries the option */
     uint32_t ignored;
+};
+
 /* What a receiver measures that tunes its buffer (tuning.c). */
 struct ltcp_tuning {
     uint32_t buffer; /* octets, now */

@@ -137,7 +137,6 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
 {
     const bool push = !(flags & (LTCP_WRITE_MORE | LTCP_WRITE_HOLD));
     const bool quiet = (flags & LTCP_WRITE_MORE) && settings_of(c)->more_is_quiet;
-    const uint32_t limit = settings_of(c)->send_buffer;
     const uint32_t limit = tuning_send_buffer(c);
     const uint32_t held = c->out != NULL ? c->out->octets : 0;
     size_t left = limit > held ? limit - held : 0;
