@@ -1,14 +1,16 @@
-/* bench/bench_connections.c - many connections: what an idle one holds, what one costs to open and
- * close while the others stand, what a tick costs that finds nothing to do.
+/* bench/bench_connections.c - many connections: what an idle one holds, what opening, a byte and
+ * closing cost with so many in memory, what a tick costs that finds nothing to do, and what is left
+ * of them in TIME-WAIT.
  *
  * Each host has an allocator of its own that counts, so that the two ends are told apart. Bytes are
  * all that a host asked for, its tables included, divided by its connections, after each of these
- * has carried a message both ways and fallen silent; pieces that the pool keeps for reuse are given
- * back before. */
+ * has carried a byte and fallen silent; pieces that the pool keeps for reuse are given back before.
+ */
 #include "bench.h"
 
-#define PORTS       8000 /* connections to one listener: ephemeral ports are 16,384 */
-#define BATCH       16   /* that are opened side by side */
+#define PORTS       8000u /* connections of a pair of addresses and port: there are 16,384 */
+#define LISTENERS   16u
+#define ADDRESSES   8u
 #define CYCLES      3000
 #define TICKS       20000
 #define REPETITIONS 9
@@ -16,25 +18,29 @@
 struct crowd {
     struct bench_pair pair;
     ltcp_handle *client, *server;
-    uint32_t count, listeners;
-    ltcp_handle listener[16];
+    uint32_t count;
+    ltcp_handle listener[LISTENERS];
+    struct ltcp_address address[ADDRESSES]; /* the client's */
 };
 
 static void crowd_open(struct crowd *w, uint32_t most)
 {
     struct ltcp_settings settings = ltcp_profile_rfc;
-    settings.keepalive = true;                  /* every connection has a timer to think of */
-    settings.time_wait = 10 * LTCP_MILLISECOND; /* of virtual time: some stand, always */
+    settings.keepalive = true; /* every connection has a timer to think of */
+    settings.time_wait_most = 0;
     memset(w, 0, sizeof *w);
     bench_pair_open(&w->pair, &settings, 1500);
     w->client = calloc(most, sizeof *w->client);
     w->server = calloc(most, sizeof *w->server);
     bench_must(w->client != NULL && w->server != NULL, "no memory");
-    w->listeners = 1 + most / PORTS;
-    for (uint32_t i = 0; i < w->listeners; i++)
+    for (uint32_t i = 0; i < LISTENERS; i++)
         bench_ok(ltcp_listen(w->pair.end[1].host, w->pair.now,
                              &(struct ltcp_open){.local_port = (uint16_t)(80 + i)},
                              &w->listener[i]));
+    for (uint32_t i = 0; i < ADDRESSES; i++) {
+        w->address[i] = ltcp_address_v4(10, 0, 0, (uint8_t)(10 + i));
+        bench_ok(ltcp_host_add_address(w->pair.end[0].host, 0, &w->address[i], 24));
+    }
 }
 
 static void crowd_close(struct crowd *w)
@@ -50,53 +56,99 @@ static void drop_events(struct crowd *w)
     bench_drop_events(w->pair.end[1].host);
 }
 
-/* A connection to one listener, accepted. */
-static void connect_one(struct crowd *w, uint32_t listener, ltcp_handle *client,
-                        ltcp_handle *server)
+static void close_both(struct crowd *w, ltcp_handle client, ltcp_handle server)
 {
     struct bench_pair *p = &w->pair;
-    bench_ok(ltcp_connect(
-        p->end[0].host, p->now,
-        &(struct ltcp_open){.remote = p->end[1].address, .remote_port = (uint16_t)(80 + listener)},
-        client));
+    struct ltcp_host *a = p->end[0].host, *b = p->end[1].host;
+    bench_ok(ltcp_close(a, p->now, client));
+    bench_ok(ltcp_release(a, client));
     bench_settle(p);
-    bench_ok(ltcp_accept(p->end[1].host, w->listener[listener], server));
+    bench_ok(ltcp_close(b, p->now, server));
+    bench_ok(ltcp_release(b, server));
+    bench_settle(p);
 }
 
-static void exchange(struct bench_pair *p, unsigned from, ltcp_handle source, ltcp_handle to)
-{
-    static const char message[100] = "hello";
-    char buffer[sizeof message];
-    size_t n;
-    bench_ok(ltcp_write(p->end[from].host, p->now, source, message, sizeof message, 0, &n));
-    bench_settle(p);
-    bench_ok(ltcp_read(p->end[!from].host, p->now, to, buffer, sizeof buffer, 0, &n));
-}
-
-static void grow_to(struct crowd *w, uint32_t count)
+/* The i-th connection, accepted. */
+static void connect_one(struct crowd *w, uint32_t i, ltcp_handle *client, ltcp_handle *server)
 {
     struct bench_pair *p = &w->pair;
-    while (w->count < count) {
-        const uint32_t first = w->count;
-        for (; w->count < count && w->count < first + BATCH; w->count++)
-            connect_one(w, w->count / PORTS, &w->client[w->count], &w->server[w->count]);
-        for (uint32_t i = first; i < w->count; i++) {
-            exchange(p, 0, w->client[i], w->server[i]);
-            exchange(p, 1, w->server[i], w->client[i]);
-        }
-        /* The last acknowledgments are delayed ones. */
-        p->now += LTCP_SECOND / 2;
-        for (unsigned i = 0; i < 2; i++)
-            ltcp_host_advance(p->end[i].host, p->now);
-        bench_settle(p);
-        drop_events(w);
+    const uint32_t pair = i / PORTS % (LISTENERS * ADDRESSES), to = pair % LISTENERS;
+    bench_ok(ltcp_connect(p->end[0].host, p->now,
+                          &(struct ltcp_open){.local = w->address[pair / LISTENERS],
+                                              .remote = p->end[1].address,
+                                              .remote_port = (uint16_t)(80 + to)},
+                          client));
+    bench_settle(p);
+    bench_ok(ltcp_accept(p->end[1].host, w->listener[to], server));
+}
+
+static void print_rate(struct bench *b, const char *many, const char *metric, int64_t took,
+                       uint32_t count)
+{
+    const double rate = 1e9 * count / (double)took;
+    bench_print(b, &(struct bench_row){
+                       .label = many, .metric = metric, .unit = "/s", .value = rate, .best = rate});
+}
+
+static void open_all(struct bench *b, struct crowd *w, uint32_t count, const char *many)
+{
+    const int64_t start = bench_clock();
+    for (; w->count < count; w->count++) {
+        connect_one(w, w->count, &w->client[w->count], &w->server[w->count]);
+        if (w->count % 64 == 63) drop_events(w);
     }
+    drop_events(w);
+    print_rate(b, many, "opened_per_second", bench_clock() - start, count);
+}
+
+static void send_a_byte_on_each(struct bench *b, struct crowd *w, const char *many)
+{
+    struct bench_pair *p = &w->pair;
+    const int64_t start = bench_clock();
+    for (uint32_t i = 0; i < w->count; i++) {
+        uint8_t byte = 'x';
+        size_t n;
+        bench_ok(ltcp_write(p->end[0].host, p->now, w->client[i], &byte, 1, 0, &n));
+        bench_settle(p);
+        bench_ok(ltcp_read(p->end[1].host, p->now, w->server[i], &byte, 1, 0, &n));
+        if (i % 64 == 63) drop_events(w);
+    }
+    /* Its acknowledgment is a delayed one. */
+    p->now += LTCP_SECOND / 2;
+    for (unsigned i = 0; i < 2; i++)
+        ltcp_host_advance(p->end[i].host, p->now);
+    bench_settle(p);
+    drop_events(w);
+    print_rate(b, many, "bytes_per_second", bench_clock() - start, w->count);
+}
+
+static void close_all(struct bench *b, struct crowd *w, const char *many)
+{
+    struct bench_pair *p = &w->pair;
+    const int64_t start = bench_clock();
+    for (uint32_t i = 0; i < w->count; i++) {
+        close_both(w, w->client[i], w->server[i]);
+        if (i % 64 == 63) drop_events(w);
+    }
+    drop_events(w);
+    print_rate(b, many, "closed_per_second", bench_clock() - start, w->count);
+    bench_must(ltcp_host_counters(p->end[0].host)->time_wait_records == w->count, "no TIME-WAIT");
+}
+
+static void end_time_waits(struct bench *b, struct crowd *w, const char *many)
+{
+    struct bench_pair *p = &w->pair;
+    const int64_t start = bench_clock();
+    p->now += 240 * LTCP_SECOND;
+    ltcp_host_advance(p->end[0].host, p->now);
+    print_rate(b, many, "time_waits_ended_per_second", bench_clock() - start, w->count);
+    bench_must(ltcp_host_counters(p->end[0].host)->time_waits == 0, "TIME-WAIT stays");
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------
  */
 
-static void print_bytes(struct bench *b, struct crowd *w, const size_t before[2], const char *many)
+static void print_idle(struct bench *b, struct crowd *w, const size_t before[2], const char *many)
 {
     static const char *const name[2] = {"client", "server"};
     for (unsigned i = 0; i < 2; i++) {
@@ -115,20 +167,8 @@ static void print_bytes(struct bench *b, struct crowd *w, const size_t before[2]
     }
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------
+/* ---- one more ---------------------------------------------------------------------------------
  */
-
-static void close_both(struct crowd *w, ltcp_handle client, ltcp_handle server)
-{
-    struct bench_pair *p = &w->pair;
-    struct ltcp_host *a = p->end[0].host, *b = p->end[1].host;
-    bench_ok(ltcp_close(a, p->now, client));
-    bench_ok(ltcp_release(a, client));
-    bench_settle(p);
-    bench_ok(ltcp_close(b, p->now, server));
-    bench_ok(ltcp_release(b, server));
-    bench_settle(p);
-}
 
 static double time_cycles(struct crowd *w)
 {
@@ -139,7 +179,7 @@ static double time_cycles(struct crowd *w)
         p->now += 100 * LTCP_MICROSECOND;
         ltcp_host_advance(p->end[0].host, p->now);
         ltcp_host_advance(p->end[1].host, p->now);
-        connect_one(w, w->listeners - 1, &client, &server);
+        connect_one(w, w->count, &client, &server);
         close_both(w, client, server);
         drop_events(w);
     }
@@ -149,6 +189,9 @@ static double time_cycles(struct crowd *w)
 static void measure_cycles(struct bench *b, struct crowd *w, const char *many)
 {
     struct bench_samples each = {.count = 0};
+    struct ltcp_settings settings = *ltcp_host_settings(w->pair.end[0].host);
+    settings.time_wait = 10 * LTCP_MILLISECOND; /* or ports would run out */
+    bench_ok(ltcp_host_set_settings(w->pair.end[0].host, &settings));
     time_cycles(w);
     for (int i = 0; i < REPETITIONS; i++)
         bench_sample(&each, time_cycles(w));
@@ -191,22 +234,32 @@ static void measure_ticks(struct bench *b, struct crowd *w, const char *many)
                                        .best = each.value[0]});
 }
 
+static void print_time_waits(struct bench *b, struct crowd *w, size_t before, const char *many)
+{
+    ltcp_pool_trim(w->pair.end[0].pool);
+    const double each = (double)(w->pair.end[0].held - before) / w->count;
+    bench_print(b, &(struct bench_row){.label = many,
+                                       .metric = "time_wait_bytes",
+                                       .unit = "bytes",
+                                       .value = each,
+                                       .best = each});
+}
+
 static void measure(struct bench *b, uint32_t count, const char *many)
 {
     struct crowd w;
     crowd_open(&w, count);
     const size_t before[2] = {w.pair.end[0].held, w.pair.end[1].held};
-    const int64_t start = bench_clock();
-    grow_to(&w, count);
-    const double grown = (double)(bench_clock() - start) / count;
-    print_bytes(b, &w, before, many);
-    bench_print(b, &(struct bench_row){.label = many,
-                                       .metric = "open_and_exchange_ns",
-                                       .unit = "ns",
-                                       .value = grown,
-                                       .best = grown});
-    measure_cycles(b, &w, many);
+    open_all(b, &w, count, many);
+    send_a_byte_on_each(b, &w, many);
+    print_idle(b, &w, before, many);
     measure_ticks(b, &w, many);
+    measure_cycles(b, &w, many);
+    w.pair.now += LTCP_SECOND; /* these go */
+    ltcp_host_advance(w.pair.end[0].host, w.pair.now);
+    close_all(b, &w, many);
+    print_time_waits(b, &w, before[0], many);
+    end_time_waits(b, &w, many);
     crowd_close(&w);
 }
 
@@ -216,5 +269,6 @@ int main(int argc, char **argv)
     measure(&b, 1000, "1,000 standing");
     measure(&b, 10000, "10,000 standing");
     measure(&b, 100000, "100,000 standing");
+    measure(&b, 1000000, "1,000,000 standing");
     return 0;
 }

@@ -46,9 +46,8 @@ const char *ltcp_host_check_next(struct ltcp_host *host, ltcp_handle *connection
     *connection = 0;
     for (uint32_t i = 0; broken == NULL && left > 0 && i < host->slot_capacity; i++) {
         if (host->check_from >= host->slot_capacity) host->check_from = 0;
-        const struct ltcp_slot *slot = &host->slots[host->check_from++];
-        if (slot->kind != LTCP_SLOT_CONNECTION) continue;
-        struct ltcp_connection *c = slot->object;
+        struct ltcp_connection *c = slot_connection(host, host->check_from++);
+        if (c == NULL) continue;
         broken = check_connection(host, c);
         if (broken != NULL) *connection = c->handle;
         left--;
@@ -74,8 +73,8 @@ const char *ltcp_host_check(const struct ltcp_host *host)
     struct ltcp_host *own = (struct ltcp_host *)(uintptr_t)host; /* what was seen is noted in it */
     const char *broken = check_host(host);
     for (uint32_t i = 0; broken == NULL && i < host->slot_capacity; i++)
-        if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
-            broken = check_connection(own, host->slots[i].object);
+        if (slot_connection(host, i) != NULL)
+            broken = check_connection(own, slot_connection(host, i));
     if (broken == NULL && held_by_all(host) != host->engine.memory.used)
         broken = "memory: what the queues hold is counted";
     return broken;

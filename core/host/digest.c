@@ -151,8 +151,8 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     fragments_digest(&d, host, now);
     icmp_digest(&d, host, now);
     for (uint32_t i = 0; i < host->slot_capacity; i++)
-        if (host->slots[i].kind == LTCP_SLOT_CONNECTION)
-            digest_connection(&d, host, host->slots[i].object, now);
+        if (slot_connection(host, i) != NULL)
+            digest_connection(&d, host, slot_connection(host, i), now);
     digest_time_waits(&d, host, now);
     digest_lists(&d, &host->engine);
     if (host->engine.keys != NULL) keys_digest(&d, host->engine.keys);

@@ -33,8 +33,8 @@ void ltcp_host_destroy(struct ltcp_host *host)
     struct ltcp_engine *e = &host->engine;
     fragments_free(host);
     for (uint32_t i = 0; i < host->slot_capacity; i++) {
-        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
-        struct ltcp_connection *c = host->slots[i].object;
+        struct ltcp_connection *c = slot_connection(host, i);
+        if (c == NULL) continue;
         if (c->rare != NULL && c->rare->aside != NULL) time_wait_free(host, c->rare->aside);
         demultiplexer_remove(host, &c->flow);
         connection_destroy(c);

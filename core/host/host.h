@@ -56,13 +56,13 @@ struct ltcp_error_rate {
     bool started;
 };
 
-enum ltcp_slot_kind { LTCP_SLOT_FREE, LTCP_SLOT_CONNECTION, LTCP_SLOT_LISTENER };
+/* What a handle's low half names, in one word. In use: the object, which knows its own handle; bit
+ * 0 is set, and bit 1 for a listener. Free: the next generation above 32 bits, and the next free
+ * slot (its number + 1, doubled; 0: none). */
 struct ltcp_slot {
-    void *object;
-    uint32_t generation;
-    uint32_t next_free : 30; /* slot + 1; 0: none */
-    uint32_t kind : 2;       /* enum ltcp_slot_kind */
+    uint64_t word;
 };
+enum ltcp_slot_kind { LTCP_SLOT_CONNECTION = 1, LTCP_SLOT_LISTENER = 3 };
 
 /* The keys of SYN cookies in a period and in the one before. */
 struct ltcp_cookie_keys {
@@ -113,8 +113,16 @@ struct ltcp_connection *host_connection_create(struct ltcp_host *host, struct lt
 void host_connection_destroy(struct ltcp_host *host, struct ltcp_connection *c);
 
 /* handles.c */
+/* A name for the object, to be kept in it; 0: no memory. */
 ltcp_handle handle_create(struct ltcp_host *host, void *object, enum ltcp_slot_kind kind);
 void handle_destroy(struct ltcp_host *host, ltcp_handle handle);
+/* What stands in the i-th slot, if it is a connection; NULL. */
+static inline struct ltcp_connection *slot_connection(const struct ltcp_host *host, uint32_t i)
+{
+    const uint64_t word = host->slots[i].word;
+    return (word & 3) == LTCP_SLOT_CONNECTION ? (struct ltcp_connection *)(uintptr_t)(word - 1)
+                                              : NULL;
+}
 /* Also one that its user has let go. */
 struct ltcp_connection *handle_any(const struct ltcp_host *host, ltcp_handle handle);
 struct ltcp_connection *handle_connection(const struct ltcp_host *host, ltcp_handle handle);

@@ -183,9 +183,8 @@ void listener_close(struct ltcp_listener *l, ltcp_time now)
 {
     struct ltcp_host *host = l->host;
     for (uint32_t i = 0; i < host->slot_capacity; i++) {
-        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
-        struct ltcp_connection *c = host->slots[i].object;
-        if (c->listener == l) drop_child(host, c, now);
+        struct ltcp_connection *c = slot_connection(host, i);
+        if (c != NULL && c->listener == l) drop_child(host, c, now);
     }
     struct ltcp_listener **at = &host->listeners;
     while (*at != l)

@@ -1078,8 +1078,8 @@ return {
     name = "handles-without-generation",
     requirement = "core/include/lunatcp/host.h: a stale handle is an error and never another connection",
     file = "host/handles.c",
-    text = "    slot->generation++;\n",
-    with = "",
+    text = "free_word((uint32_t)(handle >> 32) + 1, host->free_slot)",
+    with = "free_word((uint32_t)(handle >> 32), host->free_slot)",
   },
   {
     name = "demultiplexer-ignores-the-remote-port",
