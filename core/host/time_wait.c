@@ -20,7 +20,8 @@
 static bool folds(const struct ltcp_connection *c)
 {
     return c->released && !c->pending && !c->queued_event && c->listener == NULL &&
-           c->out == NULL && (c->rare == NULL || c->rare->route_length == 0);
+           c->out == NULL &&
+           (c->rare == NULL || (c->rare->route_length == 0 && c->rare->flow_label_changes == 0));
 }
 
 static uint16_t window_units(uint32_t octets)
@@ -52,7 +53,7 @@ void time_wait_fold(struct ltcp_host *host, struct ltcp_connection *c)
     w->snd_nxt = c->snd_nxt;
     w->rcv_nxt = c->rcv_nxt;
     w->rcv_wnd = rcv_wnd(c);
-    w->rcv_wscale = c->rcv_wscale & 15;
+    w->rcv_wscale = (uint8_t)(c->rcv_wscale & 15u) & 15u;
     w->max_snd_wnd = window_units(c->max_snd_wnd);
     w->stamping = c->stamping;
     w->ts_recent_valid = c->ts_recent_valid;
@@ -104,8 +105,8 @@ static struct ltcp_connection *unfold(struct ltcp_host *host, const struct ltcp_
     c->ts_offset = w->ts_offset;
     c->ts_recent = w->ts_recent;
     c->ts_recent_valid = w->ts_recent_valid;
-    c->ts_recent_time = now;
-    c->loss_deadline = c->ack_deadline = LTCP_NEVER;
+    c->ts_recent_time = coarse_time(now);
+    c->ack_deadline = LTCP_NEVER;
     c->long_deadline = until;
     c->armed = INT64_MIN;
     c->heap_index = UINT32_MAX;
