@@ -973,8 +973,8 @@ return {
     name = "closed-listener-forgets-children",
     requirement = "RFC 9293 section 3.10.4 and 3.10.5: what nobody accepted is reset",
     file = "host/listeners.c",
-    text = "if (c->listener == l) drop_child(host, c, now);",
-    with = "if (c->listener == l) c->listener = NULL;",
+    text = "if (c != NULL && c->listener == l) drop_child(host, c, now);",
+    with = "if (c != NULL && c->listener == l) c->listener = NULL;",
   },
   {
     name = "reset-of-a-reset",
