@@ -150,9 +150,10 @@ static bool uses(const struct ltcp_connection *c, uint32_t serial)
 
 static bool in_use(const struct ltcp_host *host, uint32_t serial)
 {
-    for (uint32_t i = 0; i < host->slot_capacity; i++)
-        if (host->slots[i].kind == LTCP_SLOT_CONNECTION && uses(host->slots[i].object, serial))
-            return true;
+    for (uint32_t i = 0; i < host->slot_capacity; i++) {
+        const struct ltcp_connection *c = slot_connection(host, i);
+        if (c != NULL && uses(c, serial)) return true;
+    }
     return false;
 }
 

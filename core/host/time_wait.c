@@ -20,7 +20,7 @@
 static bool folds(const struct ltcp_connection *c)
 {
     return c->released && !c->pending && !c->queued_event && c->listener == NULL &&
-           c->out == NULL &&
+           !c->authenticated && c->out == NULL &&
            (c->rare == NULL || (c->rare->route_length == 0 && c->rare->flow_label_changes == 0));
 }
 
