@@ -59,8 +59,8 @@ static uint64_t held_by_all(const struct ltcp_host *host)
 {
     uint64_t held = 0;
     for (uint32_t i = 0; i < host->slot_capacity; i++) {
-        if (host->slots[i].kind != LTCP_SLOT_CONNECTION) continue;
-        const struct ltcp_connection *c = host->slots[i].object;
+        const struct ltcp_connection *c = slot_connection(host, i);
+        if (c == NULL) continue;
         held += c->unread;
         if (c->out != NULL) held += c->out->octets;
         if (c->ahead != NULL) held += c->ahead->octets;
