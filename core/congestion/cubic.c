@@ -69,7 +69,7 @@ static uint32_t ticks(ltcp_time time)
 }
 
 /* Equation (2): K = cbrt((W_max - cwnd_epoch) / C), C = 0.4 segments a cubed second; as many bits
- * behind the point as fit. */
+ * behind the point as fit. RFC9438:4.2-2 RFC9438:5.1-1 */
 static uint32_t period(uint32_t distance, uint32_t mss)
 {
     const uint64_t twofold = (uint64_t)distance * 5; /* 2 / C */
@@ -79,7 +79,7 @@ static uint32_t period(uint32_t distance, uint32_t mss)
     return cube_root((twofold << shift) / (2 * (uint64_t)mss)) << (TICK_BITS - shift / 3);
 }
 
-/* Equation (1): W_cubic(t) = C * (t - K)^3 + W_max. */
+/* Equation (1): W_cubic(t) = C * (t - K)^3 + W_max. RFC9438:4.2-2 */
 static uint32_t w_cubic(const struct epoch *e, uint32_t t, uint32_t mss)
 {
     const bool before = t < e->k;
@@ -94,6 +94,7 @@ static uint32_t w_cubic(const struct epoch *e, uint32_t t, uint32_t mss)
 /* ---- congestion avoidance ---------------------------------------------------------------------
  */
 
+/* RFC9438:4.8-2 */
 static void start_epoch(struct cubic *s, const struct ltcp_congestion *cc, ltcp_time now)
 {
     struct epoch *e = &s->now;
@@ -119,7 +120,8 @@ static void skip_limited_time(struct cubic *s, ltcp_time now)
     s->limited_since = NO_EPOCH;
 }
 
-/* Equation (4), in octets acknowledged; alpha is 1 once W_est has come to cwnd_prior. */
+/* Equation (4), in octets acknowledged; alpha is 1 once W_est has come to cwnd_prior.
+ * RFC9438:4.3-2 */
 static void grow_w_est(struct epoch *e, const struct ltcp_congestion *cc, uint32_t acked)
 {
     const bool caught_up = e->w_est >> FRACTION >= e->cwnd_prior;
@@ -127,7 +129,8 @@ static void grow_w_est(struct epoch *e, const struct ltcp_congestion *cc, uint32
     e->w_est += caught_up ? product / cc->cwnd : product / 17 * 9 / cc->cwnd;
 }
 
-/* (target - cwnd) / cwnd for every octet acknowledged; what is left of an octet is kept. */
+/* (target - cwnd) / cwnd for every octet acknowledged; what is left of an octet is kept.
+ * RFC9438:4.4-1 RFC9438:4.5-1 */
 static void approach(struct ltcp_congestion *cc, uint32_t target, uint32_t acked)
 {
     const uint64_t sum = (uint64_t)acked * (target - cc->cwnd) + cc->acked;
@@ -135,6 +138,7 @@ static void approach(struct ltcp_congestion *cc, uint32_t target, uint32_t acked
     cc->cwnd = clamp_window(cc->cwnd + sum / cc->cwnd);
 }
 
+/* RFC9438:4.2-3 RFC9438:4.3-1 */
 static void congestion_avoidance(struct cubic *s, struct ltcp_congestion *cc,
                                  const struct ltcp_ack_sample *ack)
 {
@@ -158,7 +162,8 @@ static void congestion_avoidance(struct cubic *s, struct ltcp_congestion *cc,
 /* ---- slow start -------------------------------------------------------------------------------
  */
 
-/* Section 4.10. RFC 9406 section 4.2 wants HyStart++ in the first slow start only. */
+/* Section 4.10. RFC 9406 section 4.2 wants HyStart++ in the first slow start only.
+ * RFC9438:4.10-1 */
 static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
                        const struct ltcp_ack_sample *ack)
 {
@@ -169,6 +174,7 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
     cc->cwnd = clamp_window((uint64_t)cc->cwnd + growth);
 }
 
+/* RFC9438:4.6-4 RFC7661:4.3-2 */
 static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     struct cubic *s = cc->state;
@@ -189,7 +195,8 @@ static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
 /* ---- congestion events ------------------------------------------------------------------------
  */
 
-/* Sections 4.6 and 4.7; the new ssthresh. */
+/* Sections 4.6 and 4.7; the new ssthresh. RFC9438:4.6-3 RFC9438:4.7-1 RFC9438:4.7-2
+ * RFC9406:4.2-8 */
 static uint32_t reduce(struct cubic *s, struct ltcp_congestion *cc, uint32_t flight, uint32_t beta)
 {
     struct epoch *e = &s->now;
@@ -207,6 +214,7 @@ static uint32_t reduce(struct cubic *s, struct ltcp_congestion *cc, uint32_t fli
     return reduced;
 }
 
+/* RFC9438:4.6-2 */
 static void cubic_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     struct cubic *s = cc->state;
@@ -216,7 +224,7 @@ static void cubic_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t fl
     if (cc->switches & LTCP_CC_VALIDATION) validation_on_loss(&s->validation, cc, flight);
 }
 
-/* "reduction on ECE, cwnd is at least 1 MSS". */
+/* "reduction on ECE, cwnd is at least 1 MSS". RFC9438:4.6-1 RFC8511:3.1-1 */
 static void cubic_on_ecn(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     (void)now;
@@ -233,6 +241,7 @@ static void cubic_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
     if (cc->switches & LTCP_CC_VALIDATION) validation_on_recovered(&s->validation, cc);
 }
 
+/* RFC9438:4.8-1 */
 static void cubic_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight, bool first)
 {
     struct cubic *s = cc->state;
@@ -245,7 +254,7 @@ static void cubic_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t
     cc->acked = 0;
 }
 
-/* Section 4.9: "if cwnd < cwnd_prior". */
+/* Section 4.9: "if cwnd < cwnd_prior". RFC9438:4.9-1 RFC9438:4.9-2 */
 static void cubic_on_undo(struct ltcp_congestion *cc, ltcp_time now, uint32_t cwnd,
                           uint32_t ssthresh)
 {
@@ -271,6 +280,7 @@ static void cubic_on_idle(struct ltcp_congestion *cc, ltcp_time now)
     s->limited_since = NO_EPOCH;
 }
 
+/* RFC9406:4.3-2 */
 static void cubic_init(struct ltcp_congestion *cc, ltcp_time now)
 {
     struct cubic *s = cc->state;

@@ -3,7 +3,7 @@
 #include "congestion/marking.h"
 #include "congestion/window.h"
 
-/* Marked octets ask for no growth. */
+/* Marked octets ask for no growth. RFC8257:3.4-1 */
 static void grow(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     const uint32_t acked = ack->bytes_acked - ack->ce_bytes;
@@ -25,7 +25,7 @@ static void dctcp_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
         grow(cc, ack);
 }
 
-/* Also what a mark asks for where it is not known how much was marked (RFC 3168). */
+/* Also what a mark asks for where it is not known how much was marked (RFC 3168). RFC8257:3.5-1 */
 static void dctcp_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     (void)now;
@@ -40,6 +40,7 @@ static void dctcp_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
     cc->cwnd = cc->ssthresh;
 }
 
+/* RFC8257:3.5-1 */
 static void dctcp_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight, bool first)
 {
     (void)now;

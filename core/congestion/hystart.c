@@ -1,6 +1,7 @@
 /* core/congestion/hystart.c - RFC 9406 section 4.2, with section 4.3's constants. */
 #include "congestion/hystart.h"
 
+/* RFC9406:4.3-1 */
 #define MIN_RTT_THRESH     (4 * LTCP_MILLISECOND)
 #define MAX_RTT_THRESH     (16 * LTCP_MILLISECOND)
 #define MIN_RTT_DIVISOR    8
@@ -9,13 +10,14 @@
 #define CSS_ROUNDS         5
 #define L                  8 /* segments an ACK; without bound where the sender paces */
 
+/* RFC9406:4.2-4 */
 static ltcp_time clamp(ltcp_time least, ltcp_time value, ltcp_time most)
 {
     if (value > most) value = most;
     return value < least ? least : value;
 }
 
-/* "At the start of each round": false as long as the last one lasts. */
+/* "At the start of each round": false as long as the last one lasts. RFC9406:4.2-1 */
 static bool round_ended(struct hystart *h, const struct ltcp_ack_sample *ack)
 {
     if (h->started && seq_lt(ack->una, h->window_end)) return false;
@@ -37,7 +39,7 @@ static void take_sample(struct hystart *h, ltcp_time rtt)
     if (h->rtt_sample_count < UINT16_MAX) h->rtt_sample_count++;
 }
 
-/* Slow start: has the RTT grown by more than the threshold since the last round? */
+/* Slow start: has the RTT grown by more than the threshold since the last round? RFC9406:4.2-3 */
 static void look_for_delay(struct hystart *h)
 {
     if (h->rtt_sample_count < N_RTT_SAMPLE || h->last_round_min_rtt == 0) return;
@@ -48,7 +50,7 @@ static void look_for_delay(struct hystart *h)
     h->css_rounds = 1; /* "that partial round counts towards the number of rounds" */
 }
 
-/* CSS: did the RTT fall again, so that the exit was spurious? */
+/* CSS: did the RTT fall again, so that the exit was spurious? RFC9406:4.2-6 */
 static void look_for_relief(struct hystart *h)
 {
     if (h->rtt_sample_count < N_RTT_SAMPLE || h->current_round_min_rtt >= h->css_baseline_min_rtt)
@@ -57,6 +59,7 @@ static void look_for_relief(struct hystart *h)
     h->css_rounds = 0;
 }
 
+/* RFC9406:4.2-2 RFC9406:4.2-5 RFC9406:4.2-7 */
 uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
                         const struct ltcp_ack_sample *ack)
 {

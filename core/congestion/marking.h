@@ -18,7 +18,7 @@ struct marking {
 };
 
 /* Steps 1 to 8, with a gain g of 1/16. Alpha comes down to 0 (section 4.1 warns of truncation).
- * `hold`: the window does not end yet. */
+ * `hold`: the window does not end yet. RFC8257:3.3-1 RFC8257:4.2-1 */
 static inline void marking_observe(struct marking *m, const struct ltcp_ack_sample *ack, bool hold)
 {
     if (!m->observing) {
@@ -43,7 +43,7 @@ static inline bool marking_begins(struct marking *m, const struct ltcp_ack_sampl
     return true;
 }
 
-/* Step 9: cwnd = cwnd * (1 - DCTCP.Alpha / 2), two segments at least. */
+/* Step 9: cwnd = cwnd * (1 - DCTCP.Alpha / 2), two segments at least. RFC8257:3.3-9 */
 static inline void marking_reduce(const struct marking *m, struct ltcp_congestion *cc)
 {
     const uint32_t cut = (uint32_t)((uint64_t)cc->cwnd * m->alpha / (2 * MARKING_ONE));

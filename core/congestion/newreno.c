@@ -22,7 +22,7 @@ static void newreno_init(struct ltcp_congestion *cc, ltcp_time now)
     cc->acked = 0;
 }
 
-/* RFC5681:3.1-1 RFC5681:3.1-9 */
+/* RFC5681:3.1-1 RFC5681:3.1-9 RFC7661:4.3-2 */
 static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     /* RFC 7661 section 4.3; section 3.1 of RFC 5681 speaks of ACKs of new data. */
@@ -43,7 +43,8 @@ static void newreno_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t 
     cc->acked = 0;
 }
 
-/* "the same as ... a single dropped packet", or RFC 8511 section 3.1's beta_{ecn} of 0.8. */
+/* "the same as ... a single dropped packet", or RFC 8511 section 3.1's beta_{ecn} of 0.8.
+ * RFC8511:3.1-1 RFC3168:5-1 */
 static void newreno_on_ecn(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
 {
     newreno_on_loss(cc, now, flight);
@@ -59,7 +60,7 @@ static void newreno_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
     cc->cwnd = cc->ssthresh;
 }
 
-/* RFC5681:3.1-4 RFC5681:3.1-12 */
+/* RFC5681:3.1-4 RFC5681:3.1-12 RFC6928:2-4 */
 static void newreno_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight,
                                bool first)
 {
@@ -69,7 +70,7 @@ static void newreno_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32
     cc->acked = 0;
 }
 
-/* RFC5681:4.1-1 */
+/* RFC5681:4.1-1 RFC6928:2-3 */
 static void newreno_on_idle(struct ltcp_congestion *cc, ltcp_time now)
 {
     (void)now;

@@ -19,7 +19,8 @@ void validation_start(struct validation *v)
     v->used = 0;
 }
 
-/* pipeACK is the greatest sample of the last Max(3*RTT, 1 second); older ones fall out. */
+/* pipeACK is the greatest sample of the last Max(3*RTT, 1 second); older ones fall out.
+ * RFC7661:4.2-3 */
 static void turn(struct validation *v, ltcp_time now, ltcp_time srtt)
 {
     const ltcp_time period = (3 * srtt > LTCP_SECOND ? 3 * srtt : LTCP_SECOND) / VALIDATION_PERIODS;
@@ -34,7 +35,7 @@ static void turn(struct validation *v, ltcp_time now, ltcp_time srtt)
         if (v->highest[i] > v->pipe_ack) v->pipe_ack = v->highest[i];
 }
 
-/* Sections 4.3 and 4.4.3. */
+/* Sections 4.3 and 4.4.3. RFC7661:4.3-1 RFC7661:4.3-3 RFC7661:4.4.3-1 */
 static void judge(struct validation *v, struct ltcp_congestion *cc, ltcp_time now)
 {
     if (!v->defined || v->pipe_ack >= cc->cwnd / 2) {
@@ -52,6 +53,7 @@ static void judge(struct validation *v, struct ltcp_congestion *cc, ltcp_time no
     v->since = now;
 }
 
+/* RFC7661:4.2-2 */
 void validation_on_ack(struct validation *v, struct ltcp_congestion *cc,
                        const struct ltcp_ack_sample *ack)
 {
@@ -80,6 +82,7 @@ void validation_on_idle(struct validation *v, struct ltcp_congestion *cc, ltcp_t
     judge(v, cc, now);
 }
 
+/* RFC7661:4.4.1-1 */
 void validation_on_loss(struct validation *v, struct ltcp_congestion *cc, uint32_t flight)
 {
     const bool validated = v->since < 0;
@@ -91,7 +94,8 @@ void validation_on_loss(struct validation *v, struct ltcp_congestion *cc, uint32
     cc->cwnd = used / 2 > cc->mss ? used / 2 : cc->mss;
 }
 
-/* R is what was held to be lost, and so sent again, since. */
+/* R is what was held to be lost, and so sent again, since. RFC7661:4.4.1-2 RFC7661:4.4.1-3
+ * RFC7661:4.4.1-4 */
 void validation_on_recovered(struct validation *v, struct ltcp_congestion *cc)
 {
     const uint32_t used = v->used;

@@ -17,6 +17,7 @@ static uint16_t flags_of_ace(unsigned ace)
 /* ---- negotiation
  * --------------------------------------------------------------------------------- */
 
+/* RFC9768:3.1.1-5 */
 static struct ltcp_accecn *enter(struct ltcp_connection *c)
 {
     struct ltcp_rare *rare = rare_of(c);
@@ -65,7 +66,7 @@ bool accecn_accept(struct ltcp_connection *c, const struct ltcp_arrival *a)
     return true;
 }
 
-/* RFC9768:3.2-2: payload octets, also of retransmissions. */
+/* RFC9768:3.2-2: payload octets, also of retransmissions. RFC9768:3.2.3.3-5 */
 static void count_bytes(struct ltcp_accecn *x, uint8_t ecn, uint32_t octets)
 {
     const uint8_t bit = (uint8_t)(1u << ecn);
@@ -158,7 +159,7 @@ static void owe_acknowledgment(struct ltcp_connection *c, struct ltcp_accecn *x,
     acknowledge_now(c);
 }
 
-/* RFC9768:3.2-1; acceptable means: by RFC 9293's tests and by RFC 5961's. */
+/* RFC9768:3.2-1; acceptable means: by RFC 9293's tests and by RFC 5961's. RFC9768:3.2-3 */
 void accecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     struct ltcp_accecn *x = accecn_of(c);

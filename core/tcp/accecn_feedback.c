@@ -61,7 +61,7 @@ static bool bytes_confirm(const struct ltcp_connection *c, uint64_t bytes, uint3
 }
 
 /* Section 3.2.2.5.2 by appendix A.2: the field may have cycled where one ACK acknowledges eight
- * segments or more. RFC9768:3.2.2.5.2-1 */
+ * segments or more. RFC9768:3.2.2.5.2-1 RFC9768:3.2.2.2-6 RFC9768:3.2.3.2.3-1 */
 static uint32_t newly_marked_packets(const struct ltcp_connection *c, unsigned ace,
                                      uint32_t segments, uint32_t newly,
                                      const struct accecn_news *news)

@@ -28,7 +28,7 @@ static bool is_time_for_beacon(const struct ltcp_connection *c, const struct ltc
 }
 
 /* "Recommended Simple Scheme": where a byte counter has grown since the last ACK,
- * RFC9768:3.2.3.3-2. Sparing, it is what "SHOULD" says of the single rules. */
+ * RFC9768:3.2.3.3-2. Sparing, it is what "SHOULD" says of the single rules. RFC9768:3.2.3.3-7 */
 static bool is_useful(const struct ltcp_connection *c, const struct ltcp_accecn *x, ltcp_time now)
 {
     if (is_time_for_beacon(c, x, now)) return true;
@@ -46,7 +46,7 @@ static bool may_leave(const struct ltcp_connection *c, const struct ltcp_accecn 
 }
 
 /* The last ACK of the handshake and the initiator's first data test the path: RFC9768:3.2.3.2.1-3.
- * A retransmission goes without: RFC9768:3.2.3.2.2-3 */
+ * A retransmission goes without: RFC9768:3.2.3.2.2-3 RFC9768:3.2.3.2.3-2 */
 void accecn_option_choose(struct ltcp_connection *c, ltcp_time now, uint32_t payload,
                           bool retransmission, bool handshake)
 {
@@ -102,6 +102,7 @@ static uint32_t octets_of_sack(uint32_t blocks)
     return blocks > 0 ? 4 + 8 * blocks : 0;
 }
 
+/* RFC9768:3.2.3.2.1-4 */
 static bool choose_fields(const struct ltcp_accecn *x, uint32_t room, struct ltcp_options *o)
 {
     const unsigned all = bit(LTCP_ECN_ECT0) | bit(LTCP_ECN_CE) | bit(LTCP_ECN_ECT1);
@@ -162,7 +163,8 @@ static bool is_zeroed(const struct ltcp_options *o, const uint8_t fields[3])
     return false;
 }
 
-/* Appendix A.1: each counter grows by the least that makes its 24 bits so. RFC9768:3.2.3.1-2 */
+/* Appendix A.1: each counter grows by the least that makes its 24 bits so. RFC9768:3.2.3.1-2
+ * RFC9768:3.2.3.2.1-1 RFC9768:3.2.3.2.3-3 */
 struct accecn_news accecn_option_read(struct ltcp_connection *c, const struct ltcp_segment *s,
                                       bool first)
 {

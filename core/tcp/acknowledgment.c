@@ -6,7 +6,7 @@
 
 /* "If (SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK))". The field is unsigned
  * (RFC9293:MUST-1); a window that shrank may leave less than nothing usable (RFC9293:MUST-34).
- * RFC9293:3.10.7.4-12 */
+ * RFC9293:3.10.7.4-12 RFC7323:2.2-3 RFC7323:2.3-2 */
 static bool update_window(struct ltcp_connection *c, const struct ltcp_segment *s)
 {
     if (seq_gt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_gt(c->snd_wl2, s->ack)))
@@ -32,7 +32,8 @@ static bool is_duplicate(const struct ltcp_connection *c, const struct ltcp_arri
 
 /* For what was sent again the echoed timestamp tells which sending is acknowledged (RFC 7323
  * section 4, RFC 3522). Only an echo of the last one is a sample: an older one may have waited here
- * for an acknowledgment that was lost, and would make the timeout grow with every loss. */
+ * for an acknowledgment that was lost, and would make the timeout grow with every loss.
+ * RFC7323:4.1-2 */
 static ltcp_time retransmission_rtt(const struct ltcp_connection *c, const struct ltcp_arrival *a,
                                     ltcp_time sent_again)
 {
@@ -52,7 +53,7 @@ static void choose_rtt(const struct ltcp_connection *c, const struct ltcp_arriva
 }
 
 /* RFC 6298 (5.2), (5.3): all acknowledged, the timer is off; some, it starts anew. RFC6298:5-3
- * RFC6298:5-4 */
+ * RFC6298:5-4 RFC6928:9-1 */
 static void restart_timer(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered = 0;
@@ -179,7 +180,7 @@ static uint32_t told_by_duplicates(const struct ltcp_connection *c, uint32_t ack
     return c->out->duplicate_octets < others ? c->out->duplicate_octets : others;
 }
 
-/* RFC9293:3.10.7.4-11 RFC6675:5-1 */
+/* RFC9293:3.10.7.4-11 RFC6675:5-1 RFC6675:2-1 */
 void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;

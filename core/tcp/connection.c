@@ -144,7 +144,7 @@ void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_st
 }
 
 /* The initial window (RFC 5681 section 3.1, RFC 6928), one segment when SYN or SYN-ACK was lost;
- * neither of them opens it. RFC5681:3.1-3, RFC5681:3.1-5, RFC5681:3.1-7 */
+ * neither of them opens it. RFC5681:3.1-3, RFC5681:3.1-5, RFC5681:3.1-7 RFC6928:2-1 RFC6928:2-2 */
 void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
@@ -163,7 +163,7 @@ void connection_start_congestion(struct ltcp_connection *c, ltcp_time now)
     c->cc.ops->init(&c->cc, now);
 }
 
-/* Into ESTABLISHED, from either side of the handshake. */
+/* Into ESTABLISHED, from either side of the handshake. RFC5681:3.1-3 RFC5681:3.1-5 RFC5681:3.1-7 */
 void connection_established(struct ltcp_connection *c, ltcp_time now)
 {
     connection_set_state(c, now, LTCP_ESTABLISHED);

@@ -20,7 +20,7 @@ static bool asks_classic(const struct ltcp_connection *c)
 }
 
 /* Section 6.1.1. A SYN that was not answered goes again without the request, in case the path drops
- * it for that (6.1.1.1). */
+ * it for that (6.1.1.1). RFC3168:6.1.1-4 RFC3168:6.1.1.1-1 */
 uint16_t ecn_syn_flags(struct ltcp_connection *c, bool again)
 {
     if (c->state == LTCP_SYN_SENT) {
@@ -31,7 +31,7 @@ uint16_t ecn_syn_flags(struct ltcp_connection *c, bool again)
     return c->ecn ? LTCP_ECE : 0;
 }
 
-/* An ECN-setup SYN-ACK has ECE alone. */
+/* An ECN-setup SYN-ACK has ECE alone. RFC3168:6.1.1-3 */
 static void synack_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const uint16_t both = a->segment->flags & (LTCP_ECE | LTCP_CWR);
@@ -45,7 +45,7 @@ static void synack_arrives(struct ltcp_connection *c, const struct ltcp_arrival 
 }
 
 /* An ECN-setup SYN has both flags; the other combinations are AccECN's, also those that mean
- * nothing yet (RFC9768:3.1.3-1). */
+ * nothing yet (RFC9768:3.1.3-1). RFC3168:6.1.1-1 RFC9768:3.1.2-3 RFC9768:3.1.2-4 */
 void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const uint16_t flags = a->segment->flags;
@@ -59,7 +59,7 @@ void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a)
         c->ecn = settings_of(c)->ecn != ECN_OFF && both == (LTCP_ECE | LTCP_CWR);
 }
 
-/* RFC9768:3.1.5-6: a SYN of each kind in one handshake. */
+/* RFC9768:3.1.5-6: a SYN of each kind in one handshake. RFC9768:3.1.5-10 */
 bool ecn_syn_contradicts(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const unsigned says = accecn_ace(a->segment->flags);
@@ -91,7 +91,7 @@ bool ecn_reacted_since(const struct ltcp_connection *c, ltcp_seq seq)
 }
 
 /* Section 6.1.2: as for a lost packet, once for each window of data. DCTCP does so by itself, but
- * says CWR as others do (RFC 8257 section 3.3). */
+ * says CWR as others do (RFC 8257 section 3.3). RFC3168:6.1.2-1 RFC3168:6.1.2-2 */
 static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
 {
     rare_of(c)->ece_received++;
@@ -123,6 +123,7 @@ static void echo_exactly(struct ltcp_connection *c, const struct ltcp_arrival *a
     connection_want_output(c);
 }
 
+/* RFC3168:6.1.3-1 */
 static void echo_until_reduced(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     if (a->flags & LTCP_CWR) c->ecn_echo = false;
@@ -155,7 +156,8 @@ void ecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a,
     if (sample->ece && echoes_exactly(c)) sample->ce_bytes = newly;
 }
 
-/* RFC 3168 sections 6.1.4 to 6.1.6: neither ACKs, nor retransmissions, nor window probes. */
+/* RFC 3168 sections 6.1.4 to 6.1.6: neither ACKs, nor retransmissions, nor window probes.
+ * RFC3168:6.1.1-2 RFC3168:6.1.1-5 RFC3168:6.1.4-1 RFC3168:6.1.5-1 RFC3168:6.1.6-1 */
 static bool is_capable(const struct ltcp_connection *c, const struct ltcp_packet *packet)
 {
     const bool fresh_data = packet->payload_length > 0 && packet->notes == 0;
@@ -163,6 +165,7 @@ static bool is_capable(const struct ltcp_connection *c, const struct ltcp_packet
     return !c->accecn || !accecn_of(c)->not_ect; /* RFC9768:3.1.5-11 */
 }
 
+/* RFC3168:6.1.2-4 */
 uint8_t ecn_codepoint(const struct ltcp_connection *c, const struct ltcp_packet *packet)
 {
     if (!is_capable(c, packet)) return LTCP_ECN_NOT_ECT;
@@ -170,6 +173,7 @@ uint8_t ecn_codepoint(const struct ltcp_connection *c, const struct ltcp_packet 
     return c->accecn && c->cc.ops->ecn == LTCP_CC_ECN_L4S ? LTCP_ECN_ECT1 : LTCP_ECN_ECT0;
 }
 
+/* RFC3168:6.1.2-3 */
 uint16_t ecn_flags(struct ltcp_connection *c, ltcp_time now, const struct ltcp_packet *packet,
                    uint16_t flags)
 {

@@ -78,6 +78,7 @@ void handshake_offer(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
     connection_set_mss(c);
 }
 
+/* RFC7323:7-1 */
 void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
                      uint32_t first_timestamp)
 {
@@ -89,7 +90,7 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
 }
 
 /* Only what both sides offer is used. A SYN is read before our SYN-ACK is written, so the answer
- * offers no more than the SYN did. */
+ * offers no more than the SYN did. RFC7323:2.2-1 RFC7323:2.2-2 RFC7323:2.3-3 */
 void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now)
 {
     const struct ltcp_options *o = &s->options;
@@ -115,7 +116,7 @@ void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment
     user_timeout_arrives(c, o);
 }
 
-/* RFC2018:2-1 */
+/* RFC2018:2-1 RFC7323:2.3-1 RFC7323:3.2-1 RFC7323:3.2-3 */
 void handshake_write_options(const struct ltcp_connection *c, ltcp_time now, struct ltcp_options *o)
 {
     /* RFC9293:SHLD-5, MAY-3: always sent, also where it equals the default. */

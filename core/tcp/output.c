@@ -39,7 +39,7 @@ static uint8_t sack_blocks_that_fit(const struct ltcp_connection *c, uint32_t pa
     return (uint8_t)(fit < most ? fit : most);
 }
 
-/* RFC2018:4-1 RFC2018:4-2 */
+/* RFC2018:4-1 RFC2018:4-2 RFC7323:3.2-2 RFC7323:3.2-4 */
 static uint8_t write_options(const struct ltcp_connection *c, ltcp_time now, uint16_t flags,
                              uint32_t payload, uint8_t *out, size_t room)
 {
@@ -131,7 +131,8 @@ static bool has_received_syn(const struct ltcp_connection *c)
     return c->state != LTCP_SYN_SENT;
 }
 
-/* `packet` carries the payload, if any; false: no memory, and nothing was changed. */
+/* `packet` carries the payload, if any; false: no memory, and nothing was changed. RFC7323:2.2-3
+ * RFC7323:2.3-2 */
 static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_packet *packet,
                         ltcp_seq seq, uint16_t flags)
 {
@@ -245,7 +246,7 @@ static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
 /* ---- deciding
  * ------------------------------------------------------------------------------------ */
 
-/* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). */
+/* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). RFC7323:2.4-1 */
 static ltcp_seq peer_edge(const struct ltcp_connection *c)
 {
     /* A SYN needs no room in it. */

@@ -32,7 +32,7 @@ static void scale_window(struct ltcp_connection *c, uint32_t old_mss)
 }
 
 /* What is in flight and too long goes again in smaller pieces, without a word to the congestion
- * control: nothing was lost to congestion. */
+ * control: nothing was lost to congestion. RFC7323:5.7-1 RFC5681:3.1-6 */
 void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length)
 {
     const uint32_t least = ltcp_address_is_v4(&c->flow.local) ? 68 : 1280;

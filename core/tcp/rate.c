@@ -143,7 +143,7 @@ static uint64_t quantum(const struct ltcp_connection *c, uint64_t rate)
     return octets < 65536 ? octets : 65536;
 }
 
-/* Whether something may leave now; if not, when. */
+/* Whether something may leave now; if not, when. RFC7661:4.4.2-1 */
 bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;

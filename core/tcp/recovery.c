@@ -84,7 +84,7 @@ static uint32_t may_have_arrived(const struct ltcp_connection *c, ltcp_time now)
 
 /* A duplicate ACK without SACK says that one segment has left the network (RFC 6582 inflates the
  * window by it; here the pipe shrinks by it); with SACK the scoreboard says it. RFC5681:3.2-6,
- * RFC5681:3.2-10, RFC3042:2-2, RFC3042:2-4 */
+ * RFC5681:3.2-10, RFC3042:2-2, RFC3042:2-4 RFC5681:3.2-11 */
 static void count_duplicate(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->duplicate_acks == 0) c->out->duplicate_point = c->snd_nxt;

@@ -34,7 +34,8 @@ static void note_least(struct ltcp_connection *c, ltcp_time now, ltcp_time sampl
 }
 
 /* RFC 6298 section 2 (RFC9293:MUST-18). Every sample counts for the least RTT; one a round trip is
- * smoothed, so that the gains mean what the RFC says. RFC6298:2-2 RFC6298:2-3 RFC6298:2-4 */
+ * smoothed, so that the gains mean what the RFC says. RFC6298:2-2 RFC6298:2-3 RFC6298:2-4
+ * RFC8985:6.2-1 */
 void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth)
 {
     if (sample < 0) return;
@@ -78,7 +79,8 @@ ltcp_time rtt_timeout(const struct ltcp_connection *c)
     return rto < most ? rto : most;
 }
 
-/* RFC 7323 section 5.4: a clock of 1 ms, begun at an offset that outsiders cannot know. */
+/* RFC 7323 section 5.4: a clock of 1 ms, begun at an offset that outsiders cannot know.
+ * RFC7323:4.1-1 RFC7323:5.4-1 */
 uint32_t timestamp_now(const struct ltcp_connection *c, ltcp_time now)
 {
     return c->ts_offset + (uint32_t)(uint64_t)(now / LTCP_MILLISECOND);

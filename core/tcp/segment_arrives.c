@@ -78,7 +78,8 @@ static void trim(struct ltcp_connection *c, struct ltcp_arrival *a)
     acknowledge_now(c);
 }
 
-/* RFC 7323 section 5.3, R1: an old duplicate is told by its timestamp. */
+/* RFC 7323 section 5.3, R1: an old duplicate is told by its timestamp. RFC7323:3.2-7
+ * RFC7323:5.5-1 */
 static bool paws_rejects(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_options *o = &a->segment->options;
@@ -88,7 +89,8 @@ static bool paws_rejects(struct ltcp_connection *c, const struct ltcp_arrival *a
     return is_within_24_days(c->ts_recent_time, coarse_time(a->now));
 }
 
-/* R3: remembered from a segment that spans what was acknowledged last. */
+/* R3: remembered from a segment that spans what was acknowledged last. RFC7323:4.3-1
+ * RFC7323:4.3-2 RFC7323:4.3-3 RFC7323:5.2-1 */
 static void remember_timestamp(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_options *o = &a->segment->options;
@@ -133,6 +135,7 @@ static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
     return DONE;
 }
 
+/* RFC7323:3.2-5 RFC7323:3.2-6 RFC7323:5.2-2 RFC7323:5.3-1 */
 static enum step first_check_sequence_number(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     /* RFC 7323 section 3.2: once agreed, timestamps are in every segment but a RST. */
@@ -501,6 +504,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
     connection_want_output(c);
 }
 
+/* RFC3168:6.1.5-2 */
 void segment_arrives(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     c->segments_received++;

@@ -76,7 +76,8 @@ static double w_cubic(double t, double k, double w_max)
     return 0.4 * pow(t - k, 3) + w_max;
 }
 
-/* RFC9438:4.2 from the reduction through W_max and beyond it. */
+/* RFC9438:4.2 from the reduction through W_max and beyond it. RFC9438:4.2-2 RFC9438:4.2-3
+ * RFC9438:4.4-1 RFC9438:4.5-1 RFC9438:4.6-2 RFC9438:4.6-3 */
 static void follows_the_curve(void)
 {
     start(1000, 10, 100 * MS);
@@ -101,7 +102,8 @@ static void follows_the_curve(void)
     CHECK_EQUAL(value("w_max").value, 1000 * MSS);
 }
 
-/* The cube root, from the smallest distance to W_max to the greatest. */
+/* The cube root, from the smallest distance to W_max to the greatest. RFC9438:4.2-2
+ * RFC9438:5.1-1 */
 static void finds_k(void)
 {
     for (uint32_t before = 10; before < 2000000; before = before * 3 / 2 + 1) {
@@ -115,7 +117,7 @@ static void finds_k(void)
 }
 
 /* RFC9438:4.3 with a short RTT: alpha = 3 * (1 - 0.7) / (1 + 0.7) segments a round trip, and one
- * once W_est has come to cwnd_prior. */
+ * once W_est has come to cwnd_prior. RFC9438:4.3-1 RFC9438:4.3-2 */
 static void is_friendly_to_reno(void)
 {
     start(20, 2, 2 * MS);
@@ -133,7 +135,7 @@ static void is_friendly_to_reno(void)
     CHECK(fabs((cc.cwnd - before) / (double)MSS - 4) < 0.3);
 }
 
-/* RFC9438:4.7 */
+/* RFC9438:4.7 RFC9438:4.7-1 RFC9438:4.7-2 */
 static void converges_fast(void)
 {
     start(100, 2, 100 * MS);
@@ -147,7 +149,8 @@ static void converges_fast(void)
     CHECK_EQUAL(value("w_max").value, 70 * MSS);
 }
 
-/* RFC9438:4.8 ssthresh by beta_cubic, then the curve from its own plateau. */
+/* RFC9438:4.8 ssthresh by beta_cubic, then the curve from its own plateau. RFC9438:4.8-1
+ * RFC9438:4.8-2 */
 static void starts_over_after_a_timeout(void)
 {
     start(100, 2, 100 * MS);
@@ -163,7 +166,8 @@ static void starts_over_after_a_timeout(void)
     CHECK(value("w_max").value >= 70 * MSS && value("w_max").value < 75 * MSS);
 }
 
-/* RFC9438:4.6-1 "reduction on ECE, cwnd is at least 1 MSS"; RFC8511:3.1 beta_ecn = 0.85. */
+/* RFC9438:4.6-1 "reduction on ECE, cwnd is at least 1 MSS"; RFC8511:3.1 beta_ecn = 0.85.
+ * RFC8511:3.1-1 */
 static void answers_marks(void)
 {
     start(100, 2, 100 * MS);
@@ -183,7 +187,8 @@ static void answers_marks(void)
     CHECK_EQUAL(cc.cwnd, 2 * MSS);
 }
 
-/* RFC9438:4.9 what a spurious event changed comes back, unless the window has outgrown it. */
+/* RFC9438:4.9 what a spurious event changed comes back, unless the window has outgrown it.
+ * RFC9438:4.9-1 RFC9438:4.9-2 */
 static void takes_back(void)
 {
     start(100, 2, 100 * MS);
@@ -209,7 +214,7 @@ static void takes_back(void)
     CHECK_EQUAL(value("w_max").value, newer);
 }
 
-/* RFC9438:4.2-1 time in which the application held back does not count. */
+/* RFC9438:4.2-1 time in which the application held back does not count. RFC9438:4.6-4 */
 static void waits_for_the_application(void)
 {
     start(100, 2, 100 * MS);
@@ -227,7 +232,8 @@ static void waits_for_the_application(void)
 }
 
 /* RFC9406:4.2 the RTT grows by an eighth within a round: CSS, which grows by a quarter, and after
- * five rounds congestion avoidance. */
+ * five rounds congestion avoidance. RFC9438:4.10-1 RFC9406:4.2-1 RFC9406:4.2-3 RFC9406:4.2-5
+ * RFC9406:4.2-7 */
 static void leaves_slow_start_on_delay(void)
 {
     start(10, 1000000, 80 * MS);
@@ -258,7 +264,7 @@ static void leaves_slow_start_on_delay(void)
     CHECK_EQUAL(value("w_max").value, value("cwnd_prior").value);
 }
 
-/* RFC9406:4.2 "if (currentRoundMinRTT < cssBaselineMinRtt) ... resume slow start". */
+/* RFC9406:4.2 "if (currentRoundMinRTT < cssBaselineMinRtt) ... resume slow start". RFC9406:4.2-6 */
 static void resumes_when_it_was_jitter(void)
 {
     start(10, 1000000, 80 * MS);
@@ -274,7 +280,8 @@ static void resumes_when_it_was_jitter(void)
     CHECK(cc.cwnd >= 2 * before - MSS);
 }
 
-/* The thresholds of RFC 9406 section 4.3: at least 4 ms, at most 16 ms. */
+/* The thresholds of RFC 9406 section 4.3: at least 4 ms, at most 16 ms. RFC9406:4.2-4
+ * RFC9406:4.3-1 */
 static void bounds_the_threshold(void)
 {
     start(10, 1000000, 2 * MS);
@@ -298,7 +305,8 @@ static void bounds_the_threshold(void)
     CHECK_TEXT(value("region").text, "slow_start");
 }
 
-/* Without the switch it is RFC 5681's: at most one SMSS an ACK. With it, eight (L). */
+/* Without the switch it is RFC 5681's: at most one SMSS an ACK. With it, eight (L).
+ * RFC9406:4.2-2 RFC9406:4.2-8 RFC9406:4.3-2 */
 static void has_a_switch(void)
 {
     start(10, 1000000, 80 * MS);
@@ -351,7 +359,8 @@ static void start_validated(void)
 }
 
 /* RFC7661:4.3 kept, though little was used of it for a second; RFC7661:4.4.3 halved every five
- * minutes, not below the initial window, ssthresh at three quarters at least. */
+ * minutes, not below the initial window, ssthresh at three quarters at least. RFC7661:4.2-2
+ * RFC7661:4.2-3 RFC7661:4.3-1 RFC7661:4.3-3 RFC7661:4.4.3-1 */
 static void validates_its_window(void)
 {
     start_validated();
@@ -379,7 +388,8 @@ static void validates_its_window(void)
 }
 
 /* RFC7661:4.4.1 max(pipeACK, LossFlightSize) / 2, and at the end what was lost less; then pipeACK
- * is undefined. In the validated phase a loss is CUBIC's as ever. */
+ * is undefined. In the validated phase a loss is CUBIC's as ever. RFC7661:4.2-1 RFC7661:4.4.1-1
+ * RFC7661:4.4.1-2 RFC7661:4.4.1-3 RFC7661:4.4.1-4 */
 static void gives_up_what_was_not_validated(void)
 {
     start_validated();

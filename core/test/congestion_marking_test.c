@@ -50,7 +50,7 @@ static void round_trip(uint32_t marked)
     }
 }
 
-/* RFC8257:3.3-1 Alpha = Alpha * (1 - g) + g * M, from 1, once a window. */
+/* RFC8257:3.3-1 Alpha = Alpha * (1 - g) + g * M, from 1, once a window. RFC8257:4.2-1 */
 static void estimates(void)
 {
     start(&ltcp_dctcp, 100, 10 * MS);

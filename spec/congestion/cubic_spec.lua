@@ -9,7 +9,7 @@ local function long(client)
 end
 
 describe("CUBIC", function()
-  it("RFC9438:4.2 follows C(t - K)^3 + W_max through W_max and beyond", function()
+  it("RFC9438:4.2-2 follows C(t - K)^3 + W_max through W_max and beyond", function()
     local net, client = long { congestion = "cubic", hystart = false, initial_ssthresh = 400 * MSS }
     flow.watch(net, client, 9, 0.1, function(_, info) return info.cwnd >= 430 * MSS end)
     net.wire:drop { from = net.client, length_min = 1, nth = 1 }
@@ -35,7 +35,7 @@ describe("CUBIC", function()
     assert.is_true(concave > 30 and convex > 20)
   end)
 
-  it("RFC9438:4.3 is Reno's equal where the RTT is short", function()
+  it("RFC9438:4.3-1 is Reno's equal where the RTT is short", function()
     local net, client = flow.bulk {
       client = { congestion = "cubic", hystart = false, initial_ssthresh = 30 * MSS },
       link = { delay = 0.002, rate = 10e9 },
@@ -65,7 +65,7 @@ describe("CUBIC", function()
     assert.is_true(client:info().cwnd < 2 * before)
   end)
 
-  it("RFC9438:4.9 takes a spurious reduction back, W_max and K with it", function()
+  it("RFC9438:4.9-1 takes a spurious reduction back, W_max and K with it", function()
     local net, client = long { congestion = "cubic", hystart = false, initial_ssthresh = 100 * MSS }
     net:run { until_ = 3 }
     local before = client:info()
@@ -83,7 +83,7 @@ describe("CUBIC", function()
     assert.equal(before.congestion_state.w_max, after.congestion_state.w_max)
   end)
 
-  it("RFC8511:3.1 backs off less for a mark, if it is told to", function()
+  it("RFC8511:3.1-1 backs off less for a mark, if it is told to", function()
     for abe, beta in pairs { [false] = 0.7, [true] = 0.85 } do
       local net, client = flow.bulk {
         client = { congestion = "cubic", hystart = false, initial_ssthresh = 100 * MSS, ecn = 1, abe = abe },
@@ -117,7 +117,7 @@ describe("HyStart++", function()
     return regions, exit, client:info(), net
   end
 
-  it("RFC9406:4.2 leaves slow start before the queue is full, by way of CSS", function()
+  it("RFC9406:4.2-3 leaves slow start before the queue is full, by way of CSS", function()
     local regions, exit = fill(true)
     local way = table.concat(regions, " ") -- jitter may lead back from CSS
     assert.matches("^slow_start css ", way)
@@ -137,7 +137,7 @@ describe("HyStart++", function()
     assert.is_true(last.segments_retransmitted > 50)
   end)
 
-  it("RFC9406:4.2 stays in slow start while the RTT stays", function()
+  it("RFC9406:4.2-3 stays in slow start while the RTT stays", function()
     local net, client = long { congestion = "cubic" }
     net:run { until_ = 1.3 }
     local info = client:info()

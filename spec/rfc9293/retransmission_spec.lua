@@ -228,7 +228,8 @@ describe("ECN, RFC 3168", function()
     end
   end)
 
-  it("RFC9293:SHLD-8 data is ECN-capable; pure ACKs, SYNs and retransmissions are not", function()
+  it("RFC9293:SHLD-8 RFC3168:6.1.1-5 RFC3168:6.1.2-4 RFC3168:6.1.4-1 "
+    .. "data is ECN-capable; pure ACKs, SYNs and retransmissions are not", function()
     local net, client, server = lab.connected { client = { ecn = 1 } }
     net.wire:drop { data = true, nth = 2 }
     client:write(("x"):rep(20000))
@@ -247,7 +248,7 @@ describe("ECN, RFC 3168", function()
     assert.is_true(fresh > 5 and again > 5)
   end)
 
-  it("RFC9293:SHLD-8 a mark is echoed until CWR comes, and halves the window once", function()
+  it("RFC9293:SHLD-8 RFC3168:5-1 a mark is echoed until CWR comes, and halves the window once", function()
     local net, host, peer = lab.forge { host = { isn = 5000, initial_window = 10, timestamps = false } }
     local listener = host:listen(80)
     peer:send { flags = "SEW", seq = 1000, destination_port = 80, options = { mss = 1000 } }

@@ -14,7 +14,7 @@ local function aces(s)
 end
 
 describe("the ACE field", function()
-  it("RFC9768:3.2.2.2-1 is the number of packets that met CE, from 5 on, modulo 8", function()
+  it("RFC9768:3.2.2.2-1 RFC9768:3.2.1-1 is the number of packets that met CE, from 5 on, modulo 8", function()
     local s = accecn.passive()
     local seen = {}
     for i = 1, 10 do
@@ -27,7 +27,7 @@ describe("the ACE field", function()
     assert.equal(10, s.conn:info().ce_received)
   end)
 
-  it("RFC9768:3.2.2.2-1 stands on data and on a FIN as well", function()
+  it("RFC9768:3.2.2.2-1 RFC9768:3.2.2-1 stands on data and on a FIN as well", function()
     local s = accecn.passive()
     s.data(100, { ecn = CE })
     s.next()
@@ -182,7 +182,7 @@ describe("a sender", function()
     assert.equal(ECT0, s.next().ecn)
   end)
 
-  it("RFC9768:3.2.2.2-6 takes the least increment that gives the field", function()
+  it("RFC9768:3.2.2.2-6 RFC9768:3.2.2-2 takes the least increment that gives the field", function()
     local s = sender()
     assert.equal(0, s.acknowledge(1, 5))
     assert.equal(1, s.acknowledge(1, 6))

@@ -160,7 +160,7 @@ describe("the AccECN option's fields", function()
     assert.equal(150, s.conn:info().received_ce_bytes)
   end)
 
-  it("RFC9768:3.2.3.1-1 are the counters' last 24 bits", function()
+  it("RFC9768:3.2.3.1-1 RFC9768:3.2.1-2 are the counters' last 24 bits", function()
     local net = lab.pair { client = { ecn = 3 }, server = { ecn = 3, receive_buffer = 1 << 22 } }
     local client, server = lab.handshake(net)
     local octets <const> = (1 << 24) + 12345
@@ -250,7 +250,7 @@ describe("the AccECN option's fields", function()
     assert.is_nil(beside(3))
   end)
 
-  it("RFC9768:3.2.3.2.1-4 are as many as there is room for beside the text", function()
+  it("RFC9768:3.2.3.2.1-4 RFC9768:3.2.3-2 are as many as there is room for beside the text", function()
     local full <const>, empty <const> = { kind = 172, 1, 0, 1 }, { kind = 172 }
     for octets, counters in pairs { [988] = full, [989] = empty, [996] = empty, [997] = "-" } do
       local s = accecn.active()

@@ -29,7 +29,8 @@ describe("AccECN is negotiated", function()
     end
   end)
 
-  it("RFC9768:3.1.2-1 or what the SYN-ACK says instead: table 2, the other rows of a client", function()
+  it("RFC9768:3.1.2-1 RFC9768:3.1.2-2 "
+    .. "or what the SYN-ACK says instead: table 2, the other rows of a client", function()
     local rows <const> = {
       [2] = "accecn", [3] = "accecn", [4] = "accecn", [6] = "accecn",
       [5] = "accecn",                -- RFC9768:3.1.3-2: reserved
@@ -53,7 +54,7 @@ describe("AccECN is negotiated", function()
     end
   end)
 
-  it("RFC9768:3.1.3-1 also by the combinations that mean nothing yet", function()
+  it("RFC9768:3.1.3-1 RFC9768:3.1.3-2 also by the combinations that mean nothing yet", function()
     for _, ace in ipairs { 1, 2, 4, 5, 6 } do
       local s = accecn.passive { syn = { ace = ace } }
       assert.equal(2, accecn.ace(s.synack))

@@ -49,12 +49,12 @@ describe("the initial window", function()
     end
   end)
 
-  it("RFC6928 is ten segments where that is set", function()
+  it("RFC6928:2-1 RFC6928 is ten segments where that is set", function()
     local _, conn = wire.passive { host = { initial_window = 10 } }
     assert.equal(10000, conn:info().cwnd)
   end)
 
-  it("RFC5681:3.1-3 is one segment after a SYN or SYN-ACK was lost", function()
+  it("RFC5681:3.1-3 RFC6928:2-2 is one segment after a SYN or SYN-ACK was lost", function()
     local net = lab.pair()
     net.wire:drop { flags = "SA", nth = 1 }
     local _, server = lab.handshake(net)
@@ -140,7 +140,7 @@ describe("the congestion window", function()
     assert.is_true(worst <= 0, worst)
   end)
 
-  it("RFC7661 does not grow while the sender has less to send", function()
+  it("RFC7661:4.3-2 RFC7661 does not grow while the sender has less to send", function()
     local _, client, server = lab.connected()
     for _ = 1, 200 do
       client:write "x"
@@ -150,7 +150,7 @@ describe("the congestion window", function()
     assert.is_true(client:info().cwnd <= 2 * 3 * 1448, client:info().cwnd)
   end)
 
-  it("RFC5681:4.1-1 falls back to the restart window after an idle RTO", function()
+  it("RFC5681:4.1-1 RFC6928:2-3 falls back to the restart window after an idle RTO", function()
     local net, client, server = lab.connected { client = { initial_window = 4 } }
     local data = ("x"):rep(200000)
     client:write(data)

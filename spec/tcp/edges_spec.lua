@@ -120,7 +120,7 @@ describe("CLOSE-WAIT", function()
 end)
 
 describe("the window of a SYN", function()
-  it("RFC7323:2.2 is not scaled, at either end", function()
+  it("RFC7323:2.2-3 is not scaled, at either end", function()
     local options = { options = { mss = 1000, window_scale = 7 }, window = 1000 }
     local _, active = wire.active { syn = options }
     local _, passive = wire.passive { syn = options, window = 7 }

@@ -93,7 +93,7 @@ describe("a path that is narrower than the link", function()
     assert.is_true(net:now() < 2, net:now())
   end)
 
-  it("RFC1191 sends Don't Fragment, which can be switched off", function()
+  it("RFC7323:5.7-1 RFC1191 sends Don't Fragment, which can be switched off", function()
     for _, discovery in ipairs { true, false } do
       local _, conn, peer = wire.passive { host = { path_mtu_discovery = discovery } }
       conn:write "x"

@@ -125,7 +125,8 @@ describe("fast retransmit", function()
     assert.equal(0, conn:info().fast_recoveries)
   end)
 
-  it("RFC5681:3.1-12 a timeout sets ssthresh to half of the flight, and cwnd to one segment", function()
+  it("RFC5681:3.1-12 RFC6928:2-4 "
+    .. "a timeout sets ssthresh to half of the flight, and cwnd to one segment", function()
     local net, conn = in_flight()
     net:run { until_ = 1.5 }
     assert.equal(5000, conn:info().ssthresh)

@@ -12,7 +12,8 @@ local function times_of(f, seconds)
 end
 
 describe("pacing", function()
-  it("spreads what the window lets leave, twice a window a round trip in slow start", function()
+  it("RFC7661:4.4.2-1 "
+    .. "spreads what the window lets leave, twice a window a round trip in slow start", function()
     local f = flight.open { total = 200000, host = { pacing = true } }
     f:sent(0.02)
     f:ack(11)

@@ -88,7 +88,7 @@ describe("the RTO", function()
     assert.is_true(net:now() > 100)
   end)
 
-  it("RFC6298:5.3 RFC6298:5-4 begins again with each ACK of new data", function()
+  it("RFC6298:5.3 RFC6298:5-4 RFC6928:9-1 begins again with each ACK of new data", function()
     local net, conn, peer = opened()
     conn:write(wire.pattern(3000))
     for _ = 1, 3 do peer:receive() end

@@ -28,7 +28,7 @@ local function opened(host)
 end
 
 describe("timestamps", function()
-  it("RFC7323:3.2 are on every segment once they are agreed", function()
+  it("RFC7323:3.2-4 are on every segment once they are agreed", function()
     local net, client, server = lab.connected()
     client:write(wire.pattern(5000))
     assert.equal(5000, #server:read_exactly(5000))
@@ -40,7 +40,7 @@ describe("timestamps", function()
     end
   end)
 
-  it("RFC7323:3.2 are on no segment where they were not", function()
+  it("RFC7323:3.2-3 are on no segment where they were not", function()
     local net, client, server = lab.connected { server = { timestamps = false } }
     client:write "x"
     assert.equal("x", server:read(1))
@@ -49,7 +49,7 @@ describe("timestamps", function()
     end
   end)
 
-  it("RFC7323:3.2 are missed: a segment without them is dropped in silence, but for a RST", function()
+  it("RFC7323:3.2-5 are missed: a segment without them is dropped in silence, but for a RST", function()
     local net, conn, peer = opened()
     peer:send { flags = "PA", seq = 1001, ack = 5001, payload = "unstamped" }
     peer:send { flags = "A", seq = 900, ack = 5001 }
@@ -60,7 +60,8 @@ describe("timestamps", function()
     assert.equal("CLOSED", conn:state())
   end)
 
-  it("RFC7323:5.4 tick between once a millisecond and once a second, and never back", function()
+  it("RFC7323:4.1-1 RFC7323:5.4-1 "
+    .. "tick between once a millisecond and once a second, and never back", function()
     local net, conn, peer, script = opened()
     conn:write "a"
     local first = peer:expect({ payload = "a" }).options.timestamps.value
@@ -72,7 +73,8 @@ describe("timestamps", function()
     assert.is_true(ticks >= 99 and ticks <= 100000, ticks)
   end)
 
-  it("RFC7323:5.4 begin at a value that can be set, and is else a secret of the pair of sockets", function()
+  it("RFC7323:5.4 RFC7323:7-1 "
+    .. "begin at a value that can be set, and is else a secret of the pair of sockets", function()
     local _, host, peer = lab.forge { host = { timestamp_offset = 0xfffffff0 } }
     host:connect_start(peer, 80)
     local value = peer:expect({ flags = "S" }).options.timestamps.value
@@ -93,7 +95,7 @@ describe("timestamps", function()
     peer:expect { flags = "A", ack = 1002, options = { timestamps = { echo = 200 } } }
   end)
 
-  it("RFC7323:4.3 (A) echo the earliest value when an ACK was delayed", function()
+  it("RFC7323:4.3-1 (A) echo the earliest value when an ACK was delayed", function()
     local net, _, peer, script = opened()
     script.send({ flags = "A", seq = 1001, payload = "x" }, 200)
     net:run { until_ = net:now() + 0.05 }
@@ -101,7 +103,7 @@ describe("timestamps", function()
     peer:expect { flags = "A", ack = 1003, options = { timestamps = { echo = 200 } } }
   end)
 
-  it("RFC7323:4.3 (B) echo the last value in order when something is missing", function()
+  it("RFC7323:4.3-2 (B) echo the last value in order when something is missing", function()
     local net, _, peer, script = opened()
     script.send({ flags = "A", seq = 1001, payload = "x" }, 200)
     net:run { until_ = 1 }
@@ -110,7 +112,7 @@ describe("timestamps", function()
     peer:expect { ack = 1002, options = { timestamps = { echo = 200 } } }
   end)
 
-  it("RFC7323:4.3 (C) echo the value of what filled the hole", function()
+  it("RFC7323:4.3-3 (C) echo the value of what filled the hole", function()
     local net, _, peer, script = opened()
     script.send({ flags = "A", seq = 1002, payload = "y" }, 200)
     peer:expect { ack = 1001 }
@@ -119,7 +121,7 @@ describe("timestamps", function()
     peer:expect { ack = 1003, options = { timestamps = { echo = 300 } } }
   end)
 
-  it("RFC7323:4.1 measure the round trip of each ACK", function()
+  it("RFC7323:4.1-2 measure the round trip of each ACK", function()
     local net, client, server = lab.connected { link = { delay = 0.05 } }
     net.wire:configure { delay = 0.1 }
     for _ = 1, 60 do
@@ -133,7 +135,7 @@ describe("timestamps", function()
 end)
 
 describe("PAWS", function()
-  it("RFC7323:5.3 drops a segment with an older value, and acknowledges", function()
+  it("RFC7323:5.3-1 drops a segment with an older value, and acknowledges", function()
     local net, conn, peer, script = opened()
     script.send({ flags = "PA", seq = 1001, payload = "new" }, 1000)
     assert.equal("new", conn:read(10))
@@ -163,7 +165,7 @@ describe("PAWS", function()
     assert.equal(0, conn:info().paws_rejected)
   end)
 
-  it("RFC7323:5.2 does not apply to a RST", function()
+  it("RFC7323:5.2-2 does not apply to a RST", function()
     local net, conn, _, script = opened()
     script.send({ flags = "PA", seq = 1001, payload = "new" }, 1000)
     assert.equal("new", conn:read(10))
@@ -187,7 +189,7 @@ describe("PAWS", function()
     assert.equal("CLOSED", conn:state())
   end)
 
-  it("RFC7323:5.5 lets go of TS.Recent after 24 days of silence", function()
+  it("RFC7323:5.5-1 lets go of TS.Recent after 24 days of silence", function()
     local net, conn, _, script = opened()
     script.send({ flags = "PA", seq = 1001, payload = "a" }, 1000)
     assert.equal("a", conn:read(1))

@@ -39,7 +39,7 @@ describe("the receive window", function()
     assert.is_true(worst > -(1 << shift), worst)
   end)
 
-  it("RFC7323:2.3 is scaled by what the SYN said", function()
+  it("RFC7323:2.3-1 is scaled by what the SYN said", function()
     local net, client, server = lab.connected { server = { receive_buffer = 1000000, window_scale = 7 } }
     net:run { until_ = 1 }
     assert.equal(7, client:info().snd_wscale)
@@ -50,7 +50,7 @@ describe("the receive window", function()
     assert.equal(100000, server:info().unread)
   end)
 
-  it("is at most 65,535 octets where scaling was not agreed", function()
+  it("RFC7323:2.2-1 is at most 65,535 octets where scaling was not agreed", function()
     local net, client, server = lab.connected {
       client = { window_scaling = false }, server = { receive_buffer = 1000000 },
     }
@@ -62,7 +62,7 @@ describe("the receive window", function()
     assert.equal(200000, #server:read_exactly(200000))
   end)
 
-  it("fills a buffer of 1 MiB when it is scaled", function()
+  it("RFC7323:2.3-2 fills a buffer of 1 MiB when it is scaled", function()
     local net, client, server = lab.connected {
       server = { receive_buffer = 1048576 }, client = { send_buffer = 2097152 },
     }
@@ -97,7 +97,7 @@ describe("the send window", function()
     assert.equal(9000, conn:info().snd_wnd)
   end)
 
-  it("RFC9293:MUST-34 may shrink below what was sent", function()
+  it("RFC9293:MUST-34 RFC7323:2.4-1 may shrink below what was sent", function()
     local net, conn, peer = wire.passive { window = 4000 }
     conn:write(wire.pattern(8000))
     net:run { until_ = 0.1 }
