@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "wire/scope.h"
 
 static uint8_t full_length(const struct ltcp_address *a, uint8_t prefix_length)
 {
@@ -57,7 +58,9 @@ enum ltcp_status ltcp_host_add_route(struct ltcp_host *host, const struct ltcp_a
 {
     const bool v4 = ltcp_address_is_v4(destination);
     if (number >= host->interface_count || prefix_length > (v4 ? 32 : 128)) return LTCP_ERR_INVALID;
-    return add_route(host, destination, full_length(destination, prefix_length), number);
+    struct ltcp_address scoped = *destination;
+    if (prefix_length >= 10) scope_set(&scoped, number);
+    return add_route(host, &scoped, full_length(destination, prefix_length), number);
 }
 
 enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
@@ -72,10 +75,24 @@ enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
         engine_resize(&host->engine, host->addresses, n * sizeof *grown, (n + 1) * sizeof *grown);
     if (grown == NULL) return LTCP_ERR_NO_MEMORY;
     host->addresses = grown;
+    struct ltcp_address scoped = *address;
+    scope_set(&scoped, number);
     host->addresses[n] =
-        (struct ltcp_local_address){*address, number, full_length(address, prefix_length)};
+        (struct ltcp_local_address){scoped, number, full_length(address, prefix_length)};
     host->address_count++;
-    return add_route(host, address, full_length(address, prefix_length), number);
+    /* RFC4007:9-1: a zone's addresses are reached by its link only, all of them. */
+    return address_is_link_local(address)
+               ? add_route(host, &scoped, 64, number)
+               : add_route(host, address, full_length(address, prefix_length), number);
+}
+
+/* RFC4007:6-1: without a zone, the only one there is. */
+bool address_give_zone(const struct ltcp_host *host, struct ltcp_address *address)
+{
+    if (!address_is_link_local(address) || scope_zone(address) != 0) return true;
+    if (host->interface_count != 1) return false;
+    scope_set(address, 0);
+    return true;
 }
 
 bool ltcp_host_address(const struct ltcp_host *host, size_t i, struct ltcp_address *out,
@@ -123,8 +140,21 @@ bool address_is_broadcast(const struct ltcp_host *host, const struct ltcp_addres
     return false;
 }
 
+/* Whether an address of ours is the better source: of the destination's scope before others
+ * (RFC 6724 section 5, rule 2), then on the interface that the route names. */
+static bool is_better(const struct ltcp_local_address *own, const struct ltcp_local_address *best,
+                      const struct ltcp_address *to, uint32_t interface)
+{
+    if (best == NULL) return true;
+    const bool local = address_is_link_local(to);
+    const bool fits = address_is_link_local(&own->address) == local;
+    const bool fitted = address_is_link_local(&best->address) == local;
+    if (fits != fitted) return fits;
+    return best->interface != interface && own->interface == interface;
+}
+
 /* RFC9293:MUST-44: IP chooses. An address on the interface that the route names, else any of the
- * destination's family. */
+ * destination's family; of a link's own addresses only one of that link. */
 bool address_choose(const struct ltcp_host *host, const struct ltcp_address *to,
                     struct ltcp_address *out, uint32_t *interface)
 {
@@ -134,9 +164,8 @@ bool address_choose(const struct ltcp_host *host, const struct ltcp_address *to,
     for (uint32_t i = 0; i < host->address_count; i++) {
         const struct ltcp_local_address *own = &host->addresses[i];
         if (ltcp_address_is_v4(&own->address) != ltcp_address_is_v4(to)) continue;
-        if (best == NULL ||
-            (best->interface != route->interface && own->interface == route->interface))
-            best = own;
+        if (address_is_link_local(&own->address) && own->interface != route->interface) continue;
+        if (is_better(own, best, to, route->interface)) best = own;
     }
     if (best == NULL) return false;
     *out = best->address;

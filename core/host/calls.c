@@ -10,17 +10,23 @@ static enum ltcp_status choose_socket(struct ltcp_host *host, const struct ltcp_
     /* RFC9293:MUST-46 */
     if (!address_is_peer(host, &open->remote) || open->remote_port == 0) return LTCP_ERR_ADDRESS;
     if (open->source_route_count > LTCP_SOURCE_ROUTE_MOST) return LTCP_ERR_INVALID;
+    struct ltcp_address remote = open->remote, local = open->local;
+    const uint32_t zone = scope_zone(&remote) != 0 ? scope_zone(&remote) : scope_zone(&local);
+    if (zone != 0 && scope_zone(&remote) == 0) scope_set(&remote, zone - 1);
+    if (zone != 0 && scope_zone(&local) == 0) scope_set(&local, zone - 1);
+    if (!address_give_zone(host, &remote) || !address_give_zone(host, &local))
+        return LTCP_ERR_INVALID;
     for (uint8_t i = 0; i < open->source_route_count; i++)
         if (!ltcp_address_is_v4(&open->source_route[i]) || !ltcp_address_is_v4(&open->remote))
             return LTCP_ERR_NOT_SUPPORTED;
     const struct ltcp_address *next =
-        open->source_route_count > 0 ? &open->source_route[0] : &open->remote;
+        open->source_route_count > 0 ? &open->source_route[0] : &remote;
     if (!address_choose(host, next, &flow->local, interface)) return LTCP_ERR_NO_ROUTE;
     if (!ltcp_address_is_unspecified(&open->local)) { /* RFC9293:MUST-43 */
-        if (!address_is_local(host, &open->local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
-        flow->local = open->local;
+        if (!address_is_local(host, &local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
+        flow->local = local;
     }
-    flow->remote = open->remote;
+    flow->remote = remote;
     flow->remote_port = open->remote_port;
     flow->local_port = open->local_port;
     if (open->local_port == 0 &&
@@ -92,18 +98,20 @@ enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct
 {
     (void)now;
     *out = 0;
-    const bool any = ltcp_address_is_unspecified(&open->local);
-    if (!any && !address_is_local(host, &open->local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
+    struct ltcp_address local = open->local;
+    const bool any = ltcp_address_is_unspecified(&local);
+    if (!address_give_zone(host, &local)) return LTCP_ERR_INVALID;
+    if (!any && !address_is_local(host, &local)) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
     uint16_t port = open->local_port;
-    if (port == 0) port = free_listening_port(host, &open->local);
+    if (port == 0) port = free_listening_port(host, &local);
     if (port == 0) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
     for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)
-        if (l->local_port == port && ltcp_address_equal(&l->local, &open->local))
+        if (l->local_port == port && ltcp_address_equal(&l->local, &local))
             return LTCP_ERR_ADDRESS_IN_USE; /* RFC9293:3.10.1-2 */
     struct ltcp_listener *l = engine_zeroed(&host->engine, sizeof *l);
     if (l == NULL) return LTCP_ERR_NO_MEMORY;
     l->host = host;
-    l->local = open->local;
+    l->local = local;
     l->local_port = port;
     l->backlog = open->backlog != 0 ? open->backlog : 128;
     l->share = open->settings != NULL ? share_create(&host->engine, open->settings)

@@ -56,6 +56,7 @@ static enum ltcp_status walk(struct ltcp_host *host, ltcp_time now,
     if (block == NULL) return LTCP_ERR_NO_MEMORY;
     enum ltcp_status status = ltcp_ip_decode_bytes(block->data, block->length, false, &ip);
     if (status == LTCP_OK || status == LTCP_ERR_FRAGMENT) {
+        ip_give_zone(&ip, packet);
         const bool local = address_is_local(host, &ip.destination);
         ltcp_extensions_walk(block->data, ip.total_length, ip.total_length, false, &x);
         block->length = ip.total_length;
@@ -63,6 +64,7 @@ static enum ltcp_status walk(struct ltcp_host *host, ltcp_time now,
         status = *out != NULL ? LTCP_OK : local ? LTCP_ERR_NO_MEMORY : LTCP_ERR_ADDRESS;
     } else if (status == LTCP_ERR_IP_OPTION) {
         ltcp_extensions_walk(block->data, block->length, ip.total_length, false, &x);
+        ip_give_zone(&ip, packet);
         icmp_complain_of_extension(host, now, packet, &ip, &x);
     }
     ltcp_block_unref(block);
@@ -78,6 +80,7 @@ static enum ltcp_status mend_once(struct ltcp_host *host, ltcp_time now,
     *out = NULL;
     if (why == LTCP_ERR_FRAGMENT) {
         ltcp_ip_decode(packet, &ip);
+        ip_give_zone(&ip, packet);
         return fragment_arrives(host, now, packet, &ip, out);
     }
     const bool chain = why == LTCP_ERR_IP_OPTION || why == LTCP_ERR_TRUNCATED;

@@ -190,6 +190,12 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
                              .length = segment.length,
                              .text = segment.payload,
                              .flags = segment.flags};
+    struct ltcp_ip scoped;
+    if (address_is_link_local(&ip->destination) || address_is_link_local(&ip->source)) {
+        scoped = *ip; /* RFC4007:9-2: the link that it came by is its zone */
+        ip_give_zone(&scoped, packet);
+        a.ip = &scoped;
+    }
     const enum ltcp_status status = dispatch(host, &a);
     if (a.reset) reply_reset(host, &a);
     return status;
@@ -200,10 +206,12 @@ static enum ltcp_status deliver(struct ltcp_host *host, ltcp_time now, struct lt
                                 const struct ltcp_ip *ip)
 {
     if (ip->protocol == LTCP_PROTOCOL_TCP) return segment_in(host, now, packet, ip);
-    if (!address_is_local(host, &ip->destination)) return LTCP_ERR_ADDRESS;
+    struct ltcp_ip scoped = *ip;
+    ip_give_zone(&scoped, packet);
+    if (!address_is_local(host, &scoped.destination)) return LTCP_ERR_ADDRESS;
     if (ip->protocol == LTCP_PROTOCOL_ICMP || ip->protocol == LTCP_PROTOCOL_ICMPV6)
-        return icmp_arrives(host, now, packet, ip);
-    icmp_refuse(host, now, packet, ip);
+        return icmp_arrives(host, now, packet, &scoped);
+    icmp_refuse(host, now, packet, &scoped);
     return LTCP_ERR_PROTOCOL;
 }
 

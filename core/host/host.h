@@ -8,6 +8,7 @@
 #include "host/reassembly_ip.h"
 #include "tcp/connection.h"
 #include "wire/extension.h"
+#include "wire/scope.h"
 
 struct digest;
 
@@ -192,6 +193,8 @@ bool syn_cookie_returns(struct ltcp_listener *listener, struct ltcp_arrival *a,
 
 /* addressing.c */
 const struct ltcp_route *route_find(const struct ltcp_host *host, const struct ltcp_address *to);
+/* Gives a link-local address without a zone the only one there can be; false: there are several. */
+bool address_give_zone(const struct ltcp_host *host, struct ltcp_address *address);
 bool address_is_local(const struct ltcp_host *host, const struct ltcp_address *address);
 bool address_is_broadcast(const struct ltcp_host *host, const struct ltcp_address *address);
 /* The source address for a destination; false: none. */
@@ -217,6 +220,13 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
 /* <SEQ=SEG.ACK><CTL=RST> or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>, RFC 9293 section 3.10.7.1.
  */
 void reply_reset(struct ltcp_host *host, const struct ltcp_arrival *a);
+
+/* Link-local addresses of a packet that came belong to the link it came by. */
+static inline void ip_give_zone(struct ltcp_ip *ip, const struct ltcp_packet *packet)
+{
+    scope_set(&ip->source, packet->interface);
+    scope_set(&ip->destination, packet->interface);
+}
 
 /* extensions.c: makes a packet that ltcp_ip_decode gave `why` for one that it can read: fragments
  * joined, extension headers taken off where they fill the head. *whole is a reference, or NULL

@@ -19,6 +19,7 @@ static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
 /* RFC9293:MUST-54, RFC4443:2.4-6: to the connection whose segment is quoted; RFC 5927 section 4:
  * only if the quoted sequence number is one that is outstanding. */
 static struct ltcp_connection *quoted_connection(struct ltcp_host *host,
+                                                 const struct ltcp_packet *packet,
                                                  const struct ltcp_icmp *icmp, struct ltcp_ip *ip)
 {
     struct ltcp_segment s;
@@ -29,6 +30,7 @@ static struct ltcp_connection *quoted_connection(struct ltcp_host *host,
     if (ltcp_segment_decode_bytes(icmp->quote + ip->header_length,
                                   icmp->quote_length - ip->header_length, ip, true, &s) != LTCP_OK)
         return NULL;
+    ip_give_zone(ip, packet);
     const struct ltcp_address to = ltcp_ip_final_destination(ip);
     struct ltcp_connection *c = flow_connection(
         demultiplexer_find(host, &ip->source, s.source_port, &to, s.destination_port));
@@ -224,7 +226,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
     /* RFC9293:MUST-55: a source quench is dropped silently. */
     /* What is not known is none of ours: RFC4443:2.4-8. */
     if (icmp.kind >= LTCP_ICMP_ECHO || icmp.kind == LTCP_ICMP_SOURCE_QUENCH) return LTCP_OK;
-    struct ltcp_connection *c = quoted_connection(host, &icmp, &quoted);
+    struct ltcp_connection *c = quoted_connection(host, packet, &icmp, &quoted);
     if (c == NULL) {
         host->counters.icmp_ignored++;
         return LTCP_OK;

@@ -246,6 +246,7 @@ static bool keep_quote(struct ltcp_host *host, struct ltcp_partial *d, const str
     const size_t length = ltcp_packet_bytes(f->packet, bytes, sizeof bytes);
     d->quote = ltcp_packet_from_bytes(host->engine.pool, bytes, length);
     d->head_length = f->head;
+    if (d->quote != NULL) d->quote->interface = f->packet->interface;
     return d->quote != NULL;
 }
 
@@ -454,6 +455,7 @@ void fragments_expire(struct ltcp_host *host, ltcp_time now)
         if (!d->abandoned) host->counters.fragments_timed_out++;
         if (d->quote != NULL) {
             ltcp_ip_decode_bytes(d->quote->head, d->quote->head_length, true, &ip);
+            ip_give_zone(&ip, d->quote);
             icmp_time_exceeded(host, now, d->quote, &ip);
         }
         forget(host, d);

@@ -8,6 +8,7 @@
 #include "share.h"
 #include "source_route.h"
 #include "wire/extension.h"
+#include "wire/scope.h"
 
 /* RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 (f): errors are limited in their rate. So many
  * at once, and one more each millisecond. */
@@ -113,9 +114,12 @@ static bool attachment_to(const struct transit *t, uint32_t link, struct attachm
 static void send_icmp(const struct transit *t, const struct ltcp_address *from,
                       const struct ltcp_icmp *icmp, uint8_t dscp)
 {
+    /* A link-local address is where the packet came from. */
     const struct route *route = routes_find(&t->node->routes, &t->ip.source);
+    const bool near = address_is_link_local(&t->ip.source);
     struct attachment out;
-    if (route == NULL || !attachment_to(t, route->link, &out)) return;
+    if (!near && route == NULL) return;
+    if (!attachment_to(t, near ? t->link : route->link, &out)) return;
     if (from == NULL) from = own_address(t, &out, t->ip.version == 4);
     if (from == NULL) return;
     struct ltcp_ip ip = {
@@ -194,6 +198,12 @@ static void forward(struct transit *t, const struct route *route)
 {
     struct attachment out;
     if (route == NULL || !attachment_to(t, route->link, &out)) {
+        refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_NET_UNREACHABLE, 0);
+        return;
+    }
+    /* RFC4007:9-3: nothing link-local leaves its link. */
+    if (address_is_link_local(&t->ip.source) && out.link != t->link) {
+        t->code = 2; /* beyond scope of source address */
         refuse(t, LTCP_DROP_ROUTE, LTCP_ICMP_NET_UNREACHABLE, 0);
         return;
     }
@@ -299,6 +309,8 @@ void router_receive(struct ltcp_network *network, struct node *node, uint32_t li
         if (route != NULL) forward(&t, route);
     } else if (is_here(route)) {
         local(&t);
+    } else if (address_is_link_local(&t.ip.destination)) { /* RFC4007:9-3 */
+        refuse(&t, LTCP_DROP_ROUTE, LTCP_ICMP_OTHER, 0);
     } else {
         forward(&t, route);
     }

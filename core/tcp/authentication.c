@@ -7,6 +7,7 @@
 
 #include "tcp/authentication.h"
 #include "wire/bytes.h"
+#include "wire/scope.h"
 
 enum { AO_DIGEST_AT = 4, MD5_DIGEST_AT = 2, TCP_HEADER = 20 };
 
@@ -148,8 +149,8 @@ static void derive(const struct ltcp_keys *keys, const struct ltcp_mkt *mkt,
                    ltcp_seq destination_isn, uint8_t out[LTCP_TRAFFIC_KEY_MOST])
 {
     const struct ltcp_ao_context context = {
-        .source = sending ? flow->local : flow->remote,
-        .destination = sending ? flow->remote : flow->local,
+        .source = scope_cleared(sending ? flow->local : flow->remote),
+        .destination = scope_cleared(sending ? flow->remote : flow->local),
         .source_port = sending ? flow->local_port : flow->remote_port,
         .destination_port = sending ? flow->remote_port : flow->local_port,
         .source_isn = source_isn,
@@ -215,8 +216,8 @@ static bool equal(const uint8_t *a, const uint8_t *b, size_t length)
 static struct ltcp_covered covered_arrival(const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;
-    return (struct ltcp_covered){.source = a->ip->source,
-                                 .destination = a->ip->destination,
+    return (struct ltcp_covered){.source = scope_cleared(a->ip->source),
+                                 .destination = scope_cleared(a->ip->destination),
                                  .header = s->options_bytes - TCP_HEADER,
                                  .header_length = s->header_length,
                                  .payload = s->payload,
@@ -412,8 +413,8 @@ void authentication_sign_for(struct ltcp_engine *e, struct ltcp_authentication *
     const struct ltcp_keys *keys = e->keys;
     const size_t ip = packet->head[0] >> 4 == 4 ? (size_t)(packet->head[0] & 15) * 4 : 40;
     uint8_t *tcp = packet->head + ip, *option = tcp + TCP_HEADER;
-    const struct ltcp_covered segment = {.source = flow->local,
-                                         .destination = flow->remote,
+    const struct ltcp_covered segment = {.source = scope_cleared(flow->local),
+                                         .destination = scope_cleared(flow->remote),
                                          .header = tcp,
                                          .header_length = packet->head_length - ip,
                                          .payload = packet->payload,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "scope.h"
+
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
 struct ltcp_address ltcp_address_v4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
@@ -131,7 +133,7 @@ static bool parse_groups(const char *text, struct groups *out)
     }
 }
 
-enum ltcp_status ltcp_address_parse(const char *text, struct ltcp_address *out)
+static enum ltcp_status parse_bare(const char *text, struct ltcp_address *out)
 {
     uint8_t quad[4];
     if (parse_quad(text, quad)) {
@@ -149,6 +151,40 @@ enum ltcp_status ltcp_address_parse(const char *text, struct ltcp_address *out)
     return LTCP_OK;
 }
 
+/* RFC4007:11.2-1: "eth0" is interface 0, which is also the zone 1; 0 is no zone in particular. */
+static bool parse_zone(const char *text, uint16_t *zone)
+{
+    const bool named = text[0] == 'e' && text[1] == 't' && text[2] == 'h';
+    uint32_t value = 0;
+    if (named) text += 3;
+    if (*text == '\0' || (text[0] == '0' && text[1] != '\0')) return false;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        value = value * 10 + (uint32_t)(*text - '0');
+        if (value > 65534) return false;
+    }
+    *zone = (uint16_t)(named ? value + 1 : value);
+    return *text == '\0';
+}
+
+enum ltcp_status ltcp_address_parse(const char *text, struct ltcp_address *out)
+{
+    char bare[LTCP_ADDRESS_TEXT];
+    const char *percent = strchr(text, '%');
+    uint16_t zone;
+    if (percent == NULL) {
+        const enum ltcp_status status = parse_bare(text, out);
+        return status == LTCP_OK && scope_zone(out) != 0 ? LTCP_ERR_INVALID : status;
+    }
+    const size_t length = (size_t)(percent - text);
+    if (length >= sizeof bare) return LTCP_ERR_INVALID;
+    memcpy(bare, text, length);
+    bare[length] = '\0';
+    if (parse_bare(bare, out) != LTCP_OK || !address_is_link_local(out)) return LTCP_ERR_INVALID;
+    if (scope_zone(out) != 0 || !parse_zone(percent + 1, &zone)) return LTCP_ERR_INVALID;
+    store_be16(out->bytes + 2, zone);
+    return LTCP_OK;
+}
+
 /* ---- formatting -------------------------------------------------------------------------------
  */
 
@@ -157,6 +193,18 @@ static char *put_decimal(char *to, unsigned value)
     if (value >= 100) *to++ = (char)('0' + value / 100);
     if (value >= 10) *to++ = (char)('0' + value / 10 % 10);
     *to++ = (char)('0' + value % 10);
+    return to;
+}
+
+static char *put_zone(char *to, uint32_t interface)
+{
+    uint32_t power = 10000;
+    memcpy(to, "%eth", 4);
+    to += 4;
+    while (power > 1 && interface < power)
+        power /= 10;
+    for (; power > 0; power /= 10)
+        *to++ = (char)('0' + interface / power % 10);
     return to;
 }
 
@@ -190,8 +238,9 @@ static int longest_run(const struct ltcp_address *a, int *length)
     return best;
 }
 
-size_t ltcp_address_format(const struct ltcp_address *a, char out[LTCP_ADDRESS_TEXT])
+size_t ltcp_address_format(const struct ltcp_address *address, char out[LTCP_ADDRESS_TEXT])
 {
+    const struct ltcp_address own = scope_cleared(*address), *a = &own;
     char *to = out;
     if (ltcp_address_is_v4(a)) {
         for (int i = 12; i < 16; i++) {
@@ -211,6 +260,7 @@ size_t ltcp_address_format(const struct ltcp_address *a, char out[LTCP_ADDRESS_T
             to = put_hex(to, group_at(a, i));
         }
     }
+    if (scope_zone(address) != 0) to = put_zone(to, scope_zone(address) - 1);
     *to = '\0';
     return (size_t)(to - out);
 }

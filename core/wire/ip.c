@@ -1,6 +1,7 @@
 /* core/wire/ip.c - IPv4 (RFC 791) and IPv6 (RFC 8200) headers. */
 #include "ip.h"
 #include "extension.h"
+#include "scope.h"
 #include "sum.h"
 
 enum { V4_DONT_FRAGMENT = 0x4000, V4_MORE_FRAGMENTS = 0x2000, V4_OFFSET = 0x1FFF };
@@ -112,6 +113,9 @@ static enum ltcp_status parse_ipv6(const uint8_t *p, size_t there, size_t length
 
     /* A mapped address on the wire would be taken for an IPv4 one. */
     if (address_is_v4(&out->source) || address_is_v4(&out->destination)) return LTCP_ERR_ADDRESS;
+    /* So would octets of a link-local one that are to be 0 be taken for its zone. */
+    if (scope_zone(&out->source) != 0 || scope_zone(&out->destination) != 0)
+        return LTCP_ERR_ADDRESS;
     if (out->protocol == LTCP_PROTOCOL_TCP) return LTCP_OK;
     return parse_extensions(p, there, quoted, out);
 }
@@ -218,8 +222,9 @@ static size_t encode_ipv6(const struct ltcp_ip *ip, size_t payload_length, uint8
     store_be16(out + 4, (uint16_t)(options + payload_length));
     out[6] = options > 0 ? ip->extension : ip->protocol;
     out[7] = ip->ttl;
-    memcpy(out + 8, ip->source.bytes, 16);
-    memcpy(out + 24, ip->destination.bytes, 16);
+    const struct ltcp_address from = scope_cleared(ip->source), to = scope_cleared(ip->destination);
+    memcpy(out + 8, from.bytes, 16);
+    memcpy(out + 24, to.bytes, 16);
     if (options > 0) memcpy(out + IPV6_HEADER, ip->options, options);
     return IPV6_HEADER + options;
 }

@@ -7,6 +7,7 @@
 
 #include "lunatcp/wire.h"
 #include "bytes.h"
+#include "scope.h"
 
 /* 64 bits to the 32 of a running sum; a sum other than 0 stays other than 0. */
 static inline uint32_t sum_fold(uint64_t sum)
@@ -68,6 +69,10 @@ static inline uint64_t sum_pseudo(const struct ltcp_address *source,
 {
     uint64_t sum = (uint64_t)to_be32((uint32_t)length) + to_be32(protocol);
     if (version == 4) return sum + load_32(source->bytes + 12) + load_32(destination->bytes + 12);
+    if (address_is_link_local(source) || address_is_link_local(destination)) {
+        const struct ltcp_address from = scope_cleared(*source), to = scope_cleared(*destination);
+        return sum_words(sum_words(sum, from.bytes, 16), to.bytes, 16);
+    }
     sum = sum_words(sum, source->bytes, 16);
     return sum_words(sum, destination->bytes, 16);
 }

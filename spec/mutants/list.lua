@@ -123,6 +123,22 @@ return {
     with = "source_port = destination_port = 0;",
   },
 
+  -- ---- core/wire/scope.h, core/host: zones of link-local addresses ---------------------------------
+  {
+    name = "zone-goes-onto-the-wire",
+    requirement = "RFC4007:4-1: no zone goes onto the wire",
+    file = "wire/ip.c",
+    text = "const struct ltcp_address from = scope_cleared(ip->source), to = scope_cleared(ip->destination);",
+    with = "const struct ltcp_address from = ip->source, to = scope_cleared(ip->destination);",
+  },
+  {
+    name = "link-local-source-passed-on",
+    requirement = "RFC4007:9-3: a packet stays in the zone of its source",
+    file = "network/router.c",
+    text = "if (address_is_link_local(&t->ip.source) && out.link != t->link) {",
+    with = "if (address_is_link_local(&t->ip.source) && out.link == LTCP_NOWHERE) {",
+  },
+
   -- ---- core/tcp/segment_arrives.c: acceptance, RFC 9293 section 3.10.7.4 ------------------------
   {
     name = "window-accepts-one-more",

@@ -128,7 +128,9 @@ static inline ltcp_seq seq_min(ltcp_seq a, ltcp_seq b)
     return seq_lt(a, b) ? a : b;
 }
 
-/* An IP address, network byte order; IPv4 is held mapped, ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
+/* An IP address, network byte order; IPv4 is held mapped, ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). A
+ * link-local one holds the zone that it belongs to (RFC 4007) in its third and fourth octet: the
+ * number of the host's interface and one, or 0 where none is said. */
 struct ltcp_address {
     uint8_t bytes[16];
 };
@@ -138,10 +140,11 @@ bool ltcp_address_is_unspecified(const struct ltcp_address *a);
 bool ltcp_address_is_multicast(const struct ltcp_address *a);
 bool ltcp_address_is_broadcast(const struct ltcp_address *a); /* 255.255.255.255 only */
 bool ltcp_address_equal(const struct ltcp_address *a, const struct ltcp_address *b);
-/* Dotted quad or RFC 4291 text; LTCP_ERR_INVALID for anything else. */
+/* Dotted quad or RFC 4291 text, "fe80::1%eth0" or "fe80::1%1" for interface 0 (RFC 4007 section
+ * 11); LTCP_ERR_INVALID for anything else. */
 enum ltcp_status ltcp_address_parse(const char *text, struct ltcp_address *out);
 /* Writes the canonical text (RFC 5952) and a NUL; returns its length. */
-#define LTCP_ADDRESS_TEXT 46
+#define LTCP_ADDRESS_TEXT 56
 size_t ltcp_address_format(const struct ltcp_address *a, char out[LTCP_ADDRESS_TEXT]);
 
 /* Memory, in the manner of lua_Alloc: `size` 0 frees; NULL means that none is to be had. */
