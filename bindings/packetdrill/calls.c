@@ -81,16 +81,20 @@ static int real_descriptor(struct object *o, int fd)
 /* ---- opening ----------------------------------------------------------------------------------
  */
 
+/* Scripts change them on their way: looked at where a call goes by them. */
+static void follow_sysctls(struct object *o)
+{
+    if (!o->read_sysctls) return;
+    settings_read_sysctls(o);
+    o->sysctls_read = true;
+    object_read_flags(o);
+    ltcp_host_set_settings(o->host, &o->settings);
+}
+
 static int member_socket(void *userdata, int domain, int type, int protocol)
 {
     struct object *o = userdata;
-    if (o->read_sysctls) {
-        settings_read_sysctls(o);
-        o->sysctls_read = true;
-        object_read_flags(o);
-        ltcp_host_set_settings(o->host, &o->settings);
-        o->read_sysctls = false;
-    }
+    follow_sysctls(o);
     struct ltcp_call call = {.op = LTCP_CALL_SOCKET, .arg = {domain, type, protocol}};
     return real_descriptor(o, (int)call_run(o, &call));
 }
@@ -225,6 +229,7 @@ static ssize_t member_sendto(void *userdata, int fd, const void *bytes, size_t l
     struct ltcp_call call = {
         .op = LTCP_CALL_SENDTO, .fd = fd, .iov = &iov, .iov_count = 1, .flags = (uint32_t)flags};
     sockaddr_read(address, address_length, &call.address);
+    if (flags & LTCP_MSG_FASTOPEN) follow_sysctls(userdata);
     return call_run(userdata, &call);
 }
 
@@ -234,6 +239,7 @@ static ssize_t member_sendmsg(void *userdata, int fd, const struct msghdr *messa
     struct ltcp_call call = {.op = LTCP_CALL_SENDMSG, .fd = fd, .flags = (uint32_t)flags};
     if (!many_pieces(message->msg_iov, message->msg_iovlen, pieces, &call)) return -1;
     sockaddr_read(message->msg_name, message->msg_namelen, &call.address);
+    if (flags & LTCP_MSG_FASTOPEN) follow_sysctls(userdata);
     return call_run(userdata, &call);
 }
 
@@ -299,6 +305,7 @@ static int member_setsockopt(void *userdata, int fd, int level, int name, const 
                              .arg = {level, name},
                              .value = (void *)(uintptr_t)value,
                              .length = length};
+    if (level == LTCP_SOL_TCP && name == LTCP_TCP_FASTOPEN_CONNECT) follow_sysctls(userdata);
     return (int)call_run(userdata, &call);
 }
 

@@ -90,6 +90,7 @@ static const struct {
     {"tcp_ecn_option", "accecn_option", 1},
     {"tcp_ecn_option_beacon", "accecn_beacon", 1},
     {"ip_default_ttl", "ttl", 1},
+    {"tcp_fastopen_blackhole_timeout_sec", "fast_open_retry", LTCP_SECOND},
 };
 
 static void set_by_name(struct ltcp_settings *settings, const char *name, int64_t value)
@@ -119,6 +120,23 @@ static void read_congestion(struct ltcp_settings *settings)
     fclose(file);
 }
 
+/* Four words, each with its octets the other way round; perhaps a second key after a comma. All
+ * zero: the kernel has none yet. */
+static void read_fast_open_keys(struct object *o)
+{
+    unsigned words[8] = {0};
+    uint8_t keys[32];
+    FILE *file = fopen("/proc/sys/net/ipv4/tcp_fastopen_key", "re");
+    if (file == NULL) return;
+    const int found = fscanf(file, "%x-%x-%x-%x,%x-%x-%x-%x", &words[0], &words[1], &words[2],
+                             &words[3], &words[4], &words[5], &words[6], &words[7]);
+    fclose(file);
+    if (found < 4) return;
+    for (int i = 0; i < 32; i++)
+        keys[i] = (uint8_t)(words[i / 4] >> 8 * (i % 4));
+    ltcp_fast_open_set_keys(o->host, 0, keys, found == 8 ? 32 : 16);
+}
+
 void settings_read_sysctls(struct object *o)
 {
     struct ltcp_settings *settings = &o->settings;
@@ -143,5 +161,8 @@ void settings_read_sysctls(struct object *o)
     if (read_numbers("tcp_recovery", n) > 0) set_by_name(settings, "rack", n[0] & 1);
     if (read_numbers("tcp_notsent_lowat", n) > 0)
         ltcp_sockets_set_not_sent_low(o->sockets, n[0] < INT32_MAX ? (uint32_t)n[0] : 0);
+    if (read_numbers("tcp_fastopen", n) > 0)
+        set_by_name(settings, "fast_open_mode", n[0] & 0xFFFF);
+    read_fast_open_keys(o);
     read_congestion(settings);
 }

@@ -4,6 +4,7 @@
  * what becomes of them. What a listener decides about such a SYN is in core/host/fast_open.c. */
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
+#include "tcp/authentication.h"
 #include "wire/options.h"
 
 #include <string.h>
@@ -59,7 +60,8 @@ static bool option_fits(const struct ltcp_connection *c, ltcp_time now)
     handshake_write_options(c, now, &o);
     const size_t length = options_encode_within(&o, s->syn_options, s->syn_options_count, bytes,
                                                 OPTIONS_MOST - authentication_room(c));
-    return ltcp_options_decode(bytes, length, &read) == LTCP_OK &&
+    return length + authentication_room(c) <= OPTIONS_MOST &&
+           ltcp_options_decode(bytes, length, &read) == LTCP_OK &&
            (read.present & LTCP_HAS_FAST_OPEN) != 0;
 }
 
