@@ -161,8 +161,7 @@ void settings_read_sysctls(struct object *o)
     if (read_numbers("tcp_recovery", n) > 0) set_by_name(settings, "rack", n[0] & 1);
     if (read_numbers("tcp_notsent_lowat", n) > 0)
         ltcp_sockets_set_not_sent_low(o->sockets, n[0] < INT32_MAX ? (uint32_t)n[0] : 0);
-    if (read_numbers("tcp_fastopen", n) > 0)
-        set_by_name(settings, "fast_open_mode", n[0] & 0xFFFF);
+    if (read_numbers("tcp_fastopen", n) > 0) set_by_name(settings, "fast_open_mode", n[0] & 0xFFFF);
     read_fast_open_keys(o);
     read_congestion(settings);
 }

@@ -115,7 +115,7 @@ static void offer_cookie(const struct ltcp_listener *l, struct ltcp_connection *
     make_cookie(keys_of(l)->keys[0], a->ip, f->cookie.bytes);
 }
 
-/* Section 4.2.2, 4: the user hears of it now. */
+/* Section 4.2.2, 4: the user hears of it now, and the SYN-ACK acknowledges the data. RFC7413:3-1 */
 static bool open_at_once(struct ltcp_listener *l, struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     struct ltcp_fast_open *f = fast_open_make(c);

@@ -82,9 +82,11 @@ void fast_open_start(struct ltcp_connection *c, ltcp_time now, const struct ltcp
     f->awaited = open->fast_open_waiting > 0;
     const bool always = (mode & FAST_OPEN_SEND_ALWAYS) != 0;
     f->failure = always ? LTCP_FAST_OPEN_UNSPECIFIED : LTCP_FAST_OPEN_NO_COOKIE;
-    if (is_refused(known, c->flow.remote_port, now)) return; /* RFC7413:4.1.3.1-2 */
+    /* RFC7413:4.1.3.1-2, RFC7413:4.1.3.1-3 */
+    if (is_refused(known, c->flow.remote_port, now)) return;
     if (!always) {
-        f->option = true; /* RFC7413:4.2.1-1, RFC7413:4.2.1-2: without a cookie, a request */
+        /* RFC7413:4.2.1-1, RFC7413:4.2.1-2: without a cookie, a request; RFC7413:9-1 */
+        f->option = true;
         if (known != NULL) f->cookie = known->cookie;
         if (f->cookie.length == 0)
             f->cookie.experimental = known != NULL && known->try_kind == TRY_EXPERIMENT &&

@@ -499,6 +499,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
     /* RFC9293:MUST-10: simultaneous open. <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>
      * RFC9293:3.10.7.3-4 */
     connection_set_state(c, a->now, LTCP_SYN_RECEIVED);
+    /* RFC7413:4.2.2-17 */
     if (settings_of(c)->keep_syn_data) segment_text_arrives(c, a);
     scoreboard_lose_syn(c, a->now);
     connection_want_output(c);

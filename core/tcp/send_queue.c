@@ -178,7 +178,8 @@ void send_queue_release(struct ltcp_connection *c)
         last->flags |= LTCP_PSH;
 }
 
-/* They end a SEND, so what of them is sent again pushes. */
+/* They end a SEND, so what of them is sent again pushes. SND.NXT counts them as soon as the SYN has
+ * left: RFC7413:4.2.2-4. */
 uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint32_t length)
 {
     struct ltcp_record *syn = record_at(c->out, c->out->head);
