@@ -15,7 +15,8 @@ describe("a cheshire tunnel #udp", function()
   end)
 
   local function segment(from, fields)
-    local all = { source_port = from == 1 and port or far.port, destination_port = from == 1 and far.port or port }
+    local all = { source_port = from == 1 and port or far.port, destination_port = from == 1
+      and far.port or port }
     for key, value in pairs(fields) do all[key] = value end
     return ends.packet(4, from, all)
   end
@@ -58,9 +59,8 @@ describe("urgent data by cheshire #udp", function()
     local tcp = require "lunatcp"
     local net = tcp.network { clock = "real", seed = 1 }
     local a, b = net:host "a", net:host "b"
-    local port = 20000 + net.seed % 100
     local there = assert(net:tunnel(b, { framing = "cheshire", learn = true, bind = "127.0.0.1:0" }))
-    port = select(2, there:socket())
+    local port = select(2, there:socket())
     local here = assert(net:tunnel(a, { framing = "cheshire", peer = "127.0.0.1:" .. port }))
     local own = select(2, here:socket())
     net:spawn(function()
@@ -69,7 +69,8 @@ describe("urgent data by cheshire #udp", function()
       assert.equal("hello", conn:read(5))
     end)
     net:spawn(function()
-      local conn <close> = assert(a:connect(net:remote { via = here }, port, { local_port = own, timeout = 5 }))
+      local conn <close> = assert(a:connect(net:remote { via = here }, port, { local_port = own,
+        timeout = 5 }))
       local done, message, code = conn:urgent "!"
       assert.is_nil(done)
       assert.equal("EOPNOTSUPP", code)

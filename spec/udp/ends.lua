@@ -57,7 +57,8 @@ function M.bare(port, host)
 end
 
 --- "08 00 0a" to octets.
-function M.hex(text) return (text:gsub("%s", ""):gsub("%x%x", function(h) return string.char(tonumber(h, 16)) end)) end
+function M.hex(text) return (text:gsub("%s", ""):gsub("%x%x", function(h) return string.char(tonumber(h,
+  16)) end)) end
 
 --- A network with one peer whose link leads out of the process, and its tunnel.
 function M.outside(options)
@@ -99,7 +100,8 @@ function M:udp(direction, options)
     bind = options.bind or M.ANY[family], peer = options.peer, learn = options.learn,
     framing = options.framing, checksum = options.checksum, batch = options.batch,
     peers = options.peers, vni = options.vni, mac = options.mac, fragments = options.fragments,
-    local_addresses = options.local_addresses, local_address = inner[direction], remote_address = inner[3 - direction],
+    local_addresses = options.local_addresses, local_address = inner[direction],
+      remote_address = inner[3 - direction],
   }
 end
 

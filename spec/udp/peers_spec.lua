@@ -22,7 +22,8 @@ describe("a tunnel of several peers #udp", function()
       local host, port = one.tunnel:address()
       for round = 1, 20 do
         for i = 1, 3 do
-          assert(one.peers[1]:send(packet("10.0.0.1", "10.0.0." .. i + 1, { seq = round, payload = "to " .. i }),
+          assert(one.peers[1]:send(packet("10.0.0.1", "10.0.0." .. i + 1, { seq = round, payload = "to "
+            .. i }),
             one.link))
         end
       end
@@ -72,7 +73,8 @@ describe("a tunnel of several peers #udp", function()
     local liar = ends.bare()
     liar.send(packet("10.7.0.2", "10.0.0.1", {}), host, port) -- somebody else's address
     one:run(function() return one.tunnel:counters().strangers == 1 end)
-    for i = 1, 2 do assert(one.peers[1]:send(packet("10.0.0.1", "10.7.0." .. i, { payload = "x" }), one.link)) end
+    for i = 1, 2 do assert(one.peers[1]:send(packet("10.0.0.1", "10.7.0." .. i, { payload = "x" }),
+      one.link)) end
     one:run_both(function() return #far[1].got == 1 and #far[2].got == 1 end)
     assert.equal(0, #liar.got)
     for _, socket in ipairs { far[1], far[2], liar } do socket.close() end
@@ -95,7 +97,8 @@ describe("a tunnel of several peers #udp", function()
   it("finds one of many by hashing", function()
     one = ends.outside { framing = "rawip", peers = {} }
     for i = 1, 5000 do
-      assert(one.tunnel:add_peer { peer = "127.0.0.1:" .. 10000 + i, address = ("10.8.%d.%d"):format(i >> 8, i & 255) })
+      assert(one.tunnel:add_peer { peer = "127.0.0.1:" .. 10000 + i, address = ("10.8.%d.%d"):format(i >> 8,
+        i & 255) })
     end
     local far = ends.bare()
     assert(one.tunnel:add_peer { peer = far.text, address = "10.9.0.1" })

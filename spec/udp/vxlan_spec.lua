@@ -41,7 +41,8 @@ describe("a vxlan tunnel #udp", function()
   end)
 
   it("answers who asks by ARP, and by neighbour discovery", function()
-    send(HEADER, EVERYBODY, HIS, ends.hex "0806 0001 0800 06 04 0001 02000a000002 0a000002 000000000000 0a000001")
+    send(HEADER, EVERYBODY, HIS,
+      ends.hex "0806 0001 0800 06 04 0001 02000a000002 0a000002 000000000000 0a000001")
     got(1)
     assert.equal(HEADER .. HIS .. OURS
       .. ends.hex "0806 0001 0800 06 04 0002 02000a000001 0a000001 02000a000002 0a000002", far.got[1])

@@ -1,0 +1,127 @@
+-- Programs that know nothing of us, on the kernel's TCP.
+local world = require "linux.world"
+
+local M = {}
+
+local function written(path, count)
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(world.octets(0, 65521):rep(count // 65521 + 1):sub(1, count))
+  return path
+end
+
+local function same(a, b) return (os.execute(("cmp '%s' '%s'"):format(a, b))) end
+
+-- Files of the scene's own; gone with its mount namespace.
+local function directory()
+  world.sh "mkdir -p /run/scene"
+  return "/run/scene"
+end
+
+--- curl fetches files from examples/http_server.lua, unchanged, by its TUN device.
+function M.curl_from_us(family)
+  local dir = directory()
+  written(dir .. "/big.bin", 3000000)
+  local server = assert(io.popen("lua5.4 examples/http_server.lua tun " .. dir .. " 2>&1 & echo $!", "r"))
+  local pid = assert(server:read "l"):match "^%d+$"
+  local first = server:read "l"
+  if not pid then pid, first = first, server:read "l" end
+  world.holds(first, "http://10.99.0.1/")
+  local base = family == "6" and "http://[fd99::1]" or "http://10.99.0.1"
+  -- Two files over one connection, and one that is not there.
+  world.sh(("curl -sS -g --max-time 30 -o %s/one %s/big.bin -o %s/two %s/big.bin"):format(dir, base, dir,
+    base))
+  assert(same(dir .. "/big.bin", dir .. "/one") and same(dir .. "/big.bin", dir .. "/two"))
+  local pipe <close> = assert(io.popen(("curl -sS -g --max-time 30 -w '%%{http_code}' %s/none"):format(base)))
+  world.holds(pipe:read "a", "no such file\n404")
+  world.sh("kill " .. pid)
+end
+
+--- We fetch a file from a web server on the kernel's TCP.
+function M.fetch_from_python(way)
+  local dir = directory()
+  written(dir .. "/big.bin", 3000000)
+  local w = world.open { way = way }
+  local command = "python3 -u -m http.server 8000 --bind 10.99.0.2 --directory %s & echo pid $!"
+  local server = w:start(command:format(dir))
+  local pid = server.line():match "^pid (%d+)"
+  assert(pid)
+  server.line() -- Serving HTTP
+  w:run(function()
+    local conn <close> = assert(w.host:connect(w:remote(4), 8000, { timeout = 10 }))
+    conn:write "GET /big.bin HTTP/1.0\r\n\r\n"
+    local status
+    for line in conn:lines { timeout = 10 } do
+      line = line:gsub("\r$", "")
+      status = status or line
+      if line == "" then break end
+    end
+    world.holds(status, "200 OK")
+    assert(world.read(conn) == 3000000)
+  end)
+  w:settle(0.1)
+  world.sh("kill " .. pid)
+end
+
+-- What comes to our port goes on to the kernel's, over a connection of its own, and back.
+local function relay(w, port)
+  w.net:spawn(function()
+    local listener = assert(w.host:listen(port))
+    while true do
+      local a = assert(listener:accept())
+      w.net:spawn(function()
+        local b = w.host:connect(w:remote(4), port, { timeout = 10 })
+        if not b then return a:abort() end
+        local function carry(from, to)
+          return function()
+            while true do
+              local piece = from:read(65536)
+              if not piece or not to:write(piece) then break end
+            end
+            to:shutdown()
+          end
+        end
+        w.net:spawn(carry(a, b))
+        w.net:spawn(carry(b, a))
+      end)
+    end
+  end)
+end
+
+-- Goes on until the command has left its mark.
+local function run_command(w, command)
+  local mark = "/run/scene/done"
+  os.execute(("{ { timeout 40 %s; echo status $?; } >/run/scene/out 2>&1; touch %s; } &"):format(command,
+    mark))
+  local late = w.net:now() + 45
+  repeat w.net:run { until_ = w.net:now() + 0.05 } until io.open(mark) or w.net:now() > late
+  local file <close> = assert(io.open "/run/scene/out")
+  return file:read "a"
+end
+
+--- iperf3, from the kernel through our relay to the kernel; `-R` the other way.
+function M.iperf3(way, reverse)
+  directory()
+  local w = world.open { way = way, settings = { rto_min = 0.05 } }
+  world.sh(w.prefix .. "iperf3 -s -D -1 -B 10.99.0.2")
+  world.sh "sleep 0.3"
+  relay(w, 5201)
+  local said = run_command(w, w.prefix .. "iperf3 -c 10.99.0.1 -n 4M " .. (reverse and "-R" or ""))
+  world.holds(said, "iperf Done.")
+  world.holds(said, "status 0")
+end
+
+--- socat: a line there and back.
+function M.socat(way)
+  directory()
+  local w = world.open { way = way }
+  world.sh(w.prefix
+    .. "sh -c 'socat TCP-LISTEN:7000,bind=10.99.0.2,reuseaddr EXEC:cat >/dev/null 2>&1 & sleep 0.3'")
+  relay(w, 7000)
+  local said = run_command(w,
+    ("sh -c 'seq 1000 | %s socat -t5 - TCP:10.99.0.1:7000 | md5sum; seq 1000 | md5sum'")
+    :format(w.prefix))
+  local one, two = said:match "^(%x+)%s*%-?%s+(%x+)"
+  assert(one and one == two, said)
+end
+
+return M
