@@ -194,6 +194,7 @@ uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint3
     syn->flags |= LTCP_PSH;
     c->out->octets += length;
     c->out->unsent_octets += length;
+    memory_charge(c->engine, length);
     return length;
 }
 

@@ -133,6 +133,16 @@ describe("fast open", function()
     assert.equal(data, server:read_exactly(#data))
   end)
 
+  it("gives back all memory that it was charged for", function()
+    local net = warm()
+    local client = assert(net.client:connect(net.server, 80, { fast_open = "question" }))
+    assert.equal("question", assert(net.listener:accept()):read())
+    net:run { until_ = net:now() + 1 }
+    assert.equal(0, net.client:counters().memory_used)
+    assert.equal(0, net.server:counters().memory_used)
+    client:abort()
+  end)
+
   it("names what is wrong with its arguments", function()
     local net = lab.pair()
     assert.has_error(function() net.client:connect(net.server, 80, { fast_open = 3 }) end)
