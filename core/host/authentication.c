@@ -91,7 +91,7 @@ enum ltcp_status authentication_admit(struct ltcp_host *host, const struct ltcp_
 {
     struct ltcp_connection *c = a->connection;
     struct ltcp_signatures found;
-    signatures_find(a->segment, &found); /* RFC5925:7.5-0: before any other option */
+    signatures_find(a->segment, &found); /* RFC5925:7.5-2: before any other option */
     if (found.malformed) {
         host->engine.authentication.malformed++;
         return LTCP_ERR_AUTHENTICATION;
@@ -112,7 +112,8 @@ bool authentication_applies(const struct ltcp_host *host, const struct ltcp_arri
 /* ---- resets -------------------------------------------------------------------------------------
  */
 
-/* Who signs: a connection's or a lost one's state; or an MD5 key. False: nobody can. */
+/* RFC2385:4.1-1. Who signs: a connection's or a lost one's state; or an MD5 key. False: nobody can.
+ */
 static bool find_signer(struct ltcp_host *host, const struct ltcp_arrival *a,
                         struct ltcp_authentication **x, const struct ltcp_md5_entry **entry)
 {

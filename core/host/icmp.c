@@ -17,7 +17,7 @@ static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
 }
 
 /* RFC9293:MUST-54, RFC4443:2.4-6: to the connection whose segment is quoted; RFC 5927 section 4:
- * only if the quoted sequence number is one that is outstanding. */
+ * only if the quoted sequence number is one that is outstanding. RFC5925:7.8-3 */
 static struct ltcp_connection *quoted_connection(struct ltcp_host *host,
                                                  const struct ltcp_packet *packet,
                                                  const struct ltcp_icmp *icmp, struct ltcp_ip *ip)

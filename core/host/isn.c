@@ -17,7 +17,8 @@ static uint64_t prf(const struct ltcp_host *host, const struct ltcp_flow *flow, 
 }
 
 /* ISN = M + F(localip, localport, remoteip, remoteport, secretkey): a clock that ticks every 4 us
- * (RFC9293:MUST-8) and a function that outsiders cannot compute (RFC9293:MUST-9, SHLD-1). */
+ * (RFC9293:MUST-8) and a function that outsiders cannot compute (RFC9293:MUST-9, SHLD-1).
+ * RFC5925:5.2-4 */
 ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
                     const struct ltcp_settings *settings, ltcp_time now)
 {

@@ -69,7 +69,8 @@ bool authentication_collect(struct ltcp_engine *e, struct ltcp_authentication *x
     return true;
 }
 
-/* RFC5925:8-2: TCP-AO comes before TCP MD5 where both have keys; RFC5925:8-3: never both. */
+/* RFC5925:8-1, RFC5925:8-4: either; RFC5925:8-2: TCP-AO comes before TCP MD5 where both have keys;
+ * RFC5925:8-3: never both. An MKT is looked for whatever the state to come (RFC5925:7.2-1). */
 bool authentication_open(struct ltcp_connection *c)
 {
     struct ltcp_engine *e = c->engine;
@@ -186,7 +187,7 @@ static void advance(uint64_t *extended, ltcp_seq seq)
     *extended += (uint64_t)(int64_t)(int32_t)(seq.n - (uint32_t)*extended);
 }
 
-/* Once both ISNs are known they stay what they are, and both SNEs begin with 0. */
+/* Once both ISNs are known they stay what they are, and both SNEs begin with 0. RFC5925:4-3 */
 static void follow(const struct ltcp_connection *c, struct ltcp_authentication *x)
 {
     if (!x->isns_known && c->state > LTCP_SYN_SENT) {
@@ -226,7 +227,7 @@ static struct ltcp_covered covered_arrival(const struct ltcp_arrival *a)
 
 static enum ltcp_status refuse(uint64_t *host, uint64_t *connection)
 {
-    ++*host;
+    ++*host; /* RFC5925:7.3-4, RFC2385:2-6 */
     if (connection != NULL) ++*connection;
     return LTCP_ERR_AUTHENTICATION;
 }
@@ -288,7 +289,8 @@ enum ltcp_status authentication_verify_syn(struct ltcp_engine *e, const struct l
     return LTCP_OK;
 }
 
-/* RFC5925:7.5-6: where the peer is ready for another key, it is used from now on. */
+/* RFC5925:6.1-2: rnext_key stays. RFC5925:7.5-6: where the peer is ready for another key, it is
+ * used from now on. */
 static void take_ids(struct ltcp_authentication *x, const uint8_t *option)
 {
     const struct ltcp_traffic *current = authentication_traffic(x, x->current_key);
@@ -361,6 +363,7 @@ uint8_t authentication_room(const struct ltcp_connection *c)
     return kind == LTCP_AUTHENTICATED_MD5 ? LTCP_MD5_OPTION_PADDED : 0;
 }
 
+/* RFC2385:4.3-2 */
 bool authentication_forbids_timestamps(const struct ltcp_connection *c)
 {
     return c->authenticated && authentication_of(c)->kind == LTCP_AUTHENTICATED_MD5 && c->sacking;
@@ -370,7 +373,7 @@ bool authentication_forbids_timestamps(const struct ltcp_connection *c)
 uint8_t authentication_reserve_for(const struct ltcp_authentication *x, uint8_t out[40])
 {
     if (x == NULL || x->kind == LTCP_AUTHENTICATED_MD5) {
-        memset(out, 0, LTCP_MD5_OPTION_PADDED);
+        memset(out, 0, LTCP_MD5_OPTION_PADDED); /* RFC2385:3-1 */
         out[0] = out[1] = LTCP_OPTION_NOP;
         out[2] = LTCP_OPTION_MD5;
         out[3] = 2 + LTCP_MD5_DIGEST;
@@ -386,6 +389,7 @@ uint8_t authentication_reserve_for(const struct ltcp_authentication *x, uint8_t 
     return LTCP_AO_OPTION;
 }
 
+/* RFC2385:2-5: whatever the peer's segments carry. */
 uint8_t authentication_reserve(struct ltcp_connection *c, uint8_t out[40])
 {
     struct ltcp_authentication *x = authentication_of(c);

@@ -6,6 +6,7 @@ void signatures_find(const struct ltcp_segment *s, struct ltcp_signatures *out)
     size_t cursor = 0;
     struct ltcp_raw_option raw;
     *out = (struct ltcp_signatures){0};
+    /* RFC5925:2.2-4: what reaches past the header ended the decoding of the segment. */
     while (ltcp_options_next(s->options_bytes, s->options_length, &cursor, &raw)) {
         if (raw.kind == LTCP_OPTION_END) break;
         if (raw.kind == LTCP_OPTION_MD5) {

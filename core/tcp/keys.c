@@ -67,7 +67,8 @@ const struct ltcp_md5_entry *keys_md5(const struct ltcp_keys *keys, const struct
     return best;
 }
 
-/* RFC5925:3.3-1: by the socket pair alone; of several, the one that was added first. */
+/* RFC5925:3.3-1, RFC5925:3.3-2: by the socket pair alone; of several, the one that was added first.
+ */
 const struct ltcp_mkt *keys_first_mkt(const struct ltcp_keys *keys, const struct ltcp_flow *flow)
 {
     const struct ltcp_mkt *best = NULL;

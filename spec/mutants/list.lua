@@ -26,6 +26,36 @@ return {
     with = "return (int32_t)a.n < (int32_t)b.n;",
   },
 
+  -- ---- core/tcp/authentication.c, core/host/authentication.c: TCP-AO and TCP MD5 -------------------
+  {
+    name = "wrong-mac-is-taken",
+    requirement = "RFC5925:7.3-2: segments whose TCP-AO does not validate are silently discarded",
+    file = "tcp/authentication.c",
+    text = "return refuse(&n->ao_bad, &x->bad); /* RFC5925:7.3-2 */",
+    with = "{}",
+  },
+  {
+    name = "extension-never-grows",
+    requirement = "RFC5925:6.2-1: sequence number extensions",
+    file = "tcp/authentication.c",
+    text = "return (uint32_t)(number >> 32);",
+    with = "return (uint32_t)(number >> 63);",
+  },
+  {
+    name = "pushed-segment-keeps-its-mac",
+    requirement = "RFC5925:7.4-1: the MAC is made of the segment that leaves",
+    file = "tcp/output.c",
+    text = "if (c->authenticated) authentication_sign(c, c->engine->out_last);",
+    with = "",
+  },
+  {
+    name = "unsigned-segments-to-listeners",
+    requirement = "RFC2385:2-3: the receiver validates",
+    file = "host/authentication.c",
+    text = "return counter == &n->md5_good ? LTCP_OK : LTCP_ERR_AUTHENTICATION;",
+    with = "return LTCP_OK;",
+  },
+
   -- ---- core/tcp/fast_open.c, core/host/fast_open.c: TCP Fast Open ----------------------------------
   {
     name = "syn-data-sent-again",
@@ -793,7 +823,7 @@ return {
     name = "options-not-taken-from-the-mss",
     requirement = "RFC9293:MUST-16: minus the size of the TCP options",
     file = "tcp/handshake.c",
-    text = "const uint32_t options = (c->stamping ? 12 : 0) + route;",
+    text = "const uint32_t options = (c->stamping ? 12 : 0) + route + authentication_room(c);",
     with = "const uint32_t options = route;",
   },
   {
@@ -933,7 +963,7 @@ return {
     name = "listener-takes-an-ack",
     requirement = "RFC 9293 section 3.10.7.2, second step: an ACK at LISTEN makes a reset",
     file = "host/listeners.c",
-    text = "        a->reset = !syn_cookie_returns(l, a, &status);\n",
+    text = "        a->reset = authentication_applies(l->host, a) || !syn_cookie_returns(l, a, &status);\n",
     with = "        (void)syn_cookie_returns(l, a, &status);\n",
   },
   {

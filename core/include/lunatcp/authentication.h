@@ -35,8 +35,8 @@ void ltcp_host_set_crypto(struct ltcp_host *host, const struct ltcp_crypto *cryp
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 
-/* RFC 5926 section 3.2; each MAC has the key derivation function of section 3.1.1 that goes with
- * it. */
+/* RFC5926:2.2-1, RFC5926:2.2-2, RFC5925:2.2-6, RFC5926:3-1: each MAC has the key derivation
+ * function of section 3.1.1 that goes with it. */
 enum ltcp_ao_algorithm {
     LTCP_AO_HMAC_SHA_1_96,   /* with KDF_HMAC_SHA1 */
     LTCP_AO_AES_128_CMAC_96, /* with KDF_AES_128_CMAC */
@@ -65,7 +65,9 @@ struct ltcp_md5_key {
     const void *key; /* 1 to LTCP_KEY_MOST octets, copied */
     size_t key_length;
 };
-/* A Master Key Tuple, RFC 5925 section 3.1. */
+/* A Master Key Tuple, RFC 5925 section 3.1. Any octets may be a key (RFC5926:3.1-1, RFC5926:3.1-2,
+ * RFC5926:3.1-3, RFC2385:4.5-1), any numbers IDs (RFC5925:3.1-3), the same both ways too
+ * (RFC5925:2.2-5). */
 struct ltcp_ao_key {
     struct ltcp_key_scope scope;
     uint8_t send_id, recv_id;
@@ -80,12 +82,14 @@ struct ltcp_ao_key {
  *
  * An MD5 key takes the place of one with the same scope, also for connections that are open (RFC
  * 2385 section 1). One that is removed leaves its connections unsigned. Where several fit, the
- * longest prefix counts. */
+ * longest prefix counts. RFC2385:1-1 */
 enum ltcp_status ltcp_host_add_md5_key(struct ltcp_host *host, const struct ltcp_md5_key *key);
 enum ltcp_status ltcp_host_remove_md5_key(struct ltcp_host *host,
                                           const struct ltcp_key_scope *scope);
 /* LTCP_ERR_KEY_EXISTS where a key whose scope overlaps has the same SendID or RecvID (RFC 5925
- * section 3.1). Connections that are open may use it from now on; none begins to by itself. */
+ * section 3.1). Connections that are open may use it from now on; none begins to by itself
+ * (RFC5925:7.1-1, RFC5925:3.1-5).
+ */
 enum ltcp_status ltcp_host_add_ao_key(struct ltcp_host *host, const struct ltcp_ao_key *key);
 /* LTCP_ERR_NO_KEY; LTCP_ERR_KEY_IN_USE while it is current_key or rnext_key of a connection. */
 enum ltcp_status ltcp_host_remove_ao_key(struct ltcp_host *host, const struct ltcp_key_scope *scope,
