@@ -141,6 +141,10 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     digest_word(&d, host->secret.k0);
     digest_word(&d, host->secret.k1);
     digest_word(&d, host->port_counter);
+    if (s->challenge_ack_host_limit != 0) {
+        digest_word(&d, host->engine.challenges);
+        digest_word(&d, (uint64_t)(now - host->engine.challenge_second * LTCP_SECOND));
+    }
     settings_digest(&d, s);
     /* Connections to come take their numbers from the clock (RFC 6528, RFC 7323 section 5.4). */
     if (s->isn < 0 || (s->timestamps && s->timestamp_offset < 0)) digest_word(&d, (uint64_t)now);

@@ -16,7 +16,7 @@ static enum ltcp_status status_of(enum ltcp_icmp_kind kind)
     }
 }
 
-/* RFC9293:MUST-54, RFC4443:2.4-6: to the connection whose segment is quoted; RFC 5927 section 4:
+/* RFC9293:MUST-54, RFC4443:2.4-6: to the connection whose segment is quoted; RFC5927:4.1-1:
  * only if the quoted sequence number is one that is outstanding. RFC5925:7.8-3 */
 static struct ltcp_connection *quoted_connection(struct ltcp_host *host,
                                                  const struct ltcp_packet *packet,
@@ -46,7 +46,7 @@ static void soft_error(struct ltcp_connection *c, enum ltcp_status why)
 }
 
 /* RFC9293:SHLD-26: protocol and port unreachable are hard, but once a connection is synchronized a
- * stranger could forge them (RFC 5927 section 5.2), so then they are soft. */
+ * stranger could forge them (RFC5927:5.2-1), so then they are soft. */
 static void act_on_error(struct ltcp_connection *c, ltcp_time now, enum ltcp_icmp_kind kind)
 {
     const bool hard = kind == LTCP_ICMP_PROTOCOL_UNREACHABLE || kind == LTCP_ICMP_PORT_UNREACHABLE;
@@ -223,7 +223,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
         echo_reply(host, packet, ip, &icmp);
         return LTCP_OK;
     }
-    /* RFC9293:MUST-55: a source quench is dropped silently. */
+    /* RFC9293:MUST-55, RFC5927:6.2-1: a source quench is dropped silently. */
     /* What is not known is none of ours: RFC4443:2.4-8. */
     if (icmp.kind >= LTCP_ICMP_ECHO || icmp.kind == LTCP_ICMP_SOURCE_QUENCH) return LTCP_OK;
     struct ltcp_connection *c = quoted_connection(host, packet, &icmp, &quoted);

@@ -16,9 +16,9 @@ static uint64_t prf(const struct ltcp_host *host, const struct ltcp_flow *flow, 
     return ltcp_siphash(&host->secret, text, sizeof text);
 }
 
-/* ISN = M + F(localip, localport, remoteip, remoteport, secretkey): a clock that ticks every 4 us
- * (RFC9293:MUST-8) and a function that outsiders cannot compute (RFC9293:MUST-9, SHLD-1).
- * RFC5925:5.2-4 */
+/* RFC6528:3-1: ISN = M + F(localip, localport, remoteip, remoteport, secretkey): a clock that ticks
+ * every 4 us (RFC9293:MUST-8) and a function that outsiders cannot compute (RFC9293:MUST-9, SHLD-1;
+ * RFC6528:3-2), keyed by 128 bits (RFC6528:3-3). RFC5925:5.2-4 */
 ltcp_seq isn_choose(const struct ltcp_host *host, const struct ltcp_flow *flow,
                     const struct ltcp_settings *settings, ltcp_time now)
 {

@@ -138,12 +138,6 @@ void accecn_rejected(struct ltcp_connection *c, const struct ltcp_arrival *a)
 /* ---- the Data Receiver
  * --------------------------------------------------------------------------- */
 
-static void acknowledge_now(struct ltcp_connection *c)
-{
-    c->ack_now = true;
-    connection_want_output(c);
-}
-
 /* Section 3.2.2.5.1. */
 static void owe_acknowledgment(struct ltcp_connection *c, struct ltcp_accecn *x, uint8_t ecn,
                                bool data)

@@ -490,6 +490,15 @@ void segment_drain(struct ltcp_connection *c, ltcp_time now);
 void segment_syn_arrives(struct ltcp_connection *c, struct ltcp_arrival *a);
 /* The next data in order: to the receive queue, and an acknowledgment owed. */
 void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a);
+/* Marked, and sent once when all that has arrived was processed (RFC9293:MUST-58, MUST-59).
+ * RFC5681:4.2-4 */
+static inline void acknowledge_now(struct ltcp_connection *c)
+{
+    c->ack_now = true;
+    connection_want_output(c);
+}
+
+/* challenge.c, RFC 5961 */
 void challenge_ack(struct ltcp_connection *c, ltcp_time now);
 
 /* handshake.c: what SYN segments agree on */

@@ -11,33 +11,6 @@
 enum step { NEXT, DONE };
 typedef enum step (*step_fn)(struct ltcp_connection *c, struct ltcp_arrival *a);
 
-/* Marked, and sent once when all that has arrived was processed (RFC9293:MUST-58, MUST-59).
- * RFC5681:4.2-4 */
-static void acknowledge_now(struct ltcp_connection *c)
-{
-    c->ack_now = true;
-    connection_want_output(c);
-}
-
-/* RFC 5961 section 7: limited for each connection by itself, never by one counter for all, which
- * would tell an outsider of a connection's existence (CVE-2016-5696). */
-void challenge_ack(struct ltcp_connection *c, ltcp_time now)
-{
-    const struct ltcp_settings *s = settings_of(c);
-    if (rare_of(c)->challenges == 0 ||
-        now - rare_of(c)->challenge_since >= s->challenge_ack_interval) {
-        rare_of(c)->challenge_since = now;
-        rare_of(c)->challenges = 0;
-    }
-    const bool withheld =
-        s->challenge_ack_limit != 0 && rare_of(c)->challenges >= s->challenge_ack_limit;
-    connection_trace(c, now, LTCP_TRACE_CHALLENGE, withheld);
-    if (withheld) return;
-    rare_of(c)->challenges++;
-    rare_of(c)->challenge_acks++;
-    acknowledge_now(c);
-}
-
 /* ---- first: the sequence number ----------------------------------------------------------------
  */
 
@@ -106,7 +79,7 @@ static void remember_timestamp(struct ltcp_connection *c, const struct ltcp_arri
 /* RFC9293:3.10.7.4-1: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, and no more of it. */
 static enum step reject(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
-    if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2 */
+    if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2, RFC5961:3.2-1 */
     const uint32_t length = ltcp_segment_length(a->segment);
     if (c->accecn) accecn_rejected(c, a);
     if (a->segment->length > 0) {
@@ -194,7 +167,7 @@ static enum step first_check_sequence_number(struct ltcp_connection *c, struct l
 static enum step second_check_rst(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (!(a->flags & LTCP_RST)) return NEXT;
-    /* RFC 5961 section 3: only a reset at the window's left edge is believed (a reset may carry
+    /* RFC5961:3.2-2, RFC5961:3.2-3: only a reset at the left edge is believed (a reset may carry
      * data, RFC9293:SHLD-2). RFC9293:3.10.7.4-4 */
     if (!seq_eq(a->segment->seq, c->rcv_nxt)) {
         challenge_ack(c, a->now);
@@ -227,7 +200,7 @@ static enum step fourth_check_syn(struct ltcp_connection *c, struct ltcp_arrival
     if (c->state == LTCP_SYN_RECEIVED && c->passive && !fast_opened(c))
         connection_die(c, a->now, LTCP_ERR_REFUSED); /* back to LISTEN: RFC9293:3.10.7.4-7 */
     else
-        challenge_ack(c, a->now); /* RFC 5961 section 4: RFC9293:3.10.7.4-6 */
+        challenge_ack(c, a->now); /* RFC5961:4.2-1, RFC9293:3.10.7.4-6 */
     return DONE;
 }
 
@@ -264,7 +237,8 @@ static enum step fifth_check_ack(struct ltcp_connection *c, struct ltcp_arrival 
         if (c->fin_wanted && c->state == LTCP_ESTABLISHED) /* 3.10.4: the CLOSE that was queued */
             connection_set_state(c, a->now, LTCP_FIN_WAIT_1);
     }
-    /* RFC9293:MAY-12, RFC 5961 section 5: neither older than the greatest window nor yet unsent. */
+    /* RFC9293:MAY-12, RFC5961:5.2-1, RFC5961:5.2-2, RFC5961:5.2-3: neither older than the greatest
+     * window nor yet unsent. */
     if (seq_gt(ack, c->snd_nxt) || seq_lt(ack, seq_sub(c->snd_una, c->max_snd_wnd))) {
         if (seq_lt(ack, c->snd_una) || settings_of(c)->answer_unsent_ack) challenge_ack(c, a->now);
         return DONE;
@@ -471,7 +445,7 @@ static void syn_sent(struct ltcp_connection *c, struct ltcp_arrival *a)
         a->reset = (a->flags & LTCP_RST) == 0;
         return;
     }
-    if (a->flags & LTCP_RST) { /* second: RFC9293:3.10.7.3-2 */
+    if (a->flags & LTCP_RST) { /* second: RFC9293:3.10.7.3-2, RFC5961:3.2-4 */
         if (acceptable) connection_die(c, a->now, LTCP_ERR_REFUSED);
         return;
     }

@@ -174,7 +174,7 @@ describe("LISTEN", function()
 end)
 
 describe("an ICMP error", function()
-  it("RFC5927:4.1 about SND.NXT is about nothing that was sent; about the octet before, it is", function()
+  it("RFC5927:4.1-1 about SND.NXT is about nothing that was sent; about the octet before, it is", function()
     for seq, is_told in pairs { [5001] = false, [5002] = true, [5003] = true, [5004] = false } do
       local net, conn, peer = wire.passive()
       local told = false

@@ -58,7 +58,7 @@ describe("three-way handshake", function()
     end
   end)
 
-  it("RFC6528:3 lets the ISNs of one pair of sockets grow with the clock, by one in 4 us", function()
+  it("RFC6528:3-1 lets the ISNs of one pair of sockets grow with the clock, by one in 4 us", function()
     local net = lab.pair { client = { time_wait = 0 }, server = { time_wait = 0 } }
     local isns = {}
     for i = 1, 2 do
@@ -71,6 +71,47 @@ describe("three-way handshake", function()
     end
     -- The second SYN was sent 10 s after the first.
     assert.equal(2500000, (isns[2] - isns[1]) & 0xffffffff)
+  end)
+end)
+
+describe("the ISN of RFC 6528", function()
+  -- The ISNs of two pairs of sockets at the same moment.
+  local function two(seed, first)
+    local net = lab.pair { seed = seed }
+    local isns = {}
+    for i, port in ipairs { first, 4000 } do
+      isns[i] = net.client:connect_start(net.server, 80, { local_port = port }):info().iss
+    end
+    net:close()
+    return isns
+  end
+
+  it("RFC6528:3-2 of one pair of sockets says nothing of another's, nor of another host's", function()
+    local differences = {}
+    for seed = 1, 10 do
+      for _, port in ipairs { 3000, 3001 } do
+        local isns = two(seed, port)
+        local difference = isns[1] - isns[2] & 0xffffffff
+        assert.is_nil(differences[difference])
+        differences[difference] = true
+      end
+    end
+  end)
+
+  it("RFC6528:3-3 is keyed by 128 bits: SipHash-2-4, with the vectors that its authors published", function()
+    local core = require "lunatcp.core"
+    local bytes = {}
+    for i = 0, 63 do bytes[i + 1] = string.char(i) end
+    local text = table.concat(bytes)
+    local k0 <const>, k1 <const> = 0x0706050403020100, 0x0f0e0d0c0b0a0908
+    for length, hash in pairs {
+      [0] = 0x726fdb47dd0e0e31, [1] = 0x74f839c593dc67fd, [7] = 0xab0200f58b01d137,
+      [8] = 0x93f5f5799a932462, [15] = 0xa129ca6149be45e5, [63] = 0x958a324ceb064572,
+    } do
+      assert.equal(hash, core.siphash(k0, k1, text:sub(1, length)), length)
+    end
+    assert.not_equal(core.siphash(k0, k1, text), core.siphash(k0 ~ 1, k1, text))
+    assert.not_equal(core.siphash(k0, k1, text), core.siphash(k0, k1 ~ (1 << 63), text))
   end)
 end)
 

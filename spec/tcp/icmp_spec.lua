@@ -56,7 +56,7 @@ describe("an ICMP error", function()
     end
   end)
 
-  it("RFC5927:5.2 that is hard does not end a synchronized connection: anybody could say it", function()
+  it("RFC5927:5.2-1 that is hard does not end a synchronized connection: anybody could say it", function()
     for _, kind in ipairs(hard) do
       local net, conn, peer = wire.passive()
       conn:write "x"
@@ -66,7 +66,7 @@ describe("an ICMP error", function()
     end
   end)
 
-  it("RFC5927:4.1 is ignored where the quoted number is not outstanding", function()
+  it("RFC5927:4.1-1 is ignored where the quoted number is not outstanding", function()
     local net, host, peer = lab.forge()
     local conn = host:connect_start(peer, 80)
     local syn = peer:expect { flags = "S" }
@@ -92,7 +92,7 @@ describe("an ICMP error", function()
     assert.equal("SYN-SENT", second:state())
   end)
 
-  it("RFC9293:MUST-55 of source quench is discarded without a word", function()
+  it("RFC9293:MUST-55 RFC5927:6.2-1 of source quench is discarded without a word", function()
     local net, conn, peer = wire.passive()
     conn:write "x"
     local packet = peer:expect { seq = 5001 }

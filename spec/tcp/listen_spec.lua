@@ -153,7 +153,7 @@ describe("a listener", function()
 end)
 
 describe("ephemeral ports", function()
-  it("RFC6056:3.2 lie in the upper range, and none is used twice at a time", function()
+  it("RFC6056:3.1-1 lie in the range that is set, and none is used twice at a time", function()
     local net = lab.pair()
     local seen = {}
     for _ = 1, 200 do
@@ -165,7 +165,7 @@ describe("ephemeral ports", function()
     end
   end)
 
-  it("RFC6056:2.1 begin where a secret says, and not at one place for all", function()
+  it("RFC6056:3.3-1 RFC5927:4.2-1 begin where a secret says, and not at one place for all", function()
     local first, distinct = {}, 0
     for seed = 1, 20 do
       local net = lab.pair { seed = seed }
@@ -174,6 +174,48 @@ describe("ephemeral ports", function()
       first[port] = true
     end
     assert.is_true(distinct >= 19, distinct)
+  end)
+
+  it("RFC6056:3.2-2 are of the whole range, 1024 to 65535, or of the one that is set", function()
+    local least, most = 65535, 0
+    for seed = 1, 60 do
+      local net = lab.pair { seed = seed }
+      local port = net.client:connect_start(net.server, 80).local_port
+      least, most = math.min(least, port), math.max(most, port)
+      net:close()
+    end
+    assert.is_true(least >= 1024 and least < 8000, least)
+    assert.is_true(most > 58000, most)
+
+    local net = lab.pair { client = { port_first = 2000, port_last = 2004 } }
+    local seen = {}
+    for _ = 1, 5 do seen[#seen + 1] = net.client:connect_start(net.server, 80).local_port end
+    table.sort(seen)
+    assert.same({ 2000, 2001, 2002, 2003, 2004 }, seen)
+    assert.equal("EADDRNOTAVAIL", select(3, net.client:connect_start(net.server, 80)))
+    net = lab.pair { client = { port_first = 2000, port_last = 1999 } }
+    assert.equal("EADDRNOTAVAIL", select(3, net.client:connect_start(net.server, 80)))
+  end)
+
+  it("RFC6056:3.2-1 are none that somebody listens on", function()
+    local net = lab.pair { client = { port_first = 2000, port_last = 2004 } }
+    net.client:listen(2001)
+    net.client:listen(2003)
+    local seen = {}
+    for _ = 1, 3 do seen[#seen + 1] = net.client:connect_start(net.server, 80).local_port end
+    table.sort(seen)
+    assert.same({ 2000, 2002, 2004 }, seen)
+  end)
+
+  it("RFC6056:3.3.3-1 of one destination follow each other, those of another begin elsewhere", function()
+    local net = lab.pair { client = { port_first = 1024, port_last = 65535 } }
+    net.server:listen(81)
+    local function next_port(port) return net.client:connect_start(net.server, port).local_port end
+    local first = next_port(80)
+    local other = next_port(81)
+    local second = next_port(80)
+    assert.equal((first - 1024 + 2) % 64512, second - 1024) -- one counter for all
+    assert.is_true((other - first) % 64512 > 100)
   end)
 
   it("of another destination may be the same", function()

@@ -145,7 +145,7 @@ describe("a path that is narrower than the link", function()
     assert.equal(1006, conn:info().path_mtu) -- the next plateau below 1,040
   end)
 
-  it("RFC5927:7.2 of a quoted number that is not outstanding changes nothing", function()
+  it("RFC5927:4.1-1 of a quoted number that is not outstanding changes nothing", function()
     local net, conn, peer = wire.passive()
     conn:write "x"
     local packet = peer:expect { seq = 5001 }
@@ -156,7 +156,7 @@ describe("a path that is narrower than the link", function()
     assert.equal(1500, conn:info().path_mtu)
   end)
 
-  it("never grows by a message, and never falls below 68", function()
+  it("RFC5927:7.2-1 never grows by a message, and never falls below 68", function()
     local net, conn, peer = wire.passive()
     conn:write(wire.pattern(1000))
     local packet = peer:expect { seq = 5001 }

@@ -161,7 +161,7 @@ describe("closing without having read", function()
 end)
 
 describe("a reset that arrives", function()
-  it("RFC5961:3.2 at exactly RCV.NXT ends the connection, with nothing in answer", function()
+  it("RFC5961:3.2-2 at exactly RCV.NXT ends the connection, with nothing in answer", function()
     local _, conn, peer = wire.passive()
     peer:send { flags = "R", seq = 1001 }
     peer:expect_nothing(5)
@@ -181,7 +181,7 @@ describe("a reset that arrives", function()
     end
   end)
 
-  it("RFC5961:3.2 elsewhere in the window is answered by a challenge ACK", function()
+  it("RFC5961:3.2-3 elsewhere in the window is answered by a challenge ACK", function()
     for _, seq in ipairs { 1002, 2000, 1001 + 65534 } do
       local _, conn, peer = wire.passive()
       peer:send { flags = "R", seq = seq }
@@ -194,7 +194,7 @@ describe("a reset that arrives", function()
     end
   end)
 
-  it("RFC5961:3.2 outside of the window is dropped in silence", function()
+  it("RFC5961:3.2-1 outside of the window is dropped in silence", function()
     for _, seq in ipairs { 1000, 1001 + 65535, 0x80000000 } do
       local _, conn, peer = wire.passive()
       peer:send { flags = "R", seq = seq }
@@ -203,7 +203,7 @@ describe("a reset that arrives", function()
     end
   end)
 
-  it("RFC5961:3.2 is believed by a closed receive window at RCV.NXT only", function()
+  it("RFC5961:3.2-2 is believed by a closed receive window at RCV.NXT only", function()
     local _, conn, peer = wire.passive { host = { receive_buffer = 1000 } }
     peer:send { flags = "PA", seq = 1001, ack = 5001, payload = ("x"):rep(1000) }
     peer:expect { flags = "A", ack = 2001, window = 0 }
@@ -257,7 +257,7 @@ local function repeatedly(net, peer, fields)
 end
 
 describe("the challenge ACK of RFC 5961", function()
-  it("RFC5961:4.2 answers a SYN anywhere, in the window or not, with or without ACK", function()
+  it("RFC5961:4.2-1 answers a SYN anywhere, in the window or not, with or without ACK", function()
     for _, seq in ipairs { 1001, 2000, 1000, 500, 0x90000000 } do
       for _, flags in ipairs { "S", "SA" } do
         local _, conn, peer = wire.passive()
@@ -268,7 +268,7 @@ describe("the challenge ACK of RFC 5961", function()
     end
   end)
 
-  it("RFC5961:5.2 answers an ACK that is too old or of what was never sent", function()
+  it("RFC5961:5.2-2 answers an ACK that is too old or of what was never sent", function()
     local _, conn, peer = wire.passive()
     for _, ack in ipairs { 5002, 6000, 5001 - 65536 & 0xffffffff, 5001 - 0x7fffffff & 0xffffffff } do
       peer:send { flags = "A", seq = 1001, ack = ack, payload = "x" }
@@ -277,7 +277,49 @@ describe("the challenge ACK of RFC 5961", function()
     assert.equal(0, conn:info().unread)
   end)
 
-  it("RFC5961:10 is limited", function()
+  it("RFC5961:4.2-2 to a SYN brings forth the RST of a peer that knows nothing, which ends it", function()
+    local _, conn, peer = wire.passive()
+    peer:send { flags = "S", seq = 2000 }
+    local challenge = peer:expect { flags = "A", seq = 5001, ack = 1001 }
+    peer:send { flags = "R", seq = challenge.ack }
+    peer:expect_nothing(1)
+    assert.equal("ECONNRESET", select(2, conn:error()))
+  end)
+
+  it("RFC5961:5.2-1 RFC5961:5.2-3 goes by the largest window that was ever offered, scaled", function()
+    for _, scale in ipairs { 0, 3 } do
+      local _, conn, peer = wire.passive {
+        syn = { options = { mss = 1000, window_scale = scale }, window = 100 }, window = 5000,
+      }
+      conn:write "x"
+      peer:expect { seq = 5001, length = 1 }
+      peer:send { flags = "A", seq = 1001, ack = 5002, window = 10 } -- smaller than before
+      local largest <const> = 5000 << scale
+      peer:send { flags = "PA", seq = 1001, ack = 5002 - largest & 0xffffffff, window = 10, payload = "y" }
+      peer:expect { flags = "A", seq = 5002, ack = 1002 } -- just within: taken
+      peer:send { flags = "PA", seq = 1002, ack = 5001 - largest & 0xffffffff, window = 10, payload = "z" }
+      peer:expect { flags = "A", seq = 5002, ack = 1002 } -- not: challenged
+      assert.equal(1, conn:info().unread)
+      assert.equal(1, conn:info().challenge_acks)
+    end
+  end)
+
+  it("RFC5961:3.2-4 is not for SYN-SENT: a RST counts if it acknowledges the SYN, or is nothing", function()
+    local net, host, peer = lab.forge { host = { isn = 5000 } }
+    local conn = host:connect_start(peer, 80)
+    peer:expect { flags = "S" }
+    for _, fields in ipairs { { "R" }, { "RA", 5000 }, { "RA", 5002 }, { "RA", 0 } } do
+      peer:send { flags = fields[1], seq = 0, ack = fields[2] }
+    end
+    net:run { until_ = 0.5 }
+    assert.equal(0, #wire.drain(peer))
+    assert.equal("SYN-SENT", conn:state())
+    peer:send { flags = "RA", seq = 0, ack = 5001 }
+    net:run { until_ = 0.6 }
+    assert.equal("ECONNREFUSED", select(2, conn:error()))
+  end)
+
+  it("RFC5961:7-1 RFC5961:7-2 RFC5961:7-3 is limited", function()
     local net, conn, peer = wire.passive { host = { challenge_ack_limit = 3, challenge_ack_interval = 5 } }
     repeatedly(net, peer, { flags = "S", seq = 1001 })
     assert.equal(3, #wire.drain(peer))
@@ -306,5 +348,37 @@ describe("the challenge ACK of RFC 5961", function()
       count[packet.destination_port] = count[packet.destination_port] + 1
     end
     assert.same({ 3, 1 }, count)
+  end)
+
+  it("can be limited for a host as well, by a number that cannot be counted out", function()
+    local sent = {}
+    for seed = 1, 8 do
+      local net, host, peer = lab.forge {
+        host = { challenge_ack_limit = 0, challenge_ack_host_limit = 100 }, seed = seed,
+      }
+      local listener, held = host:listen(80), {}
+      for port = 1, 4 do
+        peer:send { flags = "S", seq = 1000, source_port = port, destination_port = 80 }
+        local answer = peer:expect { flags = "SA" }
+        peer:send { flags = "A", seq = 1001, ack = answer.seq + 1 & 0xffffffff, source_port = port }
+        held[port] = listener:accept()
+      end
+      net:run { until_ = 1 }
+      for i = 1, 300 do
+        peer:send { flags = "S", seq = 2000, source_port = 1 + i % 4 }
+        net:run { until_ = net:now() + 0.001 }
+      end
+      net:run { until_ = 1.5 }
+      sent[seed] = #wire.drain(peer)
+      assert.is_true(sent[seed] >= 50 and sent[seed] < 150, sent[seed])
+      net:run { until_ = 2.1 } -- another second, another number
+      peer:send { flags = "S", seq = 2000, source_port = 1 }
+      peer:expect { flags = "A" }
+      assert.equal(4, #held)
+      net:close()
+    end
+    local distinct = {}
+    for _, n in ipairs(sent) do distinct[n] = true end
+    assert.is_not_nil(next(distinct, (next(distinct))))
   end)
 end)

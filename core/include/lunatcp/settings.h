@@ -135,6 +135,10 @@ extern "C" {
     X(COUNT, challenge_ack_limit, 10, 1, 0, 65535, "challenge ACKs in an interval (RFC 5961)")     \
     X(TIME, challenge_ack_interval, INT64_C(5000000000), INT64_C(500000000), 0,                    \
       INT64_C(3600000000000), "that interval")                                                     \
+    X(COUNT, challenge_ack_host_limit, 0, 0, 0, 1000000,                                           \
+      "challenge ACKs of all connections of a host in a second, about; 0: no limit")               \
+    X(COUNT, port_first, 1024, 32768, 1, 65535, "ephemeral ports (RFC 6056): the first ...")       \
+    X(COUNT, port_last, 65535, 60999, 1, 65535, "... and the last of them")                        \
     /* sending */                                                                                  \
     X(FLAG, nagle, 1, 1, 0, 1, "Nagle's algorithm")                                                \
     X(FLAG, minshall, 0, 1, 0, 1, "Nagle holds a small segment back only behind a small one")      \
