@@ -138,8 +138,8 @@ describe("fast open", function()
     local client = assert(net.client:connect(net.server, 80, { fast_open = "question" }))
     assert.equal("question", assert(net.listener:accept()):read())
     net:run { until_ = net:now() + 1 }
-    assert.equal(0, net.client:counters().memory_used)
-    assert.equal(0, net.server:counters().memory_used)
+    assert.equal(0, net.client:counters().memory)
+    assert.equal(0, net.server:counters().memory)
     client:abort()
   end)
 
