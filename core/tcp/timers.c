@@ -231,7 +231,8 @@ void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now)
     timers_set_long(c, after(now, length));
 }
 
-/* RFC9293:MAY-5, by a setting of each connection that is off by itself (MUST-24, MUST-25). RFC5925:7.7-1 */
+/* RFC9293:MAY-5, by a setting of each connection that is off by itself (MUST-24, MUST-25).
+ * RFC5925:7.7-1 */
 static bool keeps_alive(const struct ltcp_connection *c)
 {
     return settings_of(c)->keepalive &&

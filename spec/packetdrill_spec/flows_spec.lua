@@ -27,7 +27,8 @@ describe("an injected packet", function()
     .. "0.039 < P. 11:21(10) ack 1 win 20000\n"
 
   it("that follows another counts from when that was to happen, not from when it did", function()
-    local result = run(LATE .. "+.020 < P. 21:31(10) ack 1 win 20000\n+.040 %{ assert tcpi_bytes_received == 30 }%")
+    local result = run(LATE .. "+.020 < P. 21:31(10) ack 1 win 20000\n"
+      .. "+.040 %{ assert tcpi_bytes_received == 30 }%")
     assert.near(0.059 + 0.040, result.time, 1e-9)
   end)
 
@@ -40,7 +41,7 @@ end)
 
 describe("a packet of the stack", function()
   it("to another port is of another connection, and is not what the script waits for", function()
-    -- The first connection's data goes again at 200 ms; it is not the second one's, whose numbers are the same.
+    -- The first connection's data goes again at 200 ms; it is not the second one's, with the same numbers.
     run [[
 +0 write(4, ..., 100) = 100
 +0 > P. 1:101(100) ack 1
