@@ -186,6 +186,7 @@ static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
     }
     skip_limited_time(s, ack->now);
     if (ack->advanced == 0) return; /* RFC 5681 section 3.1: ACKs of new data */
+    if (ack->ece) return;           /* RFC3168:6.1.2-2 */
     if (cc->cwnd < cc->ssthresh)
         slow_start(s, cc, ack);
     else

@@ -27,6 +27,7 @@ static void newreno_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sam
 {
     /* RFC 7661 section 4.3; section 3.1 of RFC 5681 speaks of ACKs of new data. */
     if (ack->in_recovery || !ack->cwnd_limited || ack->advanced == 0) return;
+    if (ack->ece) return; /* RFC3168:6.1.2-2 */
     if (cc->cwnd >= UINT32_MAX / 2) return;
     if (cc->cwnd < cc->ssthresh)
         cc->cwnd += window_slow_start(cc, ack->bytes_acked);

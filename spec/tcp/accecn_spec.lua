@@ -236,7 +236,7 @@ describe("the ACK of a SYN-ACK", function()
     assert.equal(2, s.conn:info().ce_received)
   end)
 
-  it("RFC9768:3.2.2.1-3 is read by table 4", function()
+  it("RFC9768:3.2.2.1-3 RFC9768:3.2.2.3-2 is read by table 4", function()
     for ace = 0, 7 do
       local s = accecn.passive { ace = ace }
       s.wait()

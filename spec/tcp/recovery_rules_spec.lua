@@ -400,3 +400,41 @@ describe("the round-trip time", function()
     end
   end)
 end)
+
+describe("an ACK with ECN-Echo", function()
+  for _, congestion in ipairs { "newreno", "cubic" } do
+    it("RFC3168:6.1.2-2 opens no window, under " .. congestion, function()
+      local net, host, peer = lab.forge { host = {
+        isn = 5000, ecn = 2, initial_window = 10, timestamps = false, congestion = congestion,
+      } }
+      local listener = assert(host:listen(80))
+      peer:send { flags = "SEW", seq = 1000, destination_port = 80, window = 65535, options = { mss = 1000 } }
+      peer:expect { flags = "SAE" }
+      peer:send { flags = "A", seq = 1001, ack = 5001, window = 65535 }
+      local conn = assert(listener:accept())
+      conn:write(wire.pattern(60000))
+      net:run { until_ = net:now() + 0.02 }
+      local want = congestion == "cubic" and 7000 or 5000
+      for n = 1, 10 do
+        peer:send { flags = "AE", seq = 1001, ack = 5001 + 1000 * n }
+        net:run { until_ = net:now() + 0.0101 }
+        assert.is_true(conn:info().cwnd <= want)
+      end
+    end)
+  end
+end)
+
+describe("Window Scale", function()
+  it("RFC7323:2.3-3 of more than 14 is taken for 14", function()
+    local _, conn = wire.passive { syn = { options = { mss = 1000, window_scale = 15 } } }
+    assert.equal(14, conn:info().snd_wscale)
+  end)
+
+  it("RFC7323:2.2-2 without SYN is passed over", function()
+    local net, conn, peer = wire.passive { syn = { options = { mss = 1000, window_scale = 2 } } }
+    peer:send { flags = "A", seq = 1001, ack = 5001, window = 1000, options = { window_scale = 9 } }
+    net:run { until_ = net:now() + 0.02 }
+    assert.equal(2, conn:info().snd_wscale)
+    assert.equal(4000, conn:info().snd_wnd)
+  end)
+end)
