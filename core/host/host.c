@@ -98,6 +98,7 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
     c->interface = (uint16_t)interface;
     c->link_mtu = (uint16_t)host->interfaces[interface].least_mtu;
     c->path_mtu = (uint16_t)host->interfaces[interface].mtu;
+    if (s->path_mtu != 0 && s->path_mtu < c->path_mtu) c->path_mtu = (uint16_t)s->path_mtu;
     ltcp_seq iss = isn_choose(host, &c->flow, s, now);
     /* RFC9293:MAY-2, RFC 6191: past all that the connection before it has used. */
     if (syn != NULL && syn->replaces && seq_le(iss, syn->beyond)) iss = seq_add(syn->beyond, 65537);

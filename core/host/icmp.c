@@ -235,7 +235,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
     if (c->state == LTCP_SYN_SENT) fast_open_failed(c, now);
     if (c->authenticated && authentication_ignores_icmp(c, &icmp)) return LTCP_OK;
     if (icmp.kind == LTCP_ICMP_TOO_BIG)
-        path_mtu_lower(c, icmp.mtu, quoted.total_length);
+        path_mtu_lower(c, now, icmp.mtu, quoted.total_length);
     else
         act_on_error(c, now, icmp.kind);
     return LTCP_OK;

@@ -162,6 +162,7 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
     choose_rtt(c, a, &times);
     sample_rtt(c, a, &times);
     restart_timer(c, a->now);
+    if (c->mtu_watched) mtu_search_acknowledged(c, a->now);
     if (c->rare != NULL) loss_probe_acknowledged(c, a->now, a->segment->ack, true, false, &times);
     if (uses_rack(c)) {
         loss_probe_schedule(c, a->now);
@@ -206,6 +207,7 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
         if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
     }
     sample_rtt(c, a, &times);
+    if (acked > 0 && c->mtu_watched) mtu_search_acknowledged(c, a->now);
     if (acked > 0)
         restart_timer(c, a->now);
     else if (c->loss_timer == LTCP_TIMER_PERSIST)

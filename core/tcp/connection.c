@@ -60,6 +60,7 @@ void connection_destroy(struct ltcp_connection *c)
     fast_open_release(c);
     if (c->authenticated) authentication_release(c);
     tuning_release(c);
+    path_mtu_release(c);
     engine_resize(e, c->rare, sizeof *c->rare, 0);
     engine_resize(e, c, sizeof *c, 0);
 }
@@ -169,6 +170,7 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
     connection_set_state(c, now, LTCP_ESTABLISHED);
     c->syn_acked = true;
     c->tunes = settings_of(c)->tune_receive_buffer;
+    mtu_search_open(c);
     c->backoff = 0;
     c->unanswered = 0;
     if (!fast_opened(c)) connection_start_congestion(c, now);

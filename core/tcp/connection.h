@@ -188,6 +188,25 @@ struct ltcp_uto {
     uint32_t ignored;
 };
 
+/* What is known of the path MTU beyond its value (path_mtu.c, mtu_search.c); made when a router
+ * speaks of it or a search begins. Sizes are of IP packets. */
+struct ltcp_path_mtu {
+    uint16_t first;     /* when the connection opened */
+    uint16_t low, high; /* search_low and search_high of RFC 4821 section 7.1 */
+    uint16_t probe;     /* in flight; 0: none */
+    uint16_t before;    /* path MTU before it last rose; 0: verified */
+    bool searching;
+    bool mends;      /* the gap of a lost probe is being filled ... */
+    ltcp_seq mended; /* ... until this is acknowledged */
+    ltcp_seq probe_seq, probe_end;
+    ltcp_time wait_until; /* no probe before */
+    ltcp_time ended;      /* when the search did; 0: it goes on */
+    ltcp_time expires;    /* when what a router said does; LTCP_NEVER: nothing was said */
+    uint64_t verify_lost, verify_sent;
+    uint32_t verify_timeouts;
+    uint32_t probes, successes, failures, black_holes, refuted;
+};
+
 /* What a receiver measures that tunes its buffer (tuning.c). */
 struct ltcp_tuning {
     uint32_t buffer; /* octets, now */
@@ -219,6 +238,7 @@ struct ltcp_rare {
     struct ltcp_fast_open *fast_open;
     struct ltcp_authentication *authentication;
     struct ltcp_tuning *tuning;
+    struct ltcp_path_mtu *path_mtu;
     /* An IPv4 source route: the hops in sending order, the last is the peer. */
     uint8_t route[4 * (LTCP_SOURCE_ROUTE_MOST + 1)];
     uint8_t route_length; /* octets; 0: none */
@@ -300,6 +320,7 @@ struct ltcp_connection {
     bool loss_probe_due : 1;  /* the probe timeout fired */
     bool pace_held : 1;       /* something waits for its time to leave */
     bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
+    bool mtu_watched : 1;     /* rare->path_mtu is there */
     bool tunes : 1;           /* the receive buffer follows what is read */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
     bool authenticated : 1;   /* by TCP-AO or MD5: rare->authentication is there */
@@ -628,6 +649,8 @@ uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint3
 bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length);
 /* Makes the first unsent record as long as the MSS if what follows allows. */
 void send_queue_fill(struct ltcp_connection *c);
+/* The same with another length. */
+void send_queue_gather(struct ltcp_connection *c, uint32_t length);
 /* Drops what lies before `ack`. The newest record's delivery goes to `sample`. */
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times);
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
@@ -712,7 +735,22 @@ void connection_outstanding(const struct ltcp_connection *c, ltcp_time now,
 const char *connection_check(struct ltcp_connection *c);
 void connection_note_illegal_change(struct ltcp_connection *c, enum ltcp_state to);
 /* path_mtu.c: a packet of ours was too long; RFC 1191, RFC 8201 */
-void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length);
+bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint32_t quoted_length);
+/* What was said long ago may not be true any more. */
+void path_mtu_look(struct ltcp_connection *c, ltcp_time now);
+
+/* mtu_search.c, RFC 4821; for connections whose `mtu_watched` is set, but for the first three */
+struct ltcp_path_mtu *path_mtu_state(struct ltcp_connection *c);
+void mtu_search_open(struct ltcp_connection *c);
+void mtu_search_timeout(struct ltcp_connection *c, ltcp_time now);
+uint32_t mtu_search_probe(struct ltcp_connection *c, ltcp_time now, uint32_t usable, bool *wait);
+void mtu_search_sent(struct ltcp_connection *c, ltcp_seq seq, uint32_t length);
+void mtu_search_acknowledged(struct ltcp_connection *c, ltcp_time now);
+void mtu_search_resent(struct ltcp_connection *c, const struct ltcp_record *r);
+bool mtu_search_lost(struct ltcp_connection *c, ltcp_time now);
+bool mtu_search_mends(const struct ltcp_connection *c);
+void mtu_search_told(struct ltcp_connection *c, ltcp_time now, uint32_t mtu);
+void path_mtu_release(struct ltcp_connection *c);
 
 /* ecn.c, RFC 3168 */
 uint16_t ecn_syn_flags(struct ltcp_connection *c, bool again);

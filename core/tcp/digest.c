@@ -230,6 +230,23 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
     }
 }
 
+static void digest_path_mtu(struct digest *d, const struct ltcp_path_mtu *m, ltcp_time now)
+{
+    if (m == NULL) return;
+    digest_word(d, (uint64_t)m->first << 48 | (uint64_t)m->low << 32 | (uint64_t)m->high << 16 |
+                       m->probe);
+    digest_word(d, (uint64_t)m->before << 16 | (uint64_t)m->searching << 1 | m->mends);
+    digest_seq(d, m->mended);
+    digest_seq(d, m->probe_seq);
+    digest_seq(d, m->probe_end);
+    digest_time(d, now, m->wait_until > now ? m->wait_until : LTCP_NEVER);
+    digest_time(d, now, m->ended != 0 ? m->ended : LTCP_NEVER);
+    digest_time(d, now, m->expires);
+    digest_word(d, m->verify_lost);
+    digest_word(d, m->verify_sent);
+    digest_word(d, m->verify_timeouts);
+}
+
 static void digest_tuning(struct digest *d, const struct ltcp_tuning *t, ltcp_time now)
 {
     if (t == NULL) return;
@@ -340,4 +357,5 @@ void connection_digest(struct digest *d, const struct ltcp_connection *c, ltcp_t
     digest_rare(d, c, now);
     if (c->authenticated) authentication_digest(d, authentication_of(c));
     digest_tuning(d, tuning_of(c), now);
+    digest_path_mtu(d, c->rare != NULL ? c->rare->path_mtu : NULL, now);
 }

@@ -407,6 +407,29 @@ static uint32_t end_burst(struct ltcp_connection *c, uint32_t segments)
 }
 
 /* RFC5681:3.2-12 */
+enum probing { NO_PROBE, PROBE_SENT, PROBE_WAITS };
+
+/* RFC 4821: the next segment is made longer than the path is known to take. RFC4821:7.5-1 */
+static enum probing send_mtu_probe(struct ltcp_connection *c, ltcp_time now)
+{
+    const struct ltcp_send_queue *q = c->out;
+    const ltcp_seq edge = peer_edge(c), seq = c->snd_nxt;
+    bool wait;
+    path_mtu_look(c, now);
+    const uint32_t length =
+        mtu_search_probe(c, now, seq_gt(edge, seq) ? seq_diff(edge, seq) : 0, &wait);
+    if (wait) c->cwnd_limited = true;
+    if (length == 0) return wait ? PROBE_WAITS : NO_PROBE;
+    if (!pacing_allows(c, now)) return PROBE_WAITS;
+    send_queue_gather(c, length);
+    const struct ltcp_record *r = record_at(q, q->unsent);
+    if (r->length != length || (r->flags & LTCP_FIN)) return NO_PROBE;
+    if (!send_record(c, now, q->unsent)) return PROBE_WAITS;
+    c->engine->out_last->notes |= LTCP_NOTE_PROBE;
+    mtu_search_sent(c, seq, length);
+    return PROBE_SENT;
+}
+
 static void send_new(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
@@ -414,6 +437,12 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
     uint32_t burst = 0;
     bool fresh = false;
     while (q != NULL && q->unsent != q->tail) {
+        const enum probing probing = c->mtu_watched ? send_mtu_probe(c, now) : NO_PROBE;
+        if (probing == PROBE_WAITS) break;
+        if (probing == PROBE_SENT) {
+            fresh = true;
+            continue;
+        }
         const struct ltcp_record *r = record_at(q, q->unsent);
         if (r->length < c->snd_mss) send_queue_fill(c);
         const uint32_t n = sendable(c, r);

@@ -31,15 +31,29 @@ static void scale_window(struct ltcp_connection *c, uint32_t old_mss)
     c->cc.cwnd = window > c->snd_mss ? window : c->snd_mss;
 }
 
+#define EXPIRY_LEAST (300 * LTCP_SECOND) /* RFC1191:6.3-2, RFC8201:4-5 */
+
+static ltcp_time expiry_of(const struct ltcp_connection *c, ltcp_time now)
+{
+    const ltcp_time wanted = settings_of(c)->path_mtu_expires;
+    if (wanted == 0) return LTCP_NEVER;
+    return now + (wanted > EXPIRY_LEAST ? wanted : EXPIRY_LEAST);
+}
+
 /* What is in flight and too long goes again in smaller pieces, without a word to the congestion
- * control: nothing was lost to congestion. RFC7323:5.7-1 RFC5681:3.1-6 */
-void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_length)
+ * control: nothing was lost to congestion. RFC1191:3-1 RFC1191:6.4-1 RFC8201:4-1 RFC8201:5.4-1
+ * RFC7323:5.7-1 RFC5681:3.1-6
+ */
+bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint32_t quoted_length)
 {
     const uint32_t least = ltcp_address_is_v4(&c->flow.local) ? 68 : 1280;
-    if (!settings_of(c)->path_mtu_discovery) return;
-    if (mtu == 0) mtu = plateau_below(quoted_length);
-    if (mtu < least) mtu = least;
-    if (mtu >= c->path_mtu) return;
+    if (!settings_of(c)->path_mtu_discovery) return false;
+    if (mtu == 0) mtu = plateau_below(quoted_length); /* RFC1191:7.1-1 */
+    if (mtu < least) mtu = least;                     /* RFC1191:3-2, RFC8201:4-2 */
+    if (c->mtu_watched) mtu_search_told(c, now, mtu);
+    if (mtu >= c->path_mtu) return false; /* RFC1191:3-3, RFC8201:4-3 */
+    struct ltcp_path_mtu *m = path_mtu_state(c);
+    if (m != NULL) m->expires = expiry_of(c, now);
     c->path_mtu = (uint16_t)mtu;
     const uint32_t old_mss = c->snd_mss;
     connection_set_mss(c);
@@ -47,11 +61,24 @@ void path_mtu_lower(struct ltcp_connection *c, uint32_t mtu, uint32_t quoted_len
     struct ltcp_send_queue *q = c->out;
     if (c->state == LTCP_SYN_SENT) {
         syn_was_too_long(c);
-        return;
+        return true;
     }
-    if (q == NULL || c->state < LTCP_ESTABLISHED) return;
+    if (q == NULL || c->state < LTCP_ESTABLISHED) return true;
     for (uint32_t i = q->head; i != q->unsent; i++)
         if (record_at(q, i)->length > c->snd_mss) scoreboard_lose(c, i);
     c->force_retransmit = true;
     connection_want_output(c);
+    return true;
+}
+
+/* RFC1191:6.3-1, RFC8201:4-4: the path may be another by now: as long as when the connection
+ * opened, until a router speaks again. */
+void path_mtu_look(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_path_mtu *m = c->rare->path_mtu;
+    if (now < m->expires) return;
+    m->expires = LTCP_NEVER;
+    if (m->searching || m->first <= c->path_mtu) return; /* a search rises by itself */
+    c->path_mtu = m->first;
+    connection_set_mss(c);
 }

@@ -112,7 +112,7 @@ static bool should_enter(struct ltcp_connection *c, bool found)
 {
     if (c->out == NULL || flight_size(c) == 0 || c->state < LTCP_ESTABLISHED) return false;
     if (found) return true;
-    if (uses_rack(c)) return false;
+    if (uses_rack(c) || (c->mtu_watched && mtu_search_mends(c))) return false;
     if (c->duplicate_acks < settings_of(c)->duplicate_ack_threshold) return false;
     /* RFC 6582 section 3.2, step 2: not for duplicates that a timeout's own retransmissions made.
      */
@@ -143,6 +143,7 @@ static bool detect_losses(struct ltcp_connection *c, ltcp_time now)
 void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     const bool found = detect_losses(c, now);
+    if (found && c->mtu_watched && mtu_search_lost(c, now)) return;
     if (found && c->recovery == LTCP_RECOVERY_NONE) {
         enter_fast_recovery(c, now);
         if (uses_prr(c)) prr_start(c, 0, 0);
@@ -184,6 +185,7 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     if (duplicate) count_duplicate(c, now);
     if (!should_enter(c, found)) return;
     if (!uses_rack(c)) scoreboard_judge_lost(c, now, c->out->head);
+    if (c->mtu_watched && mtu_search_lost(c, now)) return;
     enter_fast_recovery(c, now);
     if (!uses_prr(c)) return;
     prr_start(c, acked, newly_delivered > acked ? newly_delivered - acked : 0);
@@ -199,6 +201,7 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
     forget_probe(c);
     undo_begin(c);
     undo_frto_start(c);
+    mtu_search_timeout(c, now);
     if (uses_rack(c))
         rack_lose_at_timeout(c, now);
     else

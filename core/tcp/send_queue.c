@@ -238,14 +238,13 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
 }
 
 /* Small writes that could not share a block come together in one segment (RFC9293:SHLD-28). */
-void send_queue_fill(struct ltcp_connection *c)
+void send_queue_gather(struct ltcp_connection *c, uint32_t length)
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, q->unsent);
     if (r->marks & LTCP_MARK_BOUNDARY) return;
-    if (r->length >= c->snd_mss || q->tail - q->unsent < 2 || r->flags != (r->flags & LTCP_PSH))
-        return;
-    struct ltcp_block *block = ltcp_block_create(c->engine->pool, c->snd_mss);
+    if (r->length >= length || q->tail - q->unsent < 2 || r->flags != (r->flags & LTCP_PSH)) return;
+    struct ltcp_block *block = ltcp_block_create(c->engine->pool, length);
     if (block == NULL) return;
     block->sum = 0;
     block->sum_valid = true;
@@ -254,9 +253,9 @@ void send_queue_fill(struct ltcp_connection *c)
     r->block = block;
     r->offset = 0;
     uint32_t gone = 0;
-    for (uint32_t i = q->unsent + 1; i != q->tail && r->length < c->snd_mss; i++) {
+    for (uint32_t i = q->unsent + 1; i != q->tail && r->length < length; i++) {
         struct ltcp_record *from = record_at(q, i);
-        uint32_t n = (uint32_t)c->snd_mss - r->length;
+        uint32_t n = length - r->length;
         if (n > from->length) n = from->length;
         if (n > 0) fill(block, from->block->data + from->offset, n);
         r->length += n;
@@ -274,6 +273,11 @@ void send_queue_fill(struct ltcp_connection *c)
     for (uint32_t i = q->unsent + 1; i + gone != q->tail; i++)
         *record_at(q, i) = *record_at(q, i + gone);
     q->tail -= gone;
+}
+
+void send_queue_fill(struct ltcp_connection *c)
+{
+    send_queue_gather(c, c->snd_mss);
 }
 
 /* The record has just been put into a packet. RFC8985:4-2 RFC8985:7.3-3 RFC9937:6-7 */
@@ -295,6 +299,7 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
         }
         r->marks |= LTCP_MARK_EVER;
         undo_resent(c, now);
+        if (c->mtu_watched) mtu_search_resent(c, r);
         rare_of(c)->segments_retransmitted++;
         rare_of(c)->bytes_retransmitted += r->length;
     }

@@ -122,6 +122,22 @@ static void fill_congestion(const struct ltcp_connection *c, struct ltcp_info *o
         ++*count;
 }
 
+static void fill_path_mtu(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    const struct ltcp_path_mtu *m = c->rare != NULL ? c->rare->path_mtu : NULL;
+    out->path_mtu = c->path_mtu;
+    if (m == NULL) return;
+    out->mtu_searching = m->searching;
+    out->mtu_search_low = m->low;
+    out->mtu_search_high = m->high;
+    out->mtu_probe = m->probe;
+    out->mtu_probes = m->probes;
+    out->mtu_probe_successes = m->successes;
+    out->mtu_probe_failures = m->failures;
+    out->mtu_black_holes = m->black_holes;
+    out->mtu_refuted = m->refuted;
+}
+
 void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
 {
     memset(out, 0, sizeof *out);
@@ -146,7 +162,7 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->rcv_wnd = rcv_wnd(c);
     out->snd_mss = c->snd_mss;
     out->rcv_mss = c->rcv_mss;
-    out->path_mtu = c->path_mtu;
+    fill_path_mtu(c, out);
     out->snd_wscale = c->snd_wscale;
     out->rcv_wscale = c->rcv_wscale;
     out->window_scaling = c->scaling;

@@ -524,6 +524,15 @@ function Listener:close() end
 ---@field snd_mss integer
 ---@field rcv_mss integer
 ---@field path_mtu integer
+---@field mtu_searching boolean
+---@field mtu_search_low integer
+---@field mtu_search_high integer
+---@field mtu_probe integer
+---@field mtu_probes integer
+---@field mtu_probe_successes integer
+---@field mtu_probe_failures integer
+---@field mtu_black_holes integer
+---@field mtu_refuted integer
 ---@field snd_wscale integer
 ---@field rcv_wscale integer
 ---@field window_scaling boolean

@@ -872,7 +872,7 @@ return {
     name = "path-mtu-grows-by-icmp",
     requirement = "RFC 1191 section 3, RFC 8201: a message never raises the estimate",
     file = "tcp/path_mtu.c",
-    text = "if (mtu >= c->path_mtu) return;",
+    text = "if (mtu >= c->path_mtu) return false;",
     with = "",
   },
   {
@@ -1253,5 +1253,34 @@ return {
     file = "network/event_queue.c",
     text = "return a->time < b->time || (a->time == b->time && a->serial < b->serial);",
     with = "return a->time < b->time;",
+  },
+  -- ---- core/tcp/mtu_search.c, tuning.c, memory.c ----------------------------------------------
+  {
+    name = "probe-loss-leaves-the-range",
+    requirement = "RFC4821:7.6.2-2: a failed probe sets search_high to its size less one",
+    file = "tcp/mtu_search.c",
+    text = "if (m->high >= m->probe) m->high = (uint16_t)(m->probe - 1);",
+    with = "",
+  },
+  {
+    name = "search-never-begins-anew",
+    requirement = "RFC4821:7.3-3: a search that has ended begins anew after ten minutes",
+    file = "tcp/mtu_search.c",
+    text = "m->high = (uint16_t)top_of(c);\n    }",
+    with = "}",
+  },
+  {
+    name = "window-does-not-follow-the-reader",
+    requirement = "the receive buffer holds what is read in two round trips",
+    file = "tcp/tuning.c",
+    text = "uint64_t wanted = 2 * (uint64_t)taken",
+    with = "uint64_t wanted = 0 * (uint64_t)taken",
+  },
+  {
+    name = "ahead-kept-over-the-limit",
+    requirement = "memory_most: what comes out of order gives way first",
+    file = "tcp/memory.c",
+    text = "if (m->used + octets <= m->most || is_within_least(c, octets)) return true;\n    m->dropped",
+    with = "if (true) return true;\n    m->dropped",
   },
 }

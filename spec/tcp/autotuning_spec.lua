@@ -11,7 +11,7 @@ local function transfer(options)
     server = options.server,
   }
   local server, client
-  local got, before = 0, 0
+  local got = 0
   net:spawn(function()
     server = net.listener:accept()
     if options.read then return options.read(net, server) end
@@ -28,7 +28,7 @@ local function transfer(options)
   end)
   local last = options.last or 1
   net:run { until_ = options.seconds - last }
-  before = got
+  local before = got
   net:run { until_ = options.seconds }
   return net, client, server, (got - before) * 8 / last
 end
@@ -106,7 +106,9 @@ describe("buffers that tune themselves", function()
   end)
 
   it("begin anew with what the user sets", function()
-    local _, _, server = transfer { link = { delay = 0.020, rate = 1e9, queue = 1000, mtu = 65535 }, seconds = 3 }
+    local _, _, server = transfer {
+      link = { delay = 0.020, rate = 1e9, queue = 1000, mtu = 65535 }, seconds = 3,
+    }
     assert.is_true(server:info().receive_buffer > 2000000)
     assert(server:set { receive_buffer = 100000, tune_receive_buffer = false })
     assert.equal(100000, server:info().receive_buffer)

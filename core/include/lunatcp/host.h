@@ -258,6 +258,12 @@ struct ltcp_info {
     uint32_t snd_mss; /* effective: what a data segment carries (RFC9293:MUST-16) */
     uint32_t rcv_mss; /* as advertised */
     uint32_t path_mtu;
+    /* RFC 4821: while probing, the range that is searched; the probe in flight, 0: none. */
+    bool mtu_searching;
+    uint32_t mtu_search_low, mtu_search_high, mtu_probe;
+    uint32_t mtu_probes, mtu_probe_successes, mtu_probe_failures;
+    uint32_t mtu_black_holes; /* timeouts that were held to be for the size of packets */
+    uint32_t mtu_refuted;     /* sizes that did not stand the test */
     uint8_t snd_wscale, rcv_wscale;
     bool window_scaling, timestamps, sack; /* agreed in the handshake */
     uint32_t cwnd, ssthresh, pipe;

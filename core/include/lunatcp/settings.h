@@ -176,6 +176,19 @@ extern "C" {
     X(FLAG, flow_label_rehash, 0, 1, 0, 1, "another flow label after a retransmission timeout")    \
     X(COUNT, dscp, 0, 0, 0, 63, "differentiated services code point of sent packets")              \
     X(FLAG, path_mtu_discovery, 1, 1, 0, 1, "set Don't Fragment and obey ICMP too-big")            \
+    X(TIME, path_mtu_expires, INT64_C(600000000000), INT64_C(600000000000), 0,                     \
+      INT64_C(86400000000000),                                                                     \
+      "after so long (300 s at least) a path MTU that ICMP told is forgotten; 0: never")           \
+    X(BYTES, path_mtu, 0, 0, 0, 65535, "path MTU to begin with; 0: the link's")                    \
+    X(COUNT, mtu_probing, 0, 0, 0, 2,                                                              \
+      "path MTU by probing (RFC 4821): 0 never, 1 after a black hole was found, 2 always")         \
+    X(BYTES, mtu_base_mss, 1024, 1024, 48, 65495, "MSS that is likely to pass everywhere")         \
+    X(BYTES, mtu_probe_floor, 48, 48, 1, 65495, "least MSS behind a black hole")                   \
+    X(TIME, mtu_probe_interval, INT64_C(600000000000), INT64_C(600000000000),                      \
+      INT64_C(300000000000), INT64_C(86400000000000),                                              \
+      "from the end of a search until the next one")                                               \
+    X(BYTES, mtu_probe_threshold, 8, 8, 1, 65535,                                                  \
+      "range of sizes that is not worth another probe")                                            \
     X(FLAG, urgent_inline, 1, 0, 0, 1, "the last urgent octet stays in the stream (RFC 6093)")     \
     /* IP below, of a host */                                                                      \
     X(BYTES, reassembly_buffer, 1048576, 4194304, 4096, 1073741824,                                \

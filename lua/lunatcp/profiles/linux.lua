@@ -81,6 +81,11 @@ local MEANS <const> = {
   tcp_rmem = receive_memory,
   tcp_wmem = send_memory,
   tcp_mem = host_memory,
+  tcp_mtu_probing = count "mtu_probing",
+  tcp_base_mss = count "mtu_base_mss",
+  tcp_mtu_probe_floor = count "mtu_probe_floor",
+  tcp_probe_interval = function(value) return { mtu_probe_interval = math.max(value, 300) } end,
+  tcp_probe_threshold = count "mtu_probe_threshold",
   tcp_moderate_rcvbuf = switch "tune_receive_buffer",
   ip_default_ttl = count "ttl",
   ip_no_pmtu_disc = function(value) return { path_mtu_discovery = value == 0 } end,
@@ -157,6 +162,23 @@ local function defaults()
   }
 end
 
+-- "ip route change ADDRESS via ADDRESS dev tun0 advmss 600 mtu lock 640 initcwnd 11": what a route says
+-- counts for connections that open later. An advertised MSS bounds what is received only.
+local function route(words)
+  local changed = {}
+  for i, word in ipairs(words) do
+    local value = tonumber(words[i + 1] == "lock" and words[i + 2] or words[i + 1])
+    if word == "advmss" then
+      changed.mss, changed.mss_both_ways = value, false
+    elseif word == "mtu" then
+      changed.path_mtu = value
+    elseif word == "initcwnd" then
+      changed.initial_window = value
+    end
+  end
+  return changed
+end
+
 return {
   name = "linux",
   base = "linux",
@@ -168,6 +190,8 @@ return {
     { match = "^ip tcp_metrics flush", forget = true },
     { match = "^tc qdisc %a+ dev tun0 root pfifo$", ignore = true }, -- the link has no queue
     { match = "^tc qdisc %a+ dev tun0 root fq$", ignore = true },
+    { match = "^ip route change ", settings = route },
+    { match = "^ip %-6 route change ", settings = route },
     { program = "ethtool", ignore = true }, -- segments are never made of others
     { match = "^echo %d+ > /sys/module/tcp_cubic/parameters/hystart_detect$", ignore = true },
     { match = "^nstat | grep TcpExtOutOfWindowIcmps$", ask = function(state)
