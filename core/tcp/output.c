@@ -387,6 +387,7 @@ static uint64_t burst_by_pace(const struct ltcp_connection *c)
  * window, half of the congestion window, and what an IP packet could hold. */
 static uint32_t burst_most(const struct ltcp_connection *c)
 {
+    if (!settings_of(c)->push_bursts) return UINT32_MAX;
     uint32_t most = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
     const uint64_t least = (uint64_t)settings_of(c)->burst_least * c->snd_mss;
     uint64_t paced = burst_by_pace(c);
