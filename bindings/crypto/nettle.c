@@ -1,4 +1,4 @@
-/* crypto/nettle.c - by Nettle, whose contexts are plain structs: nothing is allocated, and nothing
+/* bindings/crypto/nettle.c - by Nettle, whose contexts are plain structs: nothing is allocated, and nothing
  * is kept between two calls. */
 #include "crypto.h"
 

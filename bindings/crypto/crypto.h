@@ -1,4 +1,4 @@
-/* crypto/crypto.h
+/* bindings/crypto/crypto.h
  *
  * The cryptography that this build has. core/ gets it as a pointer (lunatcp/authentication.h) and
  * knows no library. */
