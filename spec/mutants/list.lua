@@ -865,7 +865,7 @@ return {
     name = "ecn-reduces-at-each-echo",
     requirement = "RFC 3168 section 6.1.2: once for each window of data",
     file = "tcp/ecn.c",
-    text = "    rare_of(c)->ecn_reductions++;\n    c->ecn_point = c->snd_nxt;\n    c->ecn_reduced = true;\n",
+    text = "    rare_of(c)->ecn_reductions++;\n    ecn_reaction(c);\n    c->ecn_reduced = true;\n",
     with = "    rare_of(c)->ecn_reductions++;\n    c->ecn_reduced = true;\n",
   },
   {
