@@ -6,14 +6,19 @@
 #include "tcp/connection.h"
 
 /* Before the congestion control hears of the loss. A timeout within a fast recovery belongs to the
- * same reduction. RFC4015:3.1-1 */
+ * same reduction. What an earlier recovery sent again and nobody has answered yet would be taken
+ * for what came first: then its stamp and its copies go on counting. RFC4015:3.1-1 */
 void undo_begin(struct ltcp_connection *c)
 {
     struct ltcp_rare *r = rare_of(c);
+    const bool fresh = c->out == NULL || c->out->retransmitted == 0;
     if (c->recovery != LTCP_RECOVERY_NONE && r->undo_valid) return;
-    r->undo_valid = true;
-    r->undo_stamped = r->undo_resent = false;
-    r->undo_copies = 0;
+    r->undo_valid = fresh || r->undo_stamped;
+    r->undo_resent = false;
+    if (fresh) {
+        r->undo_stamped = false;
+        r->undo_copies = 0;
+    }
     r->undo_from = c->snd_una;
     r->undo_to = c->snd_nxt;
     r->prior_cwnd = c->cc.cwnd;

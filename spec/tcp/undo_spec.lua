@@ -1,6 +1,7 @@
 -- Spurious retransmissions: F-RTO (RFC 5682), Eifel (RFC 3522, 4015), DSACK (RFC 3708). The round trip
 -- is 20 ms, the timeout 200 ms.
 local flight = require "support.flight"
+local tcp = require "lunatcp"
 local wire = require "support.wire"
 
 local function open(options)
@@ -152,5 +153,35 @@ describe("Eifel detection", function()
 
   it("RFC3522 is off by its setting", function()
     assert.equal(0, spurious(false, true).undos)
+  end)
+end)
+
+-- A path that neither reorders nor delays: whatever is sent again was lost.
+describe("Behind losses that are losses", function()
+  local function undos(seed)
+    local net = tcp.network { seed = seed }
+    local settings = { profile = "linux", receive_buffer = 1 << 22 }
+    local a, b = net:host("a", settings), net:host("b", settings)
+    net:link(a, b, { delay = 0.010, forward = {
+      rate = 100e6, queue = { bytes = 250000 }, loss = 0.01, loss_after_queue = true,
+    } })
+    local info
+    net:spawn(function()
+      local conn <close> = b:listen(80):accept()
+      for _ in conn:chunks() do end
+    end)
+    net:spawn(function()
+      local conn <close> = assert(a:connect(b, 80))
+      conn:write(wire.pattern(3000000))
+      info = conn:info()
+    end)
+    net:run()
+    net:close()
+    assert.is_true(info.segments_retransmitted > 5)
+    return info.undos
+  end
+
+  it("RFC3522:3.2-5 an earlier recovery's retransmission is not taken for what came first", function()
+    for seed = 4, 6 do assert.equal(0, undos(seed), "seed " .. seed) end
   end)
 end)
