@@ -298,6 +298,17 @@ static bool nagle_holds(const struct ltcp_connection *c)
     return q->small_sent && seq_gt(q->small_end, c->snd_una);
 }
 
+/* What the peer's window has left is less than a segment, and only its size is the reason: it
+ * stands as wide open as ever, so it does not move in silly steps. One such segment is in flight at
+ * most, whatever the peer does. */
+static bool fills_window(const struct ltcp_connection *c, uint32_t n, uint32_t usable)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (!settings_of(c)->fill_window || n < usable) return false;
+    if (q->small_sent && seq_gt(q->small_end, c->snd_una)) return false;
+    return c->snd_wnd >= c->max_snd_wnd;
+}
+
 /* RFC 9293 section 3.8.6.2.1 (RFC9293:MUST-38) with Nagle as the bracketed condition (SHLD-7,
  * MUST-17). How many octets of the first unsent record may go: 0 for none. RFC5681:2-1 */
 static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_record *r)
@@ -315,7 +326,7 @@ static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_reco
     if (last && n == span && idle && (r->flags & LTCP_PSH)) return n; /* (2) */
     if (!last && n == span && (r->marks & LTCP_MARK_BOUNDARY)) return n;
     if (idle && n >= c->max_snd_wnd / 2) return n; /* (3) */
-    return 0;
+    return fills_window(c, n, usable) ? n : 0;
 }
 
 /* One octet of the first unsent record, or its FIN, although the window has no room for it; or what

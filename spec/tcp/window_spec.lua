@@ -148,6 +148,55 @@ describe("the send window", function()
   end)
 end)
 
+describe("what the window has left", function()
+  local function lengths(net, peer)
+    net:run { until_ = net:now() + 0.03 }
+    local list = {}
+    for _, packet in ipairs(wire.drain(peer)) do list[#list + 1] = packet.length end
+    return list
+  end
+
+  local function started(fill_window)
+    local net, conn, peer = wire.passive {
+      syn = { window = 2500, options = { mss = 1000 } },
+      host = { fill_window = fill_window, initial_window = 10 },
+    }
+    conn:write(wire.pattern(10000))
+    return net, peer
+  end
+
+  it("RFC9293:MUST-38 stays empty where it is less than a segment", function()
+    local net, peer = started(false)
+    assert.same({ 1000, 1000 }, lengths(net, peer))
+  end)
+
+  it("is filled by one shorter segment, if it is told to, while the window stands wide open", function()
+    local net, peer = started(true)
+    assert.same({ 1000, 1000, 500 }, lengths(net, peer))
+    peer:send { flags = "A", seq = 1001, ack = 6001, window = 2500 }
+    assert.same({ 1000 }, lengths(net, peer))
+    peer:send { flags = "A", seq = 1001, ack = 7001, window = 2500 }
+    assert.same({ 1000 }, lengths(net, peer))
+    peer:send { flags = "A", seq = 1001, ack = 7501, window = 2500 }
+    assert.same({ 500 }, lengths(net, peer))
+  end)
+
+  it("RFC9293:MUST-38 never holds two of them, nor one where the window moves in silly steps", function()
+    local net, peer = started(true)
+    assert.same({ 1000, 1000, 500 }, lengths(net, peer))
+    -- A usable 300 behind a short segment that is still in flight, at the full window.
+    peer:send { flags = "A", seq = 1001, ack = 5301, window = 2500 }
+    assert.same({}, lengths(net, peer))
+    -- All has arrived, but what opens is less than the window that there was.
+    peer:send { flags = "A", seq = 1001, ack = 7501, window = 400 }
+    assert.same({}, lengths(net, peer))
+    peer:send { flags = "A", seq = 1001, ack = 7501, window = 900 }
+    assert.same({}, lengths(net, peer))
+    peer:send { flags = "A", seq = 1001, ack = 7501, window = 2500 }
+    assert.same({ 1000, 1000, 500 }, lengths(net, peer))
+  end)
+end)
+
 describe("a window update", function()
   it("RFC9293:3.8.6.2.2 is sent when reading opens a closed window", function()
     local net, conn, peer = wire.passive { host = { receive_buffer = 4000 } }

@@ -145,6 +145,8 @@ extern "C" {
     X(FLAG, more_is_quiet, 0, 1, 0, 1,                                                             \
       "what is written with MORE leaves without PSH, and with the next acknowledgment at the "     \
       "latest")                                                                                    \
+    X(FLAG, fill_window, 0, 0, 0, 1,                                                               \
+      "one shorter segment at a time fills what the peer's window has left")                       \
     X(FLAG, probe_repeats, 0, 1, 0, 1,                                                             \
       "a zero-window probe is an old octet's number without data")                                 \
     X(FLAG, push_bursts, 0, 1, 0, 1, "the last segment of a burst carries PSH")                    \
