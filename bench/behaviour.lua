@@ -4,13 +4,17 @@
 -- of the data; a bulk transfer from a cold start, with the profile `linux` and ample buffers; beside each
 -- row what Linux and ns-3 get there (bench/support/reference.lua). `law` is what the algorithm may reach at
 -- that loss by its own law, and more would be somebody else's share:
---   * newreno, and CUBIC in its Reno-friendly region: 1.15 * 1.31 / sqrt(p) segments a round trip (Mathis
---     and others 1997, each segment acknowledged; the path's round trip without its queue);
+--   * newreno: 1.15 * 1.31 / sqrt(p) segments a round trip (Mathis and others 1997, each segment
+--     acknowledged; the path's round trip without its queue);
+--   * cubic: 1.15 times the mean of 1,000 ideal windows by RFC 9438's equations on that path
+--     (bench/support/law.lua). It is more than Reno's: W_est gains a segment a round trip once it is past
+--     cwnd_prior, as Reno's window does, but each loss takes three tenths of it, not half;
 --   * bbr1: the link, less what is lost. bbr (version 3): that up to its loss threshold of 2 %, and above it
 --     no more than it, since each round with more loss shrinks its upper bound (BBRLossThresh).
+-- `ideal` is the greatest goodput of 1,000 such ideal windows: as far as a single seed's luck reaches.
 --
--- Fairness: flows that start within two seconds, when the seed says; 60 s, counted without the first sixth,
--- half as many seeds; Jain's index, and the share of the first of them.
+-- Fairness: flows that each start within two seconds, when the seed says; 60 s, counted without the first
+-- sixth, half as many seeds; Jain's index, and the share of the first of them.
 --
 --   ./dev bench behaviour [--json] [--seeds=10] [--seconds=20] [--fairness=60] [--only=goodput|fairness]
 --                         [--cc=cubic] [--rate=100e6]
@@ -20,6 +24,7 @@
 local here <const> = arg[0]:match "^(.*)/" or "."
 package.path = here .. "/support/?.lua;" .. package.path
 local flows, reference, report = require "flows", require "reference", require "report"
+local laws = require "law"
 
 local options <const> = report.options(arg, {
   seeds = 10, seconds = 20, only = "", cc = "", fairness = 60, rate = 100e6,
@@ -28,20 +33,22 @@ local options <const> = report.options(arg, {
 local RATE <const>, DELAY <const>, SEGMENT <const> = options.rate, 0.010, 1448
 local QUEUE <const> = math.floor(RATE * 0.020 / 8) -- octets: another round trip
 local COMPARABLE <const> = RATE == 100e6           -- with the figures of others
+local IDEAL_RUNS <const> = 1000
 local CONTROLS <const> = { "newreno", "cubic", "bbr1", "bbr" }
 
 local function table_line(...)
   if not options.json then print((...):format(select(2, ...))) end
 end
 
--- Mbit/s; nil where the law allows the whole link.
+-- Mbit/s: the law, and the greatest of ideal runs where there are some.
 local function law(control, loss)
   local link = RATE * SEGMENT / 1500 / 1e6
-  if control == "newreno" or control == "cubic" then
-    if loss == 0 then return link end
-    return math.min(link, 1.15 * 1.31 / math.sqrt(loss) * SEGMENT * 8 / (2 * DELAY) / 1e6)
-  end
-  return link * (1 - loss)
+  if loss == 0 then return link end
+  local path = { rate = RATE, delay = DELAY, queue = QUEUE, segment = SEGMENT, seconds = options.seconds }
+  local mean, most = laws.ideal(control, loss, path, IDEAL_RUNS)
+  if not mean then return link * (1 - loss) end
+  local reno = 1.31 / math.sqrt(loss) * SEGMENT * 8 / (2 * DELAY)
+  return math.min(link, 1.15 * (control == "newreno" and reno or mean) / 1e6), most / 1e6
 end
 
 -- ---- goodput ----------------------------------------------------------------------------------
@@ -59,24 +66,25 @@ local function goodput(control, column, loss)
   local least, median, greatest = report.spread(values)
   local _, resent = report.spread(again)
   local linux = COMPARABLE and reference.linux[control] and reference.linux[control][column] or nil
+  local allowed, ideal = law(control, loss)
   local ns3 = COMPARABLE and reference.ns3[control] and reference.ns3[control][column] or nil
   if options.json then
     report.json("bench", "behaviour", "case", control, "loss", loss, "metric", "goodput_bps",
       "value", median * 1e6, "least", least * 1e6, "greatest", greatest * 1e6, "unit", "bit/s",
       "versus", linux and "Linux 6.18", "versus_value", linux and linux[2] * 1e6,
-      "ratio", linux and median / linux[2], "law", law(control, loss) * 1e6)
+      "ratio", linux and median / linux[2], "law", allowed * 1e6, "ideal_most", ideal and ideal * 1e6)
     return
   end
-  print(("  %-8s %5.1f %% %8.2f %8.2f %8.2f   %-24s %-8s %7s %9.2f %8.0f"):format(control, loss * 100,
+  print(("  %-8s %5.1f %% %8.2f %8.2f %8.2f   %-20s %-6s %6s %7.2f %6s %7.0f"):format(control, loss * 100,
     least, median, greatest, linux and ("%.2f %.2f %.2f"):format(table.unpack(linux)) or "",
     ns3 and ("%.2f"):format(ns3) or "", linux and ("%.3f"):format(median / linux[2]) or "",
-    law(control, loss), resent))
+    allowed, ideal and ("%.2f"):format(ideal) or "", resent))
 end
 
 local function all_goodputs()
   table_line("behaviour: goodput of one flow in Mbit/s, %d seeds, %g s", options.seeds, options.seconds)
-  table_line("  %-8s %7s %8s %8s %8s   %-24s %-8s %7s %9s %8s", "control", "loss", "least", "median", "most",
-    "Linux 6.18", "ns-3", "ratio", "law", "resent")
+  table_line("  %-8s %7s %8s %8s %8s   %-20s %-6s %6s %7s %6s %7s", "control", "loss", "least", "median",
+    "most", "Linux 6.18", "ns-3", "ratio", "law", "ideal", "resent")
   for _, control in ipairs(CONTROLS) do
     if options.cc == "" or options.cc == control then
       for column, loss in ipairs(reference.LOSSES) do goodput(control, column, loss) end
@@ -89,7 +97,7 @@ end
 local function many(control, count, delay)
   local list = {}
   for i = 1, count do
-    list[i] = { congestion = control, start = (i - 1) / count, delay = delay and delay[i] }
+    list[i] = { congestion = control, delay = delay and delay[i] }
   end
   return list
 end
@@ -99,20 +107,20 @@ local SCENES <const> = {
   { "two cubic", many("cubic", 2) }, { "ten cubic", many("cubic", 10) },
   { "two bbr1", many("bbr1", 2) }, { "ten bbr1", many("bbr1", 10) },
   { "two bbr", many("bbr", 2) }, { "ten bbr", many("bbr", 10) },
-  { "cubic, newreno", { { congestion = "cubic" }, { congestion = "newreno", start = 0.5 } } },
-  { "bbr, cubic", { { congestion = "bbr" }, { congestion = "cubic", start = 0.5 } } },
-  { "bbr1, cubic", { { congestion = "bbr1" }, { congestion = "cubic", start = 0.5 } } },
+  { "cubic, newreno", { { congestion = "cubic" }, { congestion = "newreno" } } },
+  { "bbr, cubic", { { congestion = "bbr" }, { congestion = "cubic" } } },
+  { "bbr1, cubic", { { congestion = "bbr1" }, { congestion = "cubic" } } },
   { "newreno, 20 and 60 ms", many("newreno", 2, { 0, 0.020 }) },
   { "cubic, 20 and 60 ms", many("cubic", 2, { 0, 0.020 }) },
   { "bbr, 20 and 60 ms", many("bbr", 2, { 0, 0.020 }) },
 }
 
--- The flows of a scene, begun a little earlier or later by the seed: there is no other chance in it.
+-- The flows of a scene, each begun within two seconds when the seed says: there is no other chance in it.
 local function begun(list, seed)
   local result = {}
   for i, flow in ipairs(list) do
-    result[i] = { congestion = flow.congestion, delay = flow.delay,
-      start = (flow.start or 0) + (seed * 7919 + i * 104729) % 997 / 997 }
+    math.randomseed(seed, i)
+    result[i] = { congestion = flow.congestion, delay = flow.delay, start = 2 * math.random() }
   end
   return result
 end
