@@ -1,5 +1,6 @@
 /* core/congestion/newreno.c - RFC 5681, with RFC 6582's and RFC 6675's recovery done by core/tcp.
  */
+#include "congestion/validation.h"
 #include "congestion/window.h"
 
 /* RFC 5681 section 3.1, with the upper bounds of its three cases. RFC5681:3.1-2 */
@@ -98,4 +99,71 @@ const struct ltcp_congestion_ops ltcp_newreno = {
     .on_timeout = newreno_on_timeout,
     .on_idle = newreno_on_idle,
     .on_undo = newreno_on_undo,
+};
+
+/* ---- with congestion window validation, RFC 7661 ------------------------------------------------
+ * A table of its own, so that NewReno alone needs no state. */
+
+static void validated_init(struct ltcp_congestion *cc, ltcp_time now)
+{
+    newreno_init(cc, now);
+    validation_start(cc->state);
+}
+
+static void validated_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
+{
+    validation_on_ack(cc->state, cc, ack);
+    newreno_on_ack(cc, ack);
+}
+
+static void validated_on_loss(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight)
+{
+    newreno_on_loss(cc, now, flight);
+    validation_on_loss(cc->state, cc, flight);
+}
+
+static void validated_on_recovered(struct ltcp_congestion *cc, ltcp_time now)
+{
+    newreno_on_recovered(cc, now);
+    validation_on_recovered(cc->state, cc);
+}
+
+static void validated_on_timeout(struct ltcp_congestion *cc, ltcp_time now, uint32_t flight,
+                                 bool first)
+{
+    newreno_on_timeout(cc, now, flight, first);
+    validation_start(cc->state);
+}
+
+/* In place of RFC 5681's restart window. */
+static void validated_on_idle(struct ltcp_congestion *cc, ltcp_time now)
+{
+    validation_on_idle(cc->state, cc, now);
+}
+
+static bool validated_info(const struct ltcp_congestion *cc, size_t i,
+                           struct ltcp_congestion_value *out)
+{
+    const struct validation *v = cc->state;
+    const struct ltcp_congestion_value values[] = {
+        {"pipe_ack", LTCP_CC_BYTES, v->pipe_ack, NULL},
+        {"validated", LTCP_CC_COUNT, v->since < 0, NULL},
+    };
+    if (i >= sizeof values / sizeof *values) return false;
+    *out = values[i];
+    return true;
+}
+
+const struct ltcp_congestion_ops ltcp_newreno_validated = {
+    .name = "newreno",
+    .state_size = sizeof(struct validation),
+    .init = validated_init,
+    .on_ack = validated_on_ack,
+    .on_loss = validated_on_loss,
+    .on_ecn = newreno_on_ecn,
+    .on_recovered = validated_on_recovered,
+    .on_timeout = validated_on_timeout,
+    .on_idle = validated_on_idle,
+    .on_undo = newreno_on_undo,
+    .info = validated_info,
 };

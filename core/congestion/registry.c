@@ -19,6 +19,12 @@ const struct ltcp_congestion_ops *ltcp_congestion_find(const char *name)
     return NULL;
 }
 
+const struct ltcp_congestion_ops *ltcp_congestion_for(const struct ltcp_settings *settings)
+{
+    const bool validated = settings->window_validation && settings->congestion == &ltcp_newreno;
+    return validated ? &ltcp_newreno_validated : settings->congestion;
+}
+
 uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings, bool sack)
 {
     unsigned switches = 0;

@@ -16,7 +16,7 @@ struct ltcp_connection *connection_create(struct ltcp_engine *e, struct ltcp_sha
     c->share = share_ref(share);
     c->ack_deadline = c->long_deadline = c->armed = LTCP_NEVER;
     c->heap_index = UINT32_MAX;
-    c->cc.ops = share->settings.congestion;
+    c->cc.ops = ltcp_congestion_for(&share->settings);
     return c;
 }
 

@@ -129,13 +129,15 @@ static void look_for_reneging(struct ltcp_connection *c)
 
 /* True when something new is held to be lost. A retransmission that was lost is a new sign of
  * congestion (RFC 5681 section 4.3), which proportional rate reduction hears of by itself (RFC 8985
- * section 9.3). RFC5681:4.3-4 RFC8985:9.2-1 RFC8985:9.3-3 */
+ * section 9.3), and one that sets its window in recovery by each segment lost. RFC5681:4.3-4
+ * RFC8985:9.2-1 RFC8985:9.3-3 */
 static bool detect_losses(struct ltcp_connection *c, ltcp_time now)
 {
     if (!c->sacking) return false;
     if (!uses_rack(c)) return scoreboard_detect(c, now);
     const struct ltcp_rack_losses losses = rack_detect(c, now);
-    if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !uses_prr(c))
+    const bool told = uses_prr(c) || c->cc.ops->own_recovery;
+    if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !told)
         c->cc.ops->on_loss(&c->cc, now, flight_within_window(c, flight_size(c)));
     return losses.original || losses.retransmission;
 }

@@ -277,7 +277,7 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
 {
     if (opening_differs(&c->share->settings, settings)) return LTCP_ERR_CONNECTED;
     c->cc.switches = ltcp_congestion_switches(settings, c->sacking);
-    if (!change_congestion(c, now, settings->congestion)) return LTCP_ERR_NO_MEMORY;
+    if (!change_congestion(c, now, ltcp_congestion_for(settings))) return LTCP_ERR_NO_MEMORY;
     const bool more_room = settings->receive_buffer > settings_of(c)->receive_buffer;
     struct ltcp_tuning *tuning = tuning_of(c); /* what the user sets counts from now on */
     struct ltcp_share *share = share_create(c->engine, settings);

@@ -5,10 +5,10 @@ local flow = require "support.flow"
 local RATE <const>, RTT <const> = 50e6, 0.020
 local GOODPUT <const> = RATE * 1448 / 1500
 
-local function start(congestion, more)
+local function start(congestion, more, seed)
   local link = { delay = RTT / 2, rate = RATE, queue = { bytes = 4 * RATE * RTT // 8 | 0 } }
   for key, value in pairs(more or {}) do link[key] = value end
-  return flow.bulk { client = { congestion = congestion }, link = link }
+  return flow.bulk { client = { congestion = congestion }, link = link, seed = seed }
 end
 
 -- The states in their order, and what was seen of each first.
@@ -94,6 +94,17 @@ describe("BBR's answer to random loss", function()
   it("is none in version 1", function()
     assert.is_true(goodput("bbr1", 0.01) > 0.9)
     assert.is_true(goodput("bbr1", 0.05) > 0.8)
+  end)
+
+  it("is none in version 1 to retransmissions that are lost too: no second packet conservation", function()
+    local sum = 0
+    for seed = 1, 3 do
+      local net, client, _, read = start("bbr1", { loss = 0.05 }, seed)
+      net:run { until_ = 6 }
+      assert.is_true(client:info().segments_retransmitted > 100)
+      sum = sum + read.octets * 8 / 6 / GOODPUT
+    end
+    assert.is_true(sum / 3 > 0.92, sum / 3)
   end)
 
   it("begins above LossThresh, 2 %, in version 3", function()

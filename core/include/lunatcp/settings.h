@@ -110,7 +110,8 @@ extern "C" {
     X(FLAG, hystart, 1, 1, 0, 1, "HyStart++ in CUBIC's slow start (RFC 9406)")                     \
     X(FLAG, fast_convergence, 1, 1, 0, 1, "CUBIC's fast convergence (RFC 9438, 4.7)")              \
     X(FLAG, abe, 0, 0, 0, 1, "back off less for a mark than for a loss (RFC 8511)")                \
-    X(FLAG, window_validation, 0, 0, 0, 1, "CUBIC's congestion window validation (RFC 7661)")      \
+    X(FLAG, window_validation, 0, 0, 0, 1,                                                         \
+      "congestion window validation (RFC 7661) in NewReno and CUBIC")                              \
     X(FLAG, rtt_independence, 1, 1, 0, 1, "Prague's reduced dependence on the RTT")                \
     X(COUNT, ecn, 2, 2, 0, 5,                                                                      \
       "ECN: 0 off; RFC 3168: 1 ask for it, 2 agree when asked; agree to AccECN (RFC 9768) when "   \
