@@ -507,7 +507,8 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
             send_record(c, now, c->out->head);
         else
             send_lost(c, now);
-        if (fast_opened(c)) { /* RFC7413:3-3: before the handshake has ended */
+        const bool answered = c->out != NULL && c->out->unsent != c->out->head;
+        if (answered && fast_opened(c)) { /* RFC7413:3-3: before the handshake has ended */
             c->cwnd_limited = c->pace_held = false;
             send_new(c, now);
         }

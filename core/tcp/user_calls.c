@@ -182,8 +182,10 @@ enum ltcp_status user_shutdown(struct ltcp_connection *c, ltcp_time now)
     /* RFC9293:3.10.4-3 */
     case LTCP_SYN_SENT: connection_die(c, now, LTCP_ERR_ABORTED); return LTCP_OK;
     case LTCP_SYN_RECEIVED: /* RFC9293:3.10.4-4 */
-        if (c->out != NULL && c->out->octets == 0) {
-            if (!fast_opened(c)) connection_start_congestion(c, now);
+        /* What Fast Open has opened counts as one where SENDs were issued: its SYN-ACK may not even
+         * have left. */
+        if (c->out != NULL && c->out->octets == 0 && !fast_opened(c)) {
+            connection_start_congestion(c, now);
             connection_set_state(c, now, LTCP_FIN_WAIT_1);
         }
         break; /* else queued until ESTABLISHED */

@@ -174,6 +174,31 @@ describe("fast open", function()
   end)
 end)
 
+describe("fast open on a bad path", function()
+  it("keeps the stream whole with loss, duplication and reordering, whatever the seed", function()
+    for seed = 1, 40 do
+      local net = warm { seed = seed }
+      net.wire:configure { delay = 0.01, loss = 0.2, duplicate = 0.1, jitter = 0.02 }
+      net:spawn(function()
+        while true do
+          local server = net.listener:accept()
+          net:spawn(function()
+            local question = server:read_exactly(3000)
+            if question then server:write(question:reverse()) end
+            server:shutdown()
+          end)
+        end
+      end)
+      local data = ("%03d"):format(seed):rep(1000)
+      for _ = 1, 3 do
+        local client = net.client:connect(net.server, 80, { fast_open = data })
+        if client then assert.equal(data:reverse(), client:read_exactly(3000), "seed " .. seed) end
+      end
+      net:close()
+    end
+  end)
+end)
+
 describe("fast open, the client", function()
   it("RFC7413:4.2.2-3 RFC7413:4.1.3-3 RFC7413:4.2.2-4 sends as much as the kept MSS lets it", function()
     local _, host, peer = taught { mss = 900 }
@@ -699,6 +724,15 @@ describe("fast open, the server", function()
     peer:expect { flags = "SA" }
     listener:close()
     peer:expect { flags = "R", seq = 5001 }
+  end)
+
+  it("closes in order when the user closes at once, before the handshake has ended", function()
+    local net, _, peer, listener = serving { pending = 5 }
+    net:spawn(function() assert(listener:accept()):close() end)
+    syn(peer, cookie_of(peer), nil)
+    peer:expect { flags = "SA", seq = 5000, ack = 1001 }
+    peer:send { flags = "A", seq = 1001, ack = 5001, source_port = 4000 }
+    peer:expect { flags = "FA", seq = 5001, ack = 1001 }
   end)
 
   it("costs a flood of valid SYNs no more than the limit", function()
