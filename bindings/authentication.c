@@ -81,7 +81,6 @@ int bind_md5_key(lua_State *L)
     bind_options_open(&o, L, 2, 2, "", known, 0);
     read_scope(&o, &key.scope);
     key.key = read_key(&o, "key", &key.key_length);
-    ltcp_host_set_crypto(host, ltcp_crypto());
     if (ltcp_crypto() == NULL) return without_crypto(L);
     return bind_result(L, ltcp_host_add_md5_key(host, &key));
 }
@@ -95,7 +94,6 @@ int bind_remove_md5_key(lua_State *L)
     bind_options_open(&o, L, 2, 2, "", known, 0);
     read_scope(&o, &scope);
     if (ltcp_crypto() == NULL) return without_crypto(L);
-    ltcp_host_set_crypto(host, ltcp_crypto());
     return bind_result(L, ltcp_host_remove_md5_key(host, &scope));
 }
 
@@ -113,7 +111,6 @@ int bind_ao_key(lua_State *L)
     key.algorithm = read_algorithm(&o);
     key.exclude_options = !bind_option_flag(&o, "include_options", true);
     key.key = read_key(&o, "key", &key.key_length);
-    ltcp_host_set_crypto(host, ltcp_crypto());
     if (ltcp_crypto() == NULL) return without_crypto(L);
     return bind_result(L, ltcp_host_add_ao_key(host, &key));
 }
@@ -128,7 +125,6 @@ int bind_remove_ao_key(lua_State *L)
     read_scope(&o, &scope);
     const lua_Integer send_id = read_id(&o, "send_id"), recv_id = read_id(&o, "recv_id");
     if (ltcp_crypto() == NULL) return without_crypto(L);
-    ltcp_host_set_crypto(host, ltcp_crypto());
     return bind_result(L,
                        ltcp_host_remove_ao_key(host, &scope, (uint8_t)send_id, (uint8_t)recv_id));
 }
@@ -326,7 +322,6 @@ int bind_ao_restore(lua_State *L)
     s.current_send_id = (uint8_t)read_id(&o, "current_key");
     s.rnext_recv_id = (uint8_t)read_id(&o, "rnext_key");
     if (ltcp_crypto() == NULL) return without_crypto(L);
-    ltcp_host_set_crypto(host, ltcp_crypto());
     return bind_result(L, ltcp_ao_restore(host, &s));
 }
 

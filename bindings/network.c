@@ -1,5 +1,6 @@
 /* bindings/network.c - the class of networks: making, nodes, memory, the forgotten, the end. */
 #include "binding.h"
+#include "crypto.h"
 #include "explore.h"
 
 #include <stdlib.h>
@@ -256,6 +257,7 @@ static int network_host(lua_State *L)
                                             .id = id};
     struct ltcp_host *host = ltcp_host_create(&config);
     enum ltcp_status status = LTCP_ERR_NO_MEMORY;
+    if (host != NULL) ltcp_host_set_crypto(host, ltcp_crypto());
     if (host != NULL) status = ltcp_network_add_host(net->network, host, &id);
     if (status != LTCP_OK) {
         if (host != NULL) ltcp_host_destroy(host);

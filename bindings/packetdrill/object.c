@@ -1,6 +1,7 @@
 /* bindings/packetdrill/object.c - begins and ends: the host, its addresses, what --so_flags says.
  */
 #include "object.h"
+#include "crypto.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -125,6 +126,7 @@ static bool make_host(struct object *o)
     o->host = ltcp_host_create(
         &(struct ltcp_host_config){.pool = o->pool, .settings = &o->settings, .secret = secret});
     if (o->host == NULL) return false;
+    ltcp_host_set_crypto(o->host, ltcp_crypto());
     /* Numbers that the table chooses lie above all that the system gives. */
     o->sockets = ltcp_sockets_create(&(struct ltcp_sockets_config){
         .host = o->host, .pool = o->pool, .first = 1 << 15, .most = 1 << 16});

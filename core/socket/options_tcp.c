@@ -140,6 +140,8 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
     struct socket *s = o->s;
     struct ltcp_settings *settings = &s->settings;
     if (o->name == LTCP_TCP_CONGESTION) return set_congestion(o, raw, length);
+    if (o->name == LTCP_TCP_MD5SIG || o->name == LTCP_TCP_MD5SIG_EXT)
+        return signature_set(o, raw, length);
     if (o->name == LTCP_TCP_FASTOPEN_KEY) return fast_open_set(o, value, raw, length);
     if (o->name == LTCP_TCP_ULP) return -LTCP_ENOPROTOOPT;
     if (length < sizeof(int)) return -LTCP_EINVAL;

@@ -249,6 +249,9 @@ int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
                    const struct ltcp_sockaddr *to, const void *fast_open, size_t length,
                    size_t waiting);
 
+/* signature.c */
+int signature_set(const struct option_call *o, const void *raw, size_t length);
+
 /* fast_open.c */
 #define FAST_OPEN_DONE                                                                             \
     (INT64_MIN + 1) /* the connection stands; what is left is written as ever                      \

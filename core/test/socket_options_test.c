@@ -64,7 +64,7 @@ static void options_take_and_give(void)
         {LTCP_SOL_TCP, LTCP_TCP_INQ, 2, -LTCP_EINVAL},
         {LTCP_SOL_TCP, LTCP_TCP_RTO_MAX_MS, 5000, 5000},
         {LTCP_SOL_TCP, LTCP_TCP_RTO_MAX_MS, 999, -LTCP_EINVAL},
-        {LTCP_SOL_TCP, LTCP_TCP_MD5SIG, 1, -LTCP_ENOPROTOOPT},
+        {LTCP_SOL_TCP, LTCP_TCP_MD5SIG, 1, -LTCP_EINVAL},
         {LTCP_SOL_TCP, 9999, 1, -LTCP_ENOPROTOOPT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -4,7 +4,7 @@
  *
  * Set before the connection is made:
  *   cc=NAME (TCP_CONGESTION)  rcvbuf=N  sndbuf=N  keepalive=SECONDS  oobinline  nodelay  mss=N
- *   user_timeout=MS
+ *   user_timeout=MS  md5=ADDRESS,KEY (TCP_MD5SIG)
  * then done one after the other:
  *   send=N      octets of the pattern       recv=N, recv=eof  read; says how many, and whether they
  * are echo        until the end               urgent=TEXT       sent out of band mark        read
@@ -48,6 +48,25 @@ static void set(int fd, int level, int name, int value, const char *what)
     if (setsockopt(fd, level, name, &value, sizeof value) != 0) complain(what);
 }
 
+/* "10.99.0.1,secret" */
+static void set_md5(int fd, const char *text)
+{
+    char address[64] = {0};
+    struct tcp_md5sig key = {0};
+    const char *comma = strchr(text, ',');
+    if (comma == NULL || (size_t)(comma - text) >= sizeof address) exit(2);
+    memcpy(address, text, (size_t)(comma - text));
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&key.tcpm_addr;
+    struct sockaddr_in *four = (struct sockaddr_in *)&key.tcpm_addr;
+    if (inet_pton(AF_INET6, address, &six->sin6_addr) == 1)
+        six->sin6_family = AF_INET6;
+    else if (inet_pton(AF_INET, address, &four->sin_addr) == 1)
+        four->sin_family = AF_INET;
+    key.tcpm_keylen = (uint16_t)strlen(comma + 1);
+    memcpy(key.tcpm_key, comma + 1, key.tcpm_keylen);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG, &key, sizeof key) != 0) complain("md5");
+}
+
 /* True: the word was about the socket. */
 static bool prepare(int fd, const char *word)
 {
@@ -67,6 +86,8 @@ static bool prepare(int fd, const char *word)
         set(fd, SOL_SOCKET, SO_KEEPALIVE, 1, word);
         set(fd, IPPROTO_TCP, TCP_KEEPIDLE, atoi(v), word);
         set(fd, IPPROTO_TCP, TCP_KEEPINTVL, atoi(v), word);
+    } else if ((v = value_of(word, "md5")) != NULL) {
+        set_md5(fd, v);
     } else if (strcmp(word, "oobinline") == 0) {
         set(fd, SOL_SOCKET, SO_OOBINLINE, 1, word);
     } else if (strcmp(word, "nodelay") == 0) {
