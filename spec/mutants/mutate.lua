@@ -14,8 +14,8 @@
 local ROOT <const> = "build-mutate"
 local TREE <const>, BUILD <const>, CLEAN <const> = ROOT .. "/tree", ROOT .. "/build", ROOT .. "/clean"
 local TIMES <const> = ROOT .. "/times.lua"
-local COPIED <const> = "CMakeLists.txt dev .busted .ci core crypto bindings bin lua spec examples docs bench fuzz "
-  .. "rockspec README.md CHANGELOG.md LICENSE CMakePresets.json"
+local COPIED <const> = "CMakeLists.txt dev .busted .ci core crypto bindings bin lua spec examples docs bench "
+  .. "fuzz rockspec README.md CHANGELOG.md LICENSE CMakePresets.json"
 local LEFT_OUT <const> = { "^spec/mutants/" } -- they read the sources that are changed here
 local TAGS <const> = "build,udp,netns"        -- compilers, sockets and real time: slow or never the same
 local PATIENCE <const> = 20                   -- times as long as it took, then it has hung
