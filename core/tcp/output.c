@@ -309,19 +309,30 @@ static bool fills_window(const struct ltcp_connection *c, uint32_t n, uint32_t u
     return c->snd_wnd >= c->max_snd_wnd;
 }
 
+/* RFC9293:MUST-16: how long new text may be beside the SACK blocks that go with it while something
+ * is missing here (RFC 2018 section 4, RFC 6691). */
+static uint32_t text_room(const struct ltcp_connection *c)
+{
+    if (c->ahead == NULL || !c->sacking || (c->accecn && accecn_forbids_sack(c))) return c->snd_mss;
+    const uint32_t most = sack_blocks_that_fit(c, 0);
+    const uint32_t blocks = c->ahead->count + (c->dsack_due ? 1u : 0u);
+    const uint32_t octets = 4 + 8 * (blocks < most ? blocks : most);
+    return c->snd_mss > octets + 8 ? c->snd_mss - octets : c->snd_mss;
+}
+
 /* RFC 9293 section 3.8.6.2.1 (RFC9293:MUST-38) with Nagle as the bracketed condition (SHLD-7,
  * MUST-17). How many octets of the first unsent record may go: 0 for none. RFC5681:2-1 */
-static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_record *r)
+static uint32_t sendable(const struct ltcp_connection *c, const struct ltcp_record *r, uint32_t mss)
 {
     const struct ltcp_send_queue *q = c->out;
     const ltcp_seq edge = peer_edge(c);
     const uint32_t usable = seq_gt(edge, c->snd_nxt) ? seq_diff(edge, c->snd_nxt) : 0;
-    const uint32_t span = record_span(r) < c->snd_mss ? record_span(r) : c->snd_mss;
+    const uint32_t span = record_span(r) < mss ? record_span(r) : mss;
     const uint32_t n = span < usable ? span : usable;
     const bool idle = !nagle_holds(c);
     const bool last = q->unsent + 1 == q->tail;
     if (n == 0) return 0;
-    if (n >= c->snd_mss) return n; /* (1) */
+    if (n >= mss) return n; /* (1) */
     if (r->flags & LTCP_FIN) return n == span ? n : 0;
     if (last && n == span && idle && (r->flags & LTCP_PSH)) return n; /* (2) */
     if (!last && n == span && (r->marks & LTCP_MARK_BOUNDARY)) return n;
@@ -457,7 +468,8 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
         }
         const struct ltcp_record *r = record_at(q, q->unsent);
         if (r->length < c->snd_mss) send_queue_fill(c);
-        const uint32_t n = sendable(c, r);
+        const uint32_t mss = text_room(c);
+        const uint32_t n = sendable(c, r, mss);
         if (n == 0) break;
         const bool bare_fin = r->length == 0 && q->unsent + 1 == q->tail; /* no data to limit */
         if (!bare_fin && !congestion_allows(c, n)) {
@@ -466,7 +478,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
         }
         if (!pacing_allows(c, now)) break;
         if (r->length > n && !send_queue_split(c, q->unsent, n)) break;
-        if (n < c->snd_mss) {
+        if (n < mss) {
             q->small_sent = true;
             q->small_end = seq_add(c->snd_nxt, n);
         }

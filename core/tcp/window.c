@@ -25,7 +25,7 @@ static ltcp_seq right_edge(const struct ltcp_connection *c)
     const ltcp_seq edge = seq_add(c->rcv_nxt, room(c));
     if (seq_le(edge, c->rcv_adv)) return seq_max(c->rcv_adv, c->rcv_nxt);
     const uint32_t half = tuning_receive_buffer(c) / 2;
-    const uint32_t step = half < c->rcv_mss ? half : c->rcv_mss;
+    const uint32_t step = half < c->snd_mss ? half : c->snd_mss;
     return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
 }
 
