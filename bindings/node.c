@@ -223,7 +223,9 @@ static int host_counters(lua_State *L)
                 {"listeners", c->listeners},
                 {"time_waits", c->time_waits},
                 {"time_wait_records", c->time_wait_records},
-                {"time_waits_cut", c->time_waits_cut}};
+                {"time_waits_cut", c->time_waits_cut},
+                {"orphans", c->orphans},
+                {"orphans_cut", c->orphans_cut}};
     lua_createtable(L, 0, 36);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         lua_pushinteger(L, (lua_Integer)list[i].value);

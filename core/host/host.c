@@ -342,5 +342,7 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
     counters->memory_orphans_ended = m->orphans_ended;
     counters->time_wait_records = host->time_wait_records;
     counters->time_waits_cut = host->engine.time_waits_cut;
+    counters->orphans = host->engine.orphans;
+    counters->orphans_cut = host->engine.orphans_cut;
     return &host->counters;
 }

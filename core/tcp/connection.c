@@ -132,6 +132,7 @@ void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_st
 #endif
     if (from == LTCP_TIME_WAIT) c->engine->time_waits--;
     if (state == LTCP_TIME_WAIT) c->engine->time_waits++;
+    orphan_changes(c, state);
     c->state = (uint8_t)state;
     if (c->engine->trace != NULL)
         ltcp_trace_event(c->engine->trace, &(struct ltcp_trace_event){.time = now,

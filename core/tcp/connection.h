@@ -324,6 +324,7 @@ struct ltcp_connection {
     bool tunes : 1;           /* the receive buffer follows what is read */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
     bool authenticated : 1;   /* by TCP-AO or MD5: rare->authentication is there */
+    bool orphan : 1;          /* closed by the user, and not over: counted (orphan.c) */
     uint16_t quick_acks;
 
     /* send sequence variables */
@@ -518,6 +519,11 @@ static inline void acknowledge_now(struct ltcp_connection *c)
     c->ack_now = true;
     connection_want_output(c);
 }
+
+/* orphan.c */
+/* The user has closed; true: one too many, and it is reset. */
+bool orphan_begins(struct ltcp_connection *c, ltcp_time now);
+void orphan_changes(struct ltcp_connection *c, enum ltcp_state state);
 
 /* challenge.c, RFC 5961 */
 void challenge_ack(struct ltcp_connection *c, ltcp_time now);

@@ -56,6 +56,8 @@ struct ltcp_engine {
     uint32_t spare_queue_count, spare_slice_count;
     uint32_t time_waits;
     uint64_t time_waits_cut;            /* for want of room */
+    uint32_t orphans;                   /* orphan.c */
+    uint64_t orphans_cut;               /* reset, since there were too many */
     ltcp_time challenge_second;         /* challenge.c */
     uint64_t challenges;                /* in it */
     uint16_t changes[LTCP_STATE_COUNT]; /* of state, so far: from each, bits of those to which */

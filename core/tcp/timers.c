@@ -55,6 +55,8 @@ static struct patience patience_of(const struct ltcp_connection *c)
     struct patience p = {s->r2_count, s->r2_time};
     if (c->state == LTCP_SYN_SENT) p = (struct patience){s->syn_r2_count, s->syn_r2_time};
     if (c->state == LTCP_SYN_RECEIVED) p = (struct patience){s->synack_r2_count, s->syn_r2_time};
+    if (c->user_closed && s->orphan_r2_count != 0 && (p.count == 0 || s->orphan_r2_count < p.count))
+        p.count = s->orphan_r2_count;
     if (s->user_timeout != 0 && (p.time == 0 || s->user_timeout < p.time || p.count == 0))
         p.time = s->user_timeout;
     const ltcp_time adopted = user_timeout_adopted(c);

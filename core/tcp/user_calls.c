@@ -219,7 +219,7 @@ enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now)
     c->user_closed = true;
     if (c->state == LTCP_FIN_WAIT_2 && settings_of(c)->fin_wait_2_timeout > 0)
         timers_set_long(c, now + settings_of(c)->fin_wait_2_timeout);
-    memory_ends_orphan(c, now);
+    if (!orphan_begins(c, now)) memory_ends_orphan(c, now);
     return status;
 }
 

@@ -300,6 +300,27 @@ function Connection:close()
   return self.core:close()
 end
 
+--- CLOSE, and waits until the peer has acknowledged all that was written and the FIN, as SO_LINGER does.
+-- @number seconds how long at most; 0: ABORT at once
+-- @treturn boolean true, or nil, message, code: why it never will be; EAGAIN: the time came first, and the
+--   connection goes on closing by itself
+function Connection:linger(seconds)
+  check.number(seconds, "linger: seconds", 0)
+  if seconds == 0 then return self:abort() end
+  local deadline = begin(self, { timeout = seconds }, "linger")
+  local done, message, code = self:close()
+  if not done then return nil, message, code end
+  while true do
+    local info = self:info()
+    if info.fin_acked and not info.code then return true end
+    if info.state == "CLOSED" then
+      message, code = self:error()
+      return nil, message or "connection is closed", code or "ENOTCONN"
+    end
+    if not self.net.scheduler:wait(self, STATE, deadline, "linger") then return late "linger" end
+  end
+end
+
 --- ABORT: buffers are dropped, the peer is sent a RST where the state asks for it.
 function Connection:abort()
   if self.net.closed or self.final then return true end

@@ -266,7 +266,7 @@ return {
     requirement = "RFC 9293 section 3.10.7.4: an unacceptable segment is answered \"unless the RST bit is "
       .. "set\"",
     file = "tcp/segment_arrives.c",
-    text = "if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2 */",
+    text = "if (a->flags & LTCP_RST) return DONE; /* RFC9293:3.10.7.4-2, RFC5961:3.2-1 */",
     with = "",
   },
   {
@@ -310,22 +310,22 @@ return {
     name = "syn-in-window-resets",
     requirement = "RFC 9293 section 3.10.7.4, fourth step, RFC 5961 section 4: a challenge ACK, and no more",
     file = "tcp/segment_arrives.c",
-    text = "challenge_ack(c, a->now); /* RFC 5961 section 4: RFC9293:3.10.7.4-6 */",
+    text = "challenge_ack(c, a->now); /* RFC5961:4.2-1, RFC9293:3.10.7.4-6 */",
     with = "connection_die(c, a->now, LTCP_ERR_RESET);",
   },
   {
     name = "challenge-acks-unlimited",
     requirement = "RFC 5961 section 7: challenge ACKs are limited in their rate",
-    file = "tcp/segment_arrives.c",
-    text = "    if (withheld) return;\n",
+    file = "tcp/challenge.c",
+    text = "    if (!allowed) return;\n",
     with = "",
   },
   {
     name = "challenge-count-never-begins-again",
     requirement = "RFC 5961 section 7: so many challenge ACKs in any interval",
-    file = "tcp/segment_arrives.c",
-    text = "        rare_of(c)->challenge_since = now;\n        rare_of(c)->challenges = 0;",
-    with = "        rare_of(c)->challenge_since = now;",
+    file = "tcp/challenge.c",
+    text = "        r->challenge_since = now;\n        r->challenges = 0;",
+    with = "        r->challenge_since = now;",
   },
   {
     name = "no-ack-flag-accepted",

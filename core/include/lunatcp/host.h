@@ -363,6 +363,8 @@ struct ltcp_host_counters {
     uint32_t connections, listeners, time_waits;
     uint32_t time_wait_records; /* those of time_waits that are no connections any more */
     uint64_t time_waits_cut;    /* that ended at once, since there were time_wait_most already */
+    uint32_t orphans;           /* that their users have closed, and that are not over */
+    uint64_t orphans_cut;       /* reset at their closing, since there were orphans_most already */
     /* What all connections hold in their queues, in octets of data, and what its limits (the
      * settings memory_low, memory_pressure, memory_most) have cost: how often the pressure began,
      * windows that did not grow, octets out of order that were given up, octets that were not kept,
