@@ -37,7 +37,8 @@ describe("a link-local address", function()
     end
   end)
 
-  it("RFC4007:6-2 is reached by the link of its zone, and the same one on another link is another", function()
+  it("RFC4007:6-2 RFC4007:9-1 is reached by the link of its zone, and the same one on another"
+    .. " link is another", function()
     local net, host, left, right = neighbours()
     local listeners = { assert(left:listen(80)), assert(right:listen(80)) }
     for i = 1, 2 do
