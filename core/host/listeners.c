@@ -95,7 +95,8 @@ static enum ltcp_status syn_arrives(struct ltcp_listener *l, struct ltcp_arrival
         l->host->counters.memory_refused++;
         return LTCP_ERR_NO_BUFFERS;
     }
-    if (l->waiting < l->backlog && (cookies == 2 || (cookies == 1 && full)))
+    /* Not for one that replaces TIME-WAIT, where the ACK would find the old connection. */
+    if (!a->replaces && l->waiting < l->backlog && (cookies == 2 || (cookies == 1 && full)))
         return syn_cookie_answer(l, a);
     if (full || l->waiting >= l->backlog) {
         l->host->counters.listen_overflows++;

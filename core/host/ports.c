@@ -1,5 +1,6 @@
 /* core/host/ports.c - ephemeral ports, RFC 6056 section 3.3.3: hash-based, so that an outsider
- * cannot guess them and one destination's do not repeat early. RFC6056:3.3-1 */
+ * cannot guess them and one destination's do not repeat early. RFC6056:3.3-1,
+ * RFC5927:4.2-1 */
 #include <string.h>
 
 #include "host/host.h"

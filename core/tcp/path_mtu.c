@@ -51,7 +51,7 @@ bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint
     if (mtu == 0) mtu = plateau_below(quoted_length); /* RFC1191:7.1-1 */
     if (mtu < least) mtu = least;                     /* RFC1191:3-2, RFC8201:4-2 */
     if (c->mtu_watched) mtu_search_told(c, now, mtu);
-    if (mtu >= c->path_mtu) return false; /* RFC1191:3-3, RFC8201:4-3 */
+    if (mtu >= c->path_mtu) return false; /* RFC1191:3-3, RFC8201:4-3, RFC5927:7.2-1 */
     struct ltcp_path_mtu *m = path_mtu_state(c);
     if (m != NULL) m->expires = expiry_of(c, now);
     c->path_mtu = (uint16_t)mtu;

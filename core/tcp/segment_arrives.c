@@ -182,7 +182,7 @@ static enum step second_check_rst(struct ltcp_connection *c, struct ltcp_arrival
     case LTCP_TIME_WAIT: /* RFC1337:3-1 */
         if (!settings_of(c)->time_wait_ignores_reset) connection_die(c, a->now, LTCP_OK);
         break;
-    /* RFC9293:3.10.7.4-3, RFC9293:MUST-12 */
+    /* RFC9293:3.10.7.4-3, RFC9293:MUST-12, RFC5961:4.2-2 */
     default: connection_die(c, a->now, LTCP_ERR_RESET); break;
     }
     return DONE;

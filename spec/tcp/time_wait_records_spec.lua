@@ -255,6 +255,16 @@ describe("a small record of TIME-WAIT", function()
     peer:expect { flags = "A", seq = 5002, ack = 1002 }
   end)
 
+  it("gives way to no cookie, but to a record, as long as there is room", function()
+    local _, host, peer, _, listener = waiting { host = { syn_cookies = 2 } }
+    peer:send { flags = "S", seq = 2000 }
+    local answer = peer:expect { flags = "SA", ack = 2001 }
+    assert.equal(1, host:counters().connections)
+    peer:send { flags = "A", seq = 2001, ack = answer.seq + 1 & 0xffffffff }
+    assert.equal("ESTABLISHED", listener:accept():state())
+    assert.same({ 0, 1 }, { records(host), host:counters().syn_cookies_sent }) -- that of the first one
+  end)
+
   it("RFC1122:4.2.2.13 makes room for an active OPEN of the same sockets", function()
     local net = lab.pair()
     local client = assert(net.client:connect(net.server, 80, { local_port = 5000 }))
