@@ -1283,4 +1283,34 @@ return {
     text = "if (m->used + octets <= m->most || is_within_least(c, octets)) return true;\n    m->dropped",
     with = "if (true) return true;\n    m->dropped",
   },
+
+  -- ---- core/wire and core/network: what tunnels carry -------------------------------------------
+  {
+    name = "vxlan-takes-any-network",
+    requirement = "RFC 7348 section 5: stations of different VNIs cannot communicate",
+    file = "wire/vxlan.c",
+    text = "if (vni != context->vni) return LTCP_ERR_FRAMING;",
+    with = "if (false) return LTCP_ERR_FRAMING;",
+  },
+  {
+    name = "neighbours-from-beyond-routers",
+    requirement = "RFC 4861 section 7.1.1: the hop limit is 255",
+    file = "wire/neighbour.c",
+    text = "if (ip->ttl != 255) return false;",
+    with = "if (false) return false;",
+  },
+  {
+    name = "advertisement-overrides-unasked",
+    requirement = "RFC 4861 section 7.2.5: without the Override flag another address is not taken",
+    file = "network/neighbours.c",
+    text = "if (differs && !n->override) {",
+    with = "if (false) {",
+  },
+  {
+    name = "neighbour-asked-once-more",
+    requirement = "RFC 4861 section 7.2.2: MAX_MULTICAST_SOLICIT solicitations",
+    file = "network/neighbours.c",
+    text = "} else if (e->asked < LTCP_NEIGHBOUR_SOLICIT) {",
+    with = "} else if (e->asked <= LTCP_NEIGHBOUR_SOLICIT) {",
+  },
 }
