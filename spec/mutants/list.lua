@@ -1313,4 +1313,41 @@ return {
     text = "} else if (e->asked < LTCP_NEIGHBOUR_SOLICIT) {",
     with = "} else if (e->asked <= LTCP_NEIGHBOUR_SOLICIT) {",
   },
+
+  -- ---- loss recovery and its attackers -----------------------------------------------------------
+  {
+    name = "duplicates-without-news",
+    requirement = "RFC 6675 section 2: with SACK a duplicate ACK tells of octets newly SACKed",
+    file = "tcp/acknowledgment.c",
+    text = "c->sacking ? newly > acked : duplicate",
+    with = "duplicate",
+  },
+  {
+    name = "lost-retransmission-raises-the-window",
+    requirement = "RFC 5681 section 4.3: a lost retransmission lowers the window again",
+    file = "tcp/recovery.c",
+    text = "c->cc.ops->on_loss(&c->cc, now, flight_within_window(c, flight_size(c)));",
+    with = "c->cc.ops->on_loss(&c->cc, now, flight_size(c));",
+  },
+  {
+    name = "frto-within-recovery",
+    requirement = "RFC 5682 section 2.1: not while an earlier fast recovery is under way",
+    file = "tcp/undo.c",
+    text = "c->recovery == LTCP_RECOVERY_FAST && c->sacking;",
+    with = "false;",
+  },
+  {
+    name = "undo-in-spite-of-ecn-echo",
+    requirement = "RFC 4015 section 3.4: no reversal where the ACK carries ECN-Echo",
+    file = "tcp/undo.c",
+    text = "if (times->congestion) {",
+    with = "if (false) {",
+  },
+  {
+    name = "ecn-echo-opens-the-window",
+    requirement = "RFC 3168 section 6.1.2: cwnd does not grow for an ACK with ECN-Echo",
+    file = "congestion/newreno.c",
+    text = "if (ack->ece) return;",
+    with = "",
+  },
 }
