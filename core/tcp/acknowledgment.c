@@ -87,12 +87,7 @@ static void tell_user(struct ltcp_connection *c)
 {
     send_queue_release(c);
     if (c->out == NULL || c->out->octets == 0) connection_event(c, LTCP_EVENT_SENT);
-    if (!c->write_blocked) return;
-    const uint32_t limit = tuning_send_buffer(c);
-    const uint32_t held = c->out != NULL ? c->out->octets : 0;
-    if (held >= limit || limit - held < limit / 4) return;
-    c->write_blocked = false;
-    connection_event(c, LTCP_EVENT_WRITABLE);
+    if (c->write_blocked) send_queue_tell_room(c);
 }
 
 /* RFC6298:3-2 RFC6298:5-9 */

@@ -646,6 +646,7 @@ struct ltcp_record *send_queue_append(struct ltcp_connection *c);
 /* `flags`: enum ltcp_write_flag. */
 size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length,
                         unsigned flags);
+void send_queue_tell_room(struct ltcp_connection *c);
 bool send_queue_fin(struct ltcp_connection *c);
 /* An acknowledgment lets go of what only waited for more to follow (setting more_is_quiet). */
 void send_queue_release(struct ltcp_connection *c);
@@ -684,6 +685,7 @@ uint32_t tuning_receive_buffer(const struct ltcp_connection *c);
 void tuning_data_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
 void tuning_read(struct ltcp_connection *c, ltcp_time now);
 void tuning_release(struct ltcp_connection *c);
+uint32_t tuning_ack_every(const struct ltcp_connection *c);
 
 /* memory.c */
 uint32_t memory_least_to_receive(const struct ltcp_connection *c);

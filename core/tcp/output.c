@@ -536,6 +536,7 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         rate_look_for_limit(c);
         rate_note_usage(c);
         after_fin_sent(c, now);
+        if (c->write_blocked && settings_of(c)->not_sent_low != 0) send_queue_tell_room(c);
     }
     if (c->keepalive_due) send_keepalive(c, now);
     if (c->ack_now) send_acknowledgment(c, now);

@@ -275,7 +275,7 @@ static void owe_acknowledgment(struct ltcp_connection *c, ltcp_time now, uint32_
     if (c->quick_acks > 0) {
         c->quick_acks--;
         acknowledge_now(c);
-    } else if (!s->delayed_ack || c->unacked_octets >= (uint32_t)s->ack_every * full) {
+    } else if (!s->delayed_ack || c->unacked_octets >= tuning_ack_every(c) * full) {
         acknowledge_now(c);
     } else if (c->ack_deadline == LTCP_NEVER) {
         timers_set_ack(c, now + s->delayed_ack_timeout);

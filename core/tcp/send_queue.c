@@ -140,6 +140,10 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
     const uint32_t limit = tuning_send_buffer(c);
     const uint32_t held = c->out != NULL ? c->out->octets : 0;
     size_t left = limit > held ? limit - held : 0;
+    const uint32_t low = settings_of(c)->not_sent_low;
+    const uint32_t unsent = c->out != NULL ? c->out->unsent_octets : 0;
+    if (low != 0 && left > (low > unsent ? low - unsent : 0))
+        left = low > unsent ? low - unsent : 0;
     if (left > length) left = length;
     size_t taken = 0;
     while (taken < left) {
@@ -196,6 +200,17 @@ uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint3
     c->out->unsent_octets += length;
     memory_charge(c->engine, length);
     return length;
+}
+
+/* The user waits for room: a quarter of the buffer, and half of what may wait unsent. */
+void send_queue_tell_room(struct ltcp_connection *c)
+{
+    const uint32_t limit = tuning_send_buffer(c), low = settings_of(c)->not_sent_low;
+    const uint32_t held = c->out != NULL ? c->out->octets : 0;
+    const uint32_t unsent = c->out != NULL ? c->out->unsent_octets : 0;
+    if (held >= limit || limit - held < limit / 4 || (low != 0 && unsent > low / 2)) return;
+    c->write_blocked = false;
+    connection_event(c, LTCP_EVENT_WRITABLE);
 }
 
 /* The FIN rides on the last unsent data, or alone. */

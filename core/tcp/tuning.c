@@ -121,6 +121,19 @@ void tuning_data_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a
         sample_by_window(c, t, a->now);
 }
 
+/* How many full segments force an acknowledgment: the more, the more come in a round trip, but so
+ * that sixteen acknowledgments are left in it for the sender's clock. */
+#define ACKS_LEAST 16
+uint32_t tuning_ack_every(const struct ltcp_connection *c)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    const struct ltcp_tuning *t = tuning_of(c);
+    const uint32_t every = (uint32_t)s->ack_every, most = (uint32_t)s->ack_thinning;
+    if (most <= every || t == NULL || c->seen_mss == 0) return every;
+    const uint32_t rate = t->taken / (ACKS_LEAST * (uint32_t)c->seen_mss);
+    return rate <= every ? every : rate < most ? rate : most;
+}
+
 /* A steady reader of `taken` octets a round trip needs twice that, so that a loss can be repaired
  * without a pause; one that takes more in each needs as much again. */
 static void grow(struct ltcp_connection *c, struct ltcp_tuning *t, uint32_t taken)

@@ -36,7 +36,9 @@ enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void
     *taken = send_queue_write(c, bytes, length, flags);
     if (*taken < length) c->write_blocked = true;
     if (*taken == 0) {
-        const bool full = c->out != NULL && c->out->octets >= tuning_send_buffer(c);
+        const uint32_t low = settings_of(c)->not_sent_low;
+        const bool full = c->out != NULL && (c->out->octets >= tuning_send_buffer(c) ||
+                                             (low != 0 && c->out->unsent_octets >= low));
         return full ? LTCP_AGAIN : LTCP_ERR_NO_BUFFERS;
     }
     if (flags & LTCP_WRITE_URGENT) mark_urgent(c);

@@ -196,6 +196,22 @@ describe("examples/queues.lua", function()
   end)
 end)
 
+describe("examples/autotuning.lua", function()
+  it("fills a fast path and leaves a slow one its buffers", function()
+    local printed, complained, status = runner.run "autotuning"
+    assert.equal("", complained)
+    assert.equal(0, status)
+    local rows = {}
+    for rate, receive, send in printed:gmatch "\n +%d +([%d.]+) +(%d+) +(%d+)" do
+      rows[#rows + 1] = { tonumber(rate), tonumber(receive), tonumber(send) }
+    end
+    assert.equal(10, #rows)
+    assert.is_true(rows[5][1] > 990 and rows[5][2] > 12500000 and rows[5][3] > 12500000)
+    assert.is_true(rows[10][1] > 0.9)
+    assert.same({ 540000, 262144 }, { rows[10][2], rows[10][3] })
+  end)
+end)
+
 describe("examples/aimd.lua", function()
   it("has the window of the core's NewReno, to the octet", function()
     local printed, complained, status = runner.run "aimd"

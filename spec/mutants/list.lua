@@ -383,8 +383,8 @@ return {
     name = "every-third-segment-acknowledged",
     requirement = "RFC9293:SHLD-19: an ACK for at least every second full-sized segment",
     file = "tcp/segment_arrives.c",
-    text = "c->unacked_octets >= (uint32_t)s->ack_every * full",
-    with = "c->unacked_octets > (uint32_t)s->ack_every * full",
+    text = "c->unacked_octets >= tuning_ack_every(c) * full",
+    with = "c->unacked_octets > tuning_ack_every(c) * full",
   },
   {
     name = "delayed-ack-timer-forgotten",

@@ -130,6 +130,8 @@ extern "C" {
     X(TIME, delayed_ack_timeout, INT64_C(200000000), INT64_C(40000000), 0, INT64_C(499999999),     \
       "longest delay of an acknowledgment")                                                        \
     X(COUNT, ack_every, 2, 2, 1, 255, "full-sized segments that force an acknowledgment")          \
+    X(COUNT, ack_thinning, 0, 0, 0, 255,                                                           \
+      "the same at high rates at most, where the receive buffer tunes itself; 0: no more")         \
     X(COUNT, quick_acks, 0, 16, 0, 65535, "segments acknowledged at once after the handshake")     \
     X(FLAG, delay_fin_ack, 0, 1, 0, 1,                                                             \
       "the ACK of a FIN may wait, as any other, for one's own FIN")                                \
@@ -156,6 +158,8 @@ extern "C" {
     X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \
     X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
+    X(BYTES, not_sent_low, 0, 0, 0, 1073741824,                                                    \
+      "octets that write may queue beyond what was sent; 0: what the buffer has room for")         \
     X(FLAG, tune_receive_buffer, 0, 1, 0, 1,                                                       \
       "the receive buffer grows with what is read in a round trip")                                \
     X(FLAG, tune_send_buffer, 0, 1, 0, 1, "the send buffer grows with the congestion window")      \
