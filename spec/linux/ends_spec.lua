@@ -22,6 +22,7 @@ for _, way in ipairs { "vxlan", "tun" } do
     it("has its keep-alives answered", "ends.keep_alive", way, "it")
     for _, side in ipairs { "client", "server" } do
       it("agrees on timestamps, SACK and window scale, we as " .. side, "ends.agreed", way, side, "plain")
+      it("opens fast the second time, we as " .. side, "ends.fast_open", way, side)
       it("agrees on ECN, we as " .. side, "ends.agreed", way, side, "ecn")
     end
   end)

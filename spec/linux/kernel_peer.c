@@ -88,6 +88,10 @@ static bool prepare(int fd, const char *word)
         set(fd, IPPROTO_TCP, TCP_KEEPINTVL, atoi(v), word);
     } else if ((v = value_of(word, "md5")) != NULL) {
         set_md5(fd, v);
+    } else if ((v = value_of(word, "fastopen")) != NULL) {
+        set(fd, IPPROTO_TCP, TCP_FASTOPEN, atoi(v), word);
+    } else if (strcmp(word, "fastopen_connect") == 0) {
+        set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1, word);
     } else if (strcmp(word, "oobinline") == 0) {
         set(fd, SOL_SOCKET, SO_OOBINLINE, 1, word);
     } else if (strcmp(word, "nodelay") == 0) {
@@ -284,7 +288,7 @@ int main(int argc, char **argv)
     int fd = open_connection(strcmp(argv[1], "listen") == 0, &six, argc - 4, argv + 4);
     if (fd < 0) return 1;
     for (int i = 4; i < argc; i++)
-        if (!prepare(fd, argv[i])) act(fd, argv[i]);
+        if (strcmp(argv[i], "fastopen_connect") != 0 && !prepare(fd, argv[i])) act(fd, argv[i]);
     close(fd);
     return 0;
 }

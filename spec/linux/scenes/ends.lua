@@ -184,4 +184,36 @@ function M.agreed(way, side, ecn)
   world.holds(said, "info ts sack wscale" .. (with_ecn and " ecn" or " wscale="))
 end
 
+--- Fast Open (RFC 7413): the first connection gets a cookie, the second sends data with its SYN.
+function M.fast_open(way, side)
+  local w = world.open { way = way, settings = { fast_open_mode = 3 } }
+  w:sysctl "net.ipv4.tcp_fastopen=3"
+  for turn = 1, 2 do
+    local said
+    w:run(function()
+      if side == "client" then
+        local peer = w:kernel_listens(4, 7000, "fastopen=5", "recv=1000", "info", "recv=eof")
+        local conn = assert(w.host:connect(w:remote(4), 7000, { timeout = 10, fast_open = world.octets(0,
+          1000) }))
+        assert(conn:flush { timeout = 5 })
+        conn:close()
+        w.net:sleep(0.1)
+        said = peer.said()
+      else
+        local listener <close> = assert(w.host:listen(7000, { fast_open = true }))
+        local peer = w:kernel_connects(4, 7000, "fastopen_connect", "send=1000", "sleep=100", "info",
+          "shutdown")
+        local conn = assert(listener:accept { timeout = 10 })
+        assert(world.read(conn) == 1000)
+        conn:close()
+        w.net:sleep(0.2)
+        said = peer.said()
+      end
+    end)
+    if side == "client" then world.holds(said, "received 1000 right") end
+    local with_syn = said:find("syn_data", 1, true) ~= nil
+    assert(with_syn == (turn == 2), ("turn %d: %s"):format(turn, said))
+  end
+end
+
 return M
