@@ -41,7 +41,7 @@ local function forge(forger, conn, key)
 end
 
 do
-  local net <close>, client, server, forger = scene()
+  local network <close>, client, server, forger = scene()
   if not client:md5_key { peer = server, key = "a secret" } then
     print "This build has no cryptography: install nettle-dev and build again."
     os.exit(0)
@@ -54,6 +54,7 @@ do
   local told = accepted:info().authentication
   print(("the forger: %d wrong digests, %d without; the connection is %s"):format(told.bad, told.missing,
     accepted:state()))
+  print(("this took %.1f s of virtual time"):format(network:now()))
 end
 
 do

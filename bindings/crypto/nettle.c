@@ -1,5 +1,5 @@
-/* bindings/crypto/nettle.c - by Nettle, whose contexts are plain structs: nothing is allocated, and nothing
- * is kept between two calls. */
+/* bindings/crypto/nettle.c - by Nettle, whose contexts are plain structs: nothing is allocated, and
+ * nothing is kept between two calls. */
 #include "crypto.h"
 
 #include <nettle/cmac.h>

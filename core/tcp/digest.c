@@ -324,8 +324,7 @@ static void digest_timers(struct digest *d, const struct ltcp_connection *c, ltc
     digest_word(d, (uint64_t)(now % LTCP_MILLISECOND)); /* how soon it ticks */
     digest_word(d, c->ts_recent);
     /* Its age matters by the day, not by the moment. */
-    if (c->ts_recent_valid)
-        digest_word(d, is_within_24_days(c->ts_recent_time, coarse_time(now)));
+    if (c->ts_recent_valid) digest_word(d, is_within_24_days(c->ts_recent_time, coarse_time(now)));
 }
 
 void connection_digest(struct digest *d, const struct ltcp_connection *c, ltcp_time now)

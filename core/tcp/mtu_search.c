@@ -6,9 +6,10 @@
  * IP packets. RFC4821:5.1-1 */
 #include "tcp/connection.h"
 
-#define CONGESTION_WINDOW_LEAST 11 /* segments: enough duplicates follow, and a loss costs little  \
-                                    */
-#define TIMEOUT_COSTS 5            /* section 7.6.3 */
+#define CONGESTION_WINDOW_LEAST                                                                    \
+    11                  /* segments: enough duplicates follow, and a loss costs little             \
+                         */
+#define TIMEOUT_COSTS 5 /* section 7.6.3 */
 
 static struct ltcp_path_mtu *search_of(const struct ltcp_connection *c)
 {

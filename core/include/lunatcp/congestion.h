@@ -152,7 +152,7 @@ const struct ltcp_congestion_ops *ltcp_congestion_for(const struct ltcp_settings
 /* RFC 5681 section 3.1: IW from the sender's maximum segment size. */
 uint32_t ltcp_initial_window_rfc5681(uint32_t mss);
 
-extern const struct ltcp_congestion_ops ltcp_newreno; /* needs no state */
+extern const struct ltcp_congestion_ops ltcp_newreno;           /* needs no state */
 extern const struct ltcp_congestion_ops ltcp_newreno_validated; /* the same with RFC 7661 */
 extern const struct ltcp_congestion_ops ltcp_cubic, ltcp_dctcp, ltcp_prague, ltcp_bbr, ltcp_bbr1;
 extern const struct ltcp_congestion_ops ltcp_fixed; /* the initial window, always: for teaching */

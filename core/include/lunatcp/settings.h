@@ -209,8 +209,7 @@ extern "C" {
     X(FLAG, reset_on_unread_close, 1, 1, 0, 1, "RST when closed with unread data")                 \
     X(TIME, fin_wait_2_timeout, 0, INT64_C(60000000000), 0, INT64_C(86400000000000),               \
       "longest FIN-WAIT-2 of a closed connection; 0: for ever")                                    \
-    X(COUNT, orphan_r2_count, 0, 8, 0, 255,                                                        \
-      "R2 by count once the user has closed; 0: as before")                                        \
+    X(COUNT, orphan_r2_count, 0, 8, 0, 255, "R2 by count once the user has closed; 0: as before")  \
     X(COUNT, orphans_most, 0, 65536, 0, 16777216,                                                  \
       "connections of a host that were closed and wait for their peers; further ones are reset; "  \
       "0: no bound")                                                                               \
