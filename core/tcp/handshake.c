@@ -46,14 +46,15 @@ void connection_set_mss(struct ltcp_connection *c)
 }
 
 /* The least shift that lets the field express the whole buffer, also when it has grown; at most 14
- * (RFC 7323, 2.3). */
+ * (RFC 7323, 2.3). A buffer that begins small still has two units of the field: what is less than
+ * one would be a window of zero, for ever. */
 static uint8_t scale_for(const struct ltcp_settings *s)
 {
     if (s->window_scale >= 0) return (uint8_t)s->window_scale;
     uint32_t most = s->receive_buffer;
     if (s->tune_receive_buffer && s->receive_buffer_most > most) most = s->receive_buffer_most;
     uint8_t shift = 0;
-    while (shift < 14 && (most >> shift) > 65535)
+    while (shift < 14 && (most >> shift) > 65535 && (s->receive_buffer >> shift) >= 4)
         shift++;
     return shift;
 }

@@ -4,7 +4,7 @@ local flow = require "support.flow"
 local MSS <const> = 1448
 local DCTCP <const> = { congestion = "dctcp", ecn = 1 }
 
-describe("DCTCP", function()
+describe("DCTCP #slow", function()
   it("RFC8257:3.3-1 knows the fraction that is marked", function()
     for _, fraction in ipairs { 0.1, 0.5 } do
       local net, client = flow.bulk {

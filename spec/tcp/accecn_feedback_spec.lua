@@ -410,7 +410,7 @@ describe("both ends of a transfer", function()
     it("RFC9768:3.2-3 agree on every packet and octet that met CE, under " .. name, function()
       local net, from, to = transfer { ecn = 3, congestion = name }
       local marked = net.wire:counters(net.client).queue.marked
-      assert.is_true(marked > 20, marked)
+      assert.is_true(marked > 10, marked)
       assert.equal(marked, to.ce_received)
       assert.equal(marked, from.delivered_ce)
       assert.equal(to.received_ce_bytes, from.delivered_ce_bytes)

@@ -114,6 +114,17 @@ describe("buffers that tune themselves", function()
     assert.equal(100000, server:info().receive_buffer)
   end)
 
+  it("tell of a buffer that begins with less than a unit of the greatest window's scale", function()
+    for _, size in ipairs { 100, 1000, 5000 } do
+      local _, _, server, rate = transfer {
+        server = { receive_buffer = size, receive_buffer_least = 100 }, seconds = 10,
+        link = { delay = 0.020, rate = 1e6, queue = 100 },
+      }
+      assert.is_true(1 << server:info().rcv_wscale <= size / 2, size)
+      assert.is_true(rate > 0, size)
+    end
+  end)
+
   it("are fixed in the profile rfc", function()
     local net, client, server = lab.connected { link = { delay = 0.050, rate = 1e8, queue = 1000 } }
     net:spawn(function() for _ in server:chunks() do end end)

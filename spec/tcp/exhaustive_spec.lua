@@ -189,7 +189,7 @@ local SCENES <const> = {
   "half-close by the client", "half-close by the server", "both close at once", "both open at once",
 }
 
-describe("a short exchange", function()
+describe("a short exchange #slow", function()
   for _, scene in ipairs(SCENES) do
     it(scene .. ": stays whole whatever any one packet meets, at every edge of sequence space", function()
       local runs = 0

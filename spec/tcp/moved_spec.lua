@@ -22,7 +22,7 @@ local function files()
   return list
 end
 
-describe("the data path #moved", function()
+describe("the data path #moved #slow", function()
   local command
   setup(function()
     local words = { shell.modules(), "lua5.4", shell.quote(shell.first_line "command -v busted") }
