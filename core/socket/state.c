@@ -110,16 +110,22 @@ static uint32_t queued(const struct ltcp_info *info)
     return info->unsent + info->unacked;
 }
 
+/* Before there is a connection it is the one that it will begin with. */
+static uint32_t send_limit(const struct socket *s, const struct ltcp_info *info)
+{
+    return info->send_buffer != 0 ? info->send_buffer : socket_send_buffer(s);
+}
+
 bool socket_has_room(const struct socket *s, const struct ltcp_info *info)
 {
     const uint32_t low = s->not_sent_low;
     if (low != 0 && info->unsent >= low) return false;
-    return queued(info) < info->send_buffer;
+    return queued(info) < send_limit(s, info);
 }
 
 bool socket_writable(const struct socket *s, const struct ltcp_info *info)
 {
-    const uint32_t held = queued(info), limit = info->send_buffer;
+    const uint32_t held = queued(info), limit = send_limit(s, info);
     return socket_has_room(s, info) && limit - held >= held / 2;
 }
 

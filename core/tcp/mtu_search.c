@@ -223,7 +223,7 @@ static void mend(struct ltcp_connection *c, struct ltcp_path_mtu *m)
 }
 
 /* Losses were found. True: the probe alone, which is no news of congestion (RFC4821:7.6.2-1,
- * 7.6.2-2). */
+ * RFC4821:7.6.2-2). */
 bool mtu_search_lost(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_path_mtu *m = search_of(c);

@@ -59,7 +59,7 @@ static size_t flood(struct pair *p, uint32_t first, uint32_t count, uint16_t por
 /* Connects, and is gone again. */
 static bool honest_client(struct pair *p, ltcp_handle listener)
 {
-    ltcp_handle client, server;
+    ltcp_handle client = 0, server = 0;
     ltcp_connect(p->host[0], p->now,
                  &(struct ltcp_open){.remote = p->address[1], .remote_port = 80}, &client);
     pair_settle(p);

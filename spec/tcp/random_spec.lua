@@ -92,7 +92,7 @@ local function run(seed)
   return net.core:check()
 end
 
-describe("#slow, a thousand seeds of loss, duplicates, reordering, corruption, jitter, small buffers", function()
+describe("#slow, a thousand seeds of loss, duplicates, reordering, corruption, small buffers", function()
   for slice = 0, SLICES - 1 do
     local first, last = slice * SEEDS // SLICES + 1, (slice + 1) * SEEDS // SLICES
     it(("leave the stream intact, %d to %d"):format(first, last), function()
