@@ -9,10 +9,10 @@ local LEFT_OUT <const> = {
   exhaustive = "goes through such numbers itself", random = "draws such numbers itself",
   states = "has such numbers itself", golden = "digests of what is sent",
   syn_cookies = "its numbers say something", moved = "this file",
-  header = "no connection", lower = "no numbers",
+  header = "no connection", lower = "no numbers", scope = "addresses, no numbers",
 }
 -- Of the others all specs but those about the choice of the number, and about a host's further addresses.
-local NOT_THESE <const> = { "initial sequence number", "ISNs", "MUST%-43", "MUST%-45" }
+local NOT_THESE <const> = { "initial sequence number", "ISNs", "the ISN of RFC 6528", "MUST%-43", "MUST%-45" }
 
 local function files()
   local list = {}
