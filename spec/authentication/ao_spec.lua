@@ -1,4 +1,5 @@
 -- TCP-AO (RFC 5925) between two hosts, and against a script that forges.
+local tablex = require "pl.tablex"
 local core = require "lunatcp.core"
 local lab = require "support.lab"
 local signed = require "support.signed"
@@ -188,7 +189,7 @@ describe("TCP-AO", function()
       ["an unknown KeyID"] = { { key_id = 9 }, "key_not_found" },
       ["no option"] = { false, "missing" },
     }
-    for name, how in pairs(wrong) do
+    for name, how in tablex.sort(wrong) do
       it("RFC5925:7.3-1, RFC5925:7.3-2, RFC5925:7.3-4 with " .. name .. " are dropped silently, and counted",
         function()
           local s = forge().open()

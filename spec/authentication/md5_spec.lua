@@ -1,4 +1,5 @@
 -- TCP MD5 (RFC 2385) between two hosts, and against a script that forges.
+local tablex = require "pl.tablex"
 local core = require "lunatcp.core"
 local lab = require "support.lab"
 local signed = require "support.signed"
@@ -88,7 +89,7 @@ describe("TCP MD5", function()
     assert.equal(2, signed.told(s.conn).good)
   end)
 
-  for name, change in pairs {
+  for name, change in tablex.sort {
     ["a wrong key"] = { md5_key = "Secret" }, ["no option"] = { md5_key = false },
   } do
     it("RFC2385:2-4, RFC2385:2-6 drops what has " .. name .. " without an answer, and counts", function()
