@@ -1,23 +1,37 @@
 -- `./dev mutate [NAME...]`: breaks the core in one place after the other, and looks which spec or C
 -- test fails.
 --
--- The tree is copied to build-mutate/tree and built there; for each mutant of list.lua one file of the
--- copy is changed and compiled again, with the invariants of the core compiled in. Then specs and C tests
--- run until the first failure. Those that compare golden digests run last, since they only say that
--- something is different; so does the one that runs others again. One that takes many times as long as it
--- should has hung, which counts as a failure. What fails is tried with the core as it is too, where it has
--- to succeed.
+-- The tree is copied to build-mutate/N/tree and built there, N being one of a few that work side by
+-- side; for each mutant of list.lua one file of the copy is changed and compiled again, with the
+-- invariants of the core compiled in. Then the spec that the list names runs, and all others and the C
+-- tests after it, until the first failure. Those that compare golden digests run last, since they only
+-- say that something is different; so does the one that runs others again. One that takes many times as
+-- long as it should has hung, which counts as a failure. What fails is tried with the core as it is too,
+-- where it has to succeed.
 --
 -- Exit status 1 when a mutant survives that list.lua does not explain, one fails that it explains, one does
--- not fit the sources any more, or a spec fails with the core as it is.
+-- not fit the sources any more, or a spec fails with the core as it is; 2 for arguments that make no sense.
+package.path = "spec/?.lua;" .. package.path
+
+local USAGE <const> = [[
+usage: ./dev mutate [--jobs N] [NAME...]
+       ./dev mutate --list [NAME...]
+
+Breaks the core in one place after the other, as spec/mutants/list.lua says, and looks which spec or C
+test fails. Takes all mutants, or those whose name or whose file below core/ contains NAME.
+
+  --jobs N   so many side by side (default: as many as there are processors)
+  --list     only name them
+  --help     this text
+
+Builds below build-mutate/, which can be removed at any time. Exit status 1 when anything is left to be
+looked at: a mutant that survives without an explanation, or that has lost its place.]]
 
 local ROOT <const> = "build-mutate"
-local TREE <const>, BUILD <const>, CLEAN <const> = ROOT .. "/tree", ROOT .. "/build", ROOT .. "/clean"
-local TIMES <const> = ROOT .. "/times.lua"
 local COPIED <const> = "CMakeLists.txt dev .busted .ci core crypto bindings bin lua spec examples docs bench "
   .. "fuzz rockspec README.md CHANGELOG.md LICENSE CMakePresets.json"
 local LEFT_OUT <const> = { "^spec/mutants/" } -- they read the sources that are changed here
-local TAGS <const> = "build,udp,netns"        -- compilers, sockets and real time: slow or never the same
+local TAGS <const> = "build,udp,netns,linux"  -- compilers, sockets and real time: slow or never the same
 local PATIENCE <const> = 20                   -- times as long as it took, then it has hung
 local LEAST <const>, UNKNOWN <const> = 10, 240 -- seconds: the least of that, and where no time is known
 local WAITS <const> = 10                      -- times as long on the clock, for what waits for ever
@@ -26,7 +40,7 @@ local MEMORY <const> = 4000000                -- KiB of address space
 -- Which specs show the work of which part; these come first.
 local NEAR <const> = {
   { "^tcp/", "spec/tcp/", "spec/rfc9293/" },
-  { "^congestion/", "spec/tcp/" },
+  { "^congestion/", "spec/tcp/", "spec/congestion/" },
   { "^host/", "spec/rfc9293/", "spec/tcp/" },
   { "^wire/", "core/test/wire_", "spec/rfc9293/" },
   { "^network/", "core/test/network_", "core/test/path_", "spec/lua/" },
@@ -86,8 +100,9 @@ function M.problem(mutant)
   if not source then return ("core/%s is not there"):format(mutant.file) end
   local count = M.occurrences(mutant.text, source)
   if count ~= 1 then
-    return ("its text occurs %d times in core/%s; adapt spec/mutants/list.lua"):format(count, mutant.file)
+    return ("its text occurs %d times in core/%s; adapt spec/mutants/list/"):format(count, mutant.file)
   end
+  if mutant.shown_by and not read(mutant.shown_by) then return mutant.shown_by .. " is not there" end
   return nil, source
 end
 
@@ -96,54 +111,78 @@ local function mutated(mutant, source)
   return source:sub(1, first - 1) .. mutant.with .. source:sub(last + 1)
 end
 
-local function is_wanted(mutant, names)
-  for _, name in ipairs(names) do
-    if mutant.name:find(name, 1, true) then return true end
-  end
-  return #names == 0
+local function is_of(mutant, name)
+  return mutant.name:find(name, 1, true) or ("core/" .. mutant.file):find(name, 1, true)
 end
 
-local function chosen(list, names)
-  local mutants = {}
+--- The mutants of a list that any of the names means; nil and a name that means none.
+function M.chosen(list, names)
+  if #names == 0 then return list end
+  local mutants, is_used = {}, {}
   for _, mutant in ipairs(list) do
-    if is_wanted(mutant, names) then mutants[#mutants + 1] = mutant end
+    local wanted = false
+    for _, name in ipairs(names) do
+      if is_of(mutant, name) then wanted, is_used[name] = true, true end
+    end
+    if wanted then mutants[#mutants + 1] = mutant end
   end
-  if #mutants == 0 then fail("no mutant's name contains %s", table.concat(names, " or ")) end
+  for _, name in ipairs(names) do
+    if not is_used[name] then return nil, name end
+  end
   return mutants
 end
 
 -- ---- the copy and its build ---------------------------------------------------------------------
+
+local home, tree, built, clean -- of this process: build-mutate/N and what lies below it
+
+local function settle(number)
+  home = ROOT .. "/" .. number
+  tree, built, clean = home .. "/tree", home .. "/build", home .. "/clean"
+end
 
 -- Only what differs is written, so that only that is compiled again.
 local function copy_tree()
   local present = {}
   for _, path in ipairs(lines_of(("find %s -type f 2>/dev/null"):format(COPIED))) do
     present[path] = true
-    local target = TREE .. "/" .. path
+    local target = tree .. "/" .. path
     local text = read(path)
     if text ~= read(target) then
       os.execute(("mkdir -p %s && cp -p %s %s && touch %s"):format(quoted(target:match "^(.*)/"),
         quoted(path), quoted(target), quoted(target)))
     end
   end
-  for _, path in ipairs(lines_of(("cd %s && find . -type f"):format(TREE))) do
-    if not present[path:sub(3)] then os.remove(TREE .. path:sub(2)) end
+  for _, path in ipairs(lines_of(("cd %s && find . -type f"):format(tree))) do
+    if not present[path:sub(3)] then os.remove(tree .. path:sub(2)) end
   end
 end
 
-local function build(...)
-  return os.execute(("LUNATCP_BUILD=$PWD/%s %s/dev build %s >%s/build.log 2>&1"):format(BUILD, TREE,
-    table.concat({ ... }, " "), ROOT))
+local function configure_and_build(...)
+  return os.execute(("LUNATCP_BUILD=$PWD/%s %s/dev build %s >%s/build.log 2>&1"):format(built, tree,
+    table.concat({ ... }, " "), home))
+end
+
+local function build(target)
+  return os.execute(("cmake --build %s --target %s >%s/build.log 2>&1 </dev/null"):format(built, target,
+    home))
+end
+
+local function is_c_test(check) return check:find "%.c$" end
+
+-- The program of a C test, or the module for a spec: only what is about to run.
+local function target_of(check)
+  return is_c_test(check) and "test-" .. check:match "([^/]+)%.c$" or "lunatcp_core"
 end
 
 local function build_clean()
-  os.execute(("mkdir -p %s %s"):format(TREE, CLEAN))
+  os.execute(("mkdir -p %s %s"):format(tree, clean))
   copy_tree()
-  local configured = read(BUILD .. "/CMakeCache.txt")
-  local ok = configured and build() or not configured and build("-DLTCP_CHECK=ON")
-  if not ok then fail("the tree as it is cannot be built (log: %s/build.log)", ROOT) end
+  local configured = read(built .. "/CMakeCache.txt")
+  local ok = configured and configure_and_build() or not configured and configure_and_build("-DLTCP_CHECK=ON")
+  if not ok then fail("the tree as it is cannot be built (log: %s/build.log)", home) end
   os.execute(("rm -rf %s/* && mkdir -p %s/test && cp -r %s/lunatcp %s/ && cp %s/test/*_test %s/test/"):format(
-    CLEAN, CLEAN, BUILD, CLEAN, BUILD, CLEAN))
+    clean, clean, built, clean, built, clean))
 end
 
 -- ---- what is run --------------------------------------------------------------------------------
@@ -152,7 +191,7 @@ end
 local function all_checks()
   local list = {}
   for _, path in ipairs(lines_of(("cd %s && find spec -name '*_spec.lua' && ls core/test/*_test.c")
-    :format(TREE))) do
+    :format(tree))) do
     local wanted = true
     for _, pattern in ipairs(LEFT_OUT) do wanted = wanted and not path:find(pattern) end
     if wanted then list[#list + 1] = path end
@@ -163,9 +202,9 @@ end
 
 -- Runs one against a module (a directory of a build): whether it succeeded, and else what failed.
 local function run(check, module, limit)
-  local where, log = "$OLDPWD/" .. module, ROOT .. "/check.log"
+  local where, log = "$OLDPWD/" .. module, home .. "/check.log"
   local command
-  if check:find "%.c$" then
+  if is_c_test(check) then
     command = ("%s/test/%s"):format(where, check:match "([^/]+)%.c$")
   else
     command = ("env LUNATCP_BUILD=%s LUNATCP_BUILT=1 LUNATCP_CAPTURES= "
@@ -176,7 +215,7 @@ local function run(check, module, limit)
   -- The processor's time counts, so that a busy machine makes nothing hang.
   limit = math.ceil(limit)
   local ok, _, code = os.execute(("cd %s && ulimit -v %d && ulimit -t %d && "
-    .. "exec timeout -k 1 %d %s >\"$OLDPWD\"/%s 2>&1 </dev/null"):format(TREE, MEMORY, limit,
+    .. "exec timeout -k 1 %d %s >\"$OLDPWD\"/%s 2>&1 </dev/null"):format(tree, MEMORY, limit,
     WAITS * limit, command, log))
   if ok then return true end
   if code == 124 or code == 137 or code == 152 then return false, "hung" end
@@ -188,7 +227,7 @@ end
 
 local times = {}
 local function load_times()
-  local chunk = loadfile(TIMES, "t", {})
+  local chunk = loadfile(home .. "/times.lua", "t", {})
   times = chunk and chunk() or {}
 end
 local function save_times(checks)
@@ -196,10 +235,10 @@ local function save_times(checks)
   for _, check in ipairs(checks) do
     if times[check] then lines[#lines + 1] = ("  [%q] = %.2f,"):format(check, times[check]) end
   end
-  write(TIMES, "return {\n" .. table.concat(lines, "\n") .. "\n}\n")
+  write(home .. "/times.lua", "return {\n" .. table.concat(lines, "\n") .. "\n}\n")
 end
 
--- The quick ones first, and before them those that are near to the file.
+-- What the list names, then the quick ones, and before them those that are near to the file.
 local function in_order(checks, mutant)
   local weight, word = {}, mutant.file:match "([^/]+)%.[ch]$"
   for _, check in ipairs(checks) do
@@ -212,7 +251,7 @@ local function in_order(checks, mutant)
     for _, name in ipairs(LAST) do
       if check:find(name, 1, true) then factor = 1e6 end
     end
-    weight[check] = ((times[check] or 1) + START) * factor
+    weight[check] = check == mutant.shown_by and 0 or ((times[check] or 1) + START) * factor
   end
   local ordered = table.move(checks, 1, #checks, 1, {})
   table.sort(ordered, function(a, b)
@@ -228,7 +267,7 @@ local fails_always = 0
 -- One that fails anyway shows nothing, and is left out.
 local function is_telling(check)
   if is_clean[check] == nil then
-    local ok, what = run(check, CLEAN, UNKNOWN)
+    local ok, what = run(check, clean, UNKNOWN)
     is_clean[check] = ok
     if not ok then
       fails_always = fails_always + 1
@@ -238,13 +277,14 @@ local function is_telling(check)
   return is_clean[check]
 end
 
--- The check that fails and what it says, or nil: all succeed.
+-- The check that fails and what it says; nil: all succeed; nil and a reason: there is no mutant.
 local function killer(mutant, checks)
   for _, check in ipairs(in_order(checks, mutant)) do
     if is_clean[check] ~= false then
+      if not build(target_of(check)) then return nil, "does not compile" end
       local began = now()
       local limit = times[check] and math.max(LEAST, PATIENCE * times[check]) or UNKNOWN
-      local ok, what = run(check, BUILD, limit)
+      local ok, what = run(check, built, limit)
       if ok then
         times[check] = now() - began
       elseif is_telling(check) then
@@ -256,45 +296,110 @@ end
 
 -- ---- the run ------------------------------------------------------------------------------------
 
-local function main(names)
-  local mutants = chosen(dofile "spec/mutants/list.lua", names)
+-- Tries one: which of the three ends it comes to, and the words for it.
+local function try(mutant, checks)
+  local problem, source = M.problem(mutant)
+  local path, check, what = tree .. "/core/" .. mutant.file, nil, problem
+  if source then
+    write(path, mutated(mutant, source))
+    check, what = killer(mutant, checks)
+    write(path, source)
+  end
+  if not check and what then return "wrong", "NO MUTANT: " .. what end
+  if check and mutant.equivalent then
+    return "wrong", ("EXPLAINED, YET KILLED by %s: %s"):format(check, what)
+  end
+  if check then
+    local other = mutant.shown_by and mutant.shown_by ~= check and ", not by " .. mutant.shown_by or ""
+    return "killed", ("killed by %s: %s%s"):format(check, what, other)
+  end
+  if mutant.equivalent then return "explained", "survived, explained: " .. mutant.equivalent end
+  return "wrong", ("SURVIVED (core/%s; %s)"):format(mutant.file, mutant.requirement)
+end
+
+-- Every `of`th mutant, from the `number`th on.
+local function work(mutants, number, of)
+  settle(number)
+  os.remove(home .. "/count.lua")
   build_clean()
   load_times()
   local checks = all_checks()
-  local began = os.time()
   local count = { killed = 0, explained = 0, wrong = 0 }
-  for i, mutant in ipairs(mutants) do
-    local path = TREE .. "/core/" .. mutant.file
-    local problem, source = M.problem(mutant)
-    local check, what
-    if problem then
-      what = "NO MUTANT: " .. problem
-    else
-      write(path, mutated(mutant, source))
-      if build() then check, what = killer(mutant, checks) else what = "NO MUTANT: does not compile" end
-    end
-    local verdict
-    if not check and what then
-      count.wrong, verdict = count.wrong + 1, what
-    elseif check and mutant.equivalent then
-      count.wrong, verdict = count.wrong + 1, ("EXPLAINED, YET KILLED by %s: %s"):format(check, what)
-    elseif check then
-      count.killed, verdict = count.killed + 1, ("killed by %s: %s"):format(check, what)
-    elseif mutant.equivalent then
-      count.explained, verdict = count.explained + 1, "survived, explained: " .. mutant.equivalent
-    else
-      count.wrong = count.wrong + 1
-      verdict = ("SURVIVED (core/%s; %s)"):format(mutant.file, mutant.requirement)
-    end
-    print(("%3d/%d %s: %s"):format(i, #mutants, mutant.name, verdict))
+  for i = number, #mutants, of do
+    local ending, words = try(mutants[i], checks)
+    count[ending] = count[ending] + 1
+    print(("%3d/%d %s: %s"):format(i, #mutants, mutants[i].name, words))
     io.stdout:flush()
-    if source then write(path, source) end
     save_times(checks)
   end
-  print(("%d mutants: %d killed, %d survived and explained, %d to be looked at; %d min"):format(#mutants,
-    count.killed, count.explained, count.wrong, (os.time() - began + 30) // 60))
-  os.exit(count.wrong == 0 and fails_always == 0 and 0 or 1)
+  write(home .. "/count.lua", ("return { killed = %d, explained = %d, wrong = %d, failing = %d }\n"):format(
+    count.killed, count.explained, count.wrong, fails_always))
 end
 
-if ... ~= "mutants.mutate" then main(arg) end
+-- Starts those that work side by side, and adds up what they have left.
+local function main(mutants, jobs, names)
+  local began, commands = os.time(), {}
+  for i, name in ipairs(names) do names[i] = quoted(name) end
+  for number = 1, jobs do
+    commands[number] = ("lua5.4 spec/mutants/mutate.lua --part %d/%d %s &"):format(number, jobs,
+      table.concat(names, " "))
+  end
+  os.execute(table.concat(commands, "\n") .. "\nwait")
+  local sum = { killed = 0, explained = 0, wrong = 0, failing = 0 }
+  for number = 1, jobs do
+    local chunk = loadfile(("%s/%d/count.lua"):format(ROOT, number), "t", {})
+    if not chunk then fail("number %d of %d has come to no end", number, jobs) end
+    for key, n in pairs(chunk()) do sum[key] = sum[key] + n end
+  end
+  print(("%d mutants: %d killed, %d survived and explained, %d to be looked at; %d min"):format(#mutants,
+    sum.killed, sum.explained, sum.wrong, (os.time() - began + 30) // 60))
+  os.exit(sum.wrong == 0 and sum.failing == 0 and 0 or 1)
+end
+
+-- --jobs, --list, --help, and --part N/M by which main starts its helpers.
+local function parsed(arguments)
+  local options, i = { names = {} }, 1
+  local function value(what, pattern)
+    i = i + 1
+    local text = arguments[i] or fail("%s wants %s (--help)", arguments[i - 1], what)
+    return text:match("^" .. pattern .. "$") and text
+      or fail("%s wants %s, not '%s' (--help)", arguments[i - 1], what, text)
+  end
+  while arguments[i] do
+    local argument = arguments[i]
+    if argument == "--help" or argument == "-h" then
+      options.help = true
+    elseif argument == "--list" then
+      options.list = true
+    elseif argument == "--jobs" then
+      options.jobs = math.tointeger(value("a number from 1 to 99", "[1-9]%d?"))
+    elseif argument == "--part" then
+      options.part = value("N/M", "[1-9]%d?/[1-9]%d?")
+    elseif argument:find "^%-" or argument == "" then
+      fail("'%s' is no option (--help)", argument)
+    else
+      options.names[#options.names + 1] = argument
+    end
+    i = i + 1
+  end
+  return options
+end
+
+local function start(arguments)
+  local options = parsed(arguments)
+  if options.help then return print(USAGE) end
+  local mutants, unknown = M.chosen(require "mutants.list", options.names)
+  if not mutants then fail("no mutant's name or file contains '%s' (--list)", unknown) end
+  if options.list then
+    for _, mutant in ipairs(mutants) do print(("%-50s core/%s"):format(mutant.name, mutant.file)) end
+  elseif options.part then
+    local number, of = options.part:match "(%d+)/(%d+)"
+    work(mutants, math.tointeger(number), math.tointeger(of))
+  else
+    local processors = math.tointeger(lines_of("nproc 2>/dev/null || echo 1")[1])
+    main(mutants, math.min(options.jobs or processors, #mutants), options.names)
+  end
+end
+
+if ... ~= "mutants.mutate" then start(arg) end
 return M

@@ -1,0 +1,246 @@
+-- Many connections: listeners, cookies, TIME-WAIT, replies, ICMP, fragments.
+return {
+  -- core/host/authentication.c
+  {
+    name = "unsigned-segments-to-listeners",
+    requirement = "RFC2385:2-3: the receiver validates",
+    file = "host/authentication.c",
+    text = "return counter == &n->md5_good ? LTCP_OK : LTCP_ERR_AUTHENTICATION;",
+    with = "return LTCP_OK;",
+  },
+
+  -- core/host/fast_open.c
+  {
+    name = "any-cookie-is-valid",
+    requirement = "RFC7413:4.2.2-6: a cookie that is not valid opens nothing",
+    file = "host/fast_open.c",
+    text = "if (differs == 0) return i + 1;",
+    with = "return i + 1;",
+  },
+  {
+    name = "pending-requests-never-end",
+    requirement = "RFC7413:4.2.2-18: the ACK of the SYN ends the pending request",
+    file = "host/fast_open.c",
+    text = "l->fast_open_pending--;",
+    with = "",
+  },
+
+  -- core/host/reassembly_ip.c
+  {
+    name = "overlap-is-kept",
+    requirement = "RFC8200:4.5-12: fragments that overlap end their packet",
+    file = "host/reassembly_ip.c",
+    text = "if (place == PLACE_OVERLAP || !fits_the_end(d, f)) return abandon(host, d);",
+    with = "if (!fits_the_end(d, f)) return abandon(host, d);",
+  },
+  {
+    name = "no-bound-for-one-source",
+    requirement = "RFC 1122 section 3.3.2: reassembly is bounded; one source takes nobody else's room",
+    file = "host/reassembly_ip.c",
+    text = "return much ? oldest : NULL;",
+    with = "return much ? NULL : NULL;",
+  },
+  {
+    name = "mark-lost-with-a-fragment",
+    requirement = "RFC 3168 section 5.3: reassembly loses no mark",
+    file = "host/reassembly_ip.c",
+    text = "    *ecn = LTCP_ECN_CE;\n    return LTCP_OK;",
+    with = "    return LTCP_OK;",
+  },
+
+  -- core/host/listeners.c
+  {
+    name = "listener-takes-an-ack",
+    requirement = "RFC 9293 section 3.10.7.2, second step: an ACK at LISTEN makes a reset",
+    file = "host/listeners.c",
+    text = "        a->reset = authentication_applies(l->host, a) || !syn_cookie_returns(l, a, &status);\n",
+    with = "        (void)syn_cookie_returns(l, a, &status);\n",
+  },
+  {
+    name = "listener-answers-a-reset",
+    requirement = "RFC 9293 section 3.10.7.2, first step: an incoming RST is ignored",
+    file = "host/listeners.c",
+    text = "if (a->flags & LTCP_RST) return LTCP_OK; /* first: RFC9293:3.10.7.2-1 */",
+    with = "",
+  },
+  {
+    name = "backlog-one-more",
+    requirement = "backlog of listen (docs): so many may wait",
+    file = "host/listeners.c",
+    text = "if (full || l->waiting >= l->backlog) {",
+    with = "if (full || l->waiting > l->backlog) {",
+  },
+  {
+    name = "half-open-one-more",
+    requirement = "RFC 4987 section 3.2: half-open connections are bounded",
+    file = "host/listeners.c",
+    text = "return l->half_open >= (own",
+    with = "return l->half_open > (own",
+  },
+  {
+    name = "closed-listener-forgets-children",
+    requirement = "RFC 9293 section 3.10.4 and 3.10.5: what nobody accepted is reset",
+    file = "host/listeners.c",
+    text = "if (c != NULL && c->listener == l) drop_child(host, c, now);",
+    with = "if (c != NULL && c->listener == l) c->listener = NULL;",
+  },
+
+  -- core/host/syn_cookies.c
+  {
+    name = "cookie-of-any-period",
+    requirement = "RFC 4987 section 3.6: an old cookie cannot be played again",
+    file = "host/syn_cookies.c",
+    text = "    store_be32(text + 5, (uint32_t)period);\n",
+    with = "    store_be32(text + 5, (uint32_t)period & 1);\n",
+  },
+  {
+    name = "cookie-without-the-peers-number",
+    requirement = "RFC 4987 section 3.6: the cookie is of the peer's initial sequence number too",
+    file = "host/syn_cookies.c",
+    text = "    store_be32(text + 36, irs.n);\n",
+    with = "    store_be32(text + 36, irs.n & 0);\n",
+  },
+  {
+    name = "cookie-clock-runs-back",
+    requirement = "RFC 7323 section 4: the timestamp clock never runs back; the bits are below it",
+    file = "host/syn_cookies.c",
+    text = "return (int32_t)(stamp - clock) > 0 ? stamp - (1u << STAMP_BITS) : stamp;",
+    with = "return stamp;",
+  },
+  {
+    name = "cookie-keeps-the-scale-unasked",
+    requirement = "RFC 4987 section 3.6: without a timestamp nothing remembers scale and SACK",
+    file = "host/syn_cookies.c",
+    text = "    c->scaling = c->sacking = false; /* nothing would remember them */\n",
+    with = "",
+  },
+
+  -- core/host/replies.c
+  {
+    name = "reset-of-a-reset",
+    requirement = "RFC 9293 section 3.10.7.1: an incoming RST is discarded",
+    file = "host/replies.c",
+    text = "if (in->flags & LTCP_RST) return; /* RFC9293:3.10.7.1-1 */",
+    with = "",
+  },
+  {
+    name = "reset-acknowledges-too-little",
+    requirement = "RFC 9293 section 3.10.7.1: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>",
+    file = "host/replies.c",
+    text = "s.ack = seq_add(in->seq, ltcp_segment_length(in));",
+    with = "s.ack = seq_add(in->seq, in->length);",
+  },
+  {
+    name = "reset-with-a-wrong-number",
+    requirement = "RFC 9293 section 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>",
+    file = "host/replies.c",
+    text = "        s.seq = in->ack;",
+    with = "        s.seq = in->seq;",
+  },
+
+  -- core/host/isn.c
+  {
+    name = "isn-without-its-clock",
+    requirement = "RFC9293:MUST-8: a clock that ticks every 4 microseconds",
+    file = "host/isn.c",
+    text = "return ltcp_seq_of((uint32_t)(m + prf(host, flow, 0)));",
+    with = "(void)m;\n    return ltcp_seq_of((uint32_t)prf(host, flow, 0));",
+  },
+  {
+    name = "isn-without-its-secret",
+    requirement = "RFC9293:MUST-9, SHLD-1: ISN = M + F(...)",
+    file = "host/isn.c",
+    text = "return ltcp_seq_of((uint32_t)(m + prf(host, flow, 0)));",
+    with = "return ltcp_seq_of((uint32_t)m);",
+  },
+
+  -- core/host/time_wait.c
+  {
+    name = "time-wait-replaced-by-an-old-syn",
+    requirement = "RFC9293:MAY-2: only by a SYN beyond the last sequence number",
+    file = "host/time_wait.c",
+    text = "return seq_gt(a->segment->seq, c->rcv_nxt);",
+    with = "return true;",
+  },
+  {
+    name = "time-wait-small-forgets-its-time",
+    requirement = "RFC9293:MUST-13: a FIN that returns begins the 2 MSL again",
+    file = "host/time_wait.c",
+    text = "    if (u->c.long_deadline != until) deadlines_move_time_wait(e, w, u->c.long_deadline);\n",
+    with = "    (void)until;\n",
+  },
+  {
+    name = "time-wait-small-never-comes-back",
+    requirement = "RFC9293:MAY-2: TIME-WAIT comes back if the SYN was an old duplicate",
+    file = "host/time_wait.c",
+    text = "const bool ends = c->state != LTCP_CLOSED;",
+    with = "const bool ends = true;",
+  },
+
+  -- core/host/host.c
+  {
+    name = "packets-for-strangers-taken",
+    requirement = "RFC9293:MUST-57, MUST-63: no answer to segments for or from addresses that are nobody's",
+    file = "host/host.c",
+    text = "if (!address_is_local(host, &a->ip->destination) || !address_is_peer(host, &a->ip->source))",
+    with = "if (!address_is_local(host, &a->ip->destination))",
+  },
+
+  -- core/host/icmp.c
+  {
+    name = "icmp-for-any-sequence-number",
+    requirement = "RFC 5927 section 4: the quoted sequence number is one that is outstanding",
+    file = "host/icmp.c",
+    text = "if (c == NULL || seq_lt(s.seq, c->snd_una) || seq_ge(s.seq, c->snd_nxt)) return NULL;",
+    with = "if (c == NULL) return NULL;",
+  },
+  {
+    name = "icmp-at-snd-nxt-believed",
+    requirement = "RFC 5927 section 4: SND.UNA =< SEG.SEQ < SND.NXT",
+    file = "host/icmp.c",
+    text = "seq_ge(s.seq, c->snd_nxt)) return NULL;",
+    with = "seq_gt(s.seq, c->snd_nxt)) return NULL;",
+  },
+  {
+    name = "port-unreachable-kills",
+    requirement = "RFC 5927 section 5.2: once synchronized, hard errors are soft",
+    file = "host/icmp.c",
+    text = "if (opening && (hard || settings_of(c)->icmp_aborts_opening))",
+    with = "if (hard)",
+  },
+  {
+    name = "source-quench-is-an-error",
+    requirement = "RFC9293:MUST-55: source quench is silently discarded",
+    file = "host/icmp.c",
+    text = "if (icmp.kind >= LTCP_ICMP_ECHO || icmp.kind == LTCP_ICMP_SOURCE_QUENCH) return LTCP_OK;",
+    with = "if (icmp.kind >= LTCP_ICMP_ECHO) return LTCP_OK;",
+  },
+
+  -- core/host/handles.c
+  {
+    name = "handles-without-generation",
+    requirement = "core/include/lunatcp/host.h: a stale handle is an error and never another connection",
+    file = "host/handles.c",
+    text = "free_word((uint32_t)(handle >> 32) + 1, host->free_slot)",
+    with = "free_word((uint32_t)(handle >> 32), host->free_slot)",
+  },
+
+  -- core/host/demultiplexer.c
+  {
+    name = "demultiplexer-ignores-the-remote-port",
+    requirement = "RFC9293:MUST-41, MUST-42: a connection is known by both of its sockets",
+    file = "host/demultiplexer.c",
+    text = "flow->local_port == local_port && flow->remote_port == remote_port &&",
+    with = "flow->local_port == local_port &&",
+  },
+
+  -- core/host/calls.c
+  {
+    name = "duplicate-open-allowed",
+    requirement = "RFC 9293 section 3.10.1: OPEN of a pair of sockets in use, \"error: connection already "
+      .. "exists\"",
+    file = "host/calls.c",
+    text = "if (!make_room(host, &flow, now, &after, &replaced)) return LTCP_ERR_CONNECTED;",
+    with = "(void)make_room(host, &flow, now, &after, &replaced);",
+  },
+}

@@ -1,0 +1,297 @@
+-- What is sent and when: output, timers, loss recovery, congestion control, the path's MTU.
+return {
+  -- core/tcp/acknowledgment.c
+  {
+    name = "window-taken-from-an-old-segment",
+    requirement = "RFC 9293 section 3.10.7.4: SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< "
+      .. "SEG.ACK)",
+    file = "tcp/acknowledgment.c",
+    text = "    if (seq_gt(c->snd_wl1, s->seq) || (seq_eq(c->snd_wl1, s->seq) && seq_gt(c->snd_wl2, "
+      .. "s->ack)))\n"
+      .. "        return false;\n",
+    with = "",
+  },
+  {
+    name = "window-update-ignored",
+    requirement = "RFC 9293 section 3.10.7.4: the send window is updated also where SEG.ACK = SND.WL2",
+    file = "tcp/acknowledgment.c",
+    text = "(seq_eq(c->snd_wl1, s->seq) && seq_gt(c->snd_wl2, s->ack))",
+    with = "(seq_eq(c->snd_wl1, s->seq) && seq_ge(c->snd_wl2, s->ack))",
+  },
+  {
+    name = "karn-ignored",
+    requirement = "RFC 6298 section 3: no sample from what was sent more than once",
+    file = "tcp/acknowledgment.c",
+    text = "    if (sent_again < 0 || !c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS)) return -1;\n"
+      .. "    if (o->ts_echo == 0 || (int32_t)(o->ts_echo - timestamp_now(c, sent_again)) < 0) return -1;\n",
+    with = "    (void)o;\n    if (sent_again < 0) return -1;\n",
+  },
+  {
+    name = "duplicates-without-news",
+    requirement = "RFC 6675 section 2: with SACK a duplicate ACK tells of octets newly SACKed",
+    file = "tcp/acknowledgment.c",
+    text = "c->sacking ? newly > acked : duplicate",
+    with = "duplicate",
+  },
+
+  -- core/tcp/output.c
+  {
+    name = "pushed-segment-keeps-its-mac",
+    requirement = "RFC5925:7.4-1: the MAC is made of the segment that leaves",
+    file = "tcp/output.c",
+    text = "if (c->authenticated) authentication_sign(c, c->engine->out_last);",
+    with = "",
+  },
+  {
+    name = "syn-data-sent-again",
+    requirement = "RFC7413:4.2.2-5: a SYN is repeated without data",
+    file = "tcp/output.c",
+    text = "const bool text = r->length > 0 && !((r->flags & LTCP_SYN) && r->transmissions > 0);",
+    with = "const bool text = r->length > 0;",
+  },
+  {
+    name = "usable-window-one-too-many",
+    requirement = "RFC9293:MUST-38, section 3.8.6.2.1: U = SND.UNA + SND.WND - SND.NXT",
+    file = "tcp/output.c",
+    text = "return seq_add(c->snd_una, c->snd_wnd + !c->syn_acked);",
+    with = "return seq_add(c->snd_una, c->snd_wnd + 1);",
+  },
+  {
+    name = "nagle-always-off",
+    requirement = "RFC9293:SHLD-7: small segments wait while anything is outstanding",
+    file = "tcp/output.c",
+    text = "const bool idle = !nagle_holds(c);",
+    with = "(void)nagle_holds;\n    const bool idle = true;",
+  },
+  {
+    name = "last-segment-not-pushed",
+    requirement = "RFC9293:MUST-61: PSH in the last buffered segment",
+    file = "tcp/output.c",
+    text = "if (r->length > 0 && position + 1 == q->tail && !(flags & LTCP_SYN)) flags |= LTCP_PSH;",
+    with = "",
+  },
+  {
+    name = "last-ack-entered-with-data-unsent",
+    requirement = "RFC 9293 section 3.10.4, CLOSE-WAIT: LAST-ACK once the FIN was sent",
+    file = "tcp/output.c",
+    text = "if (c->fin_queued && !has_unsent(c) && c->state == LTCP_CLOSE_WAIT)",
+    with = "if (c->fin_queued && c->state == LTCP_CLOSE_WAIT)",
+  },
+  {
+    name = "last-ack-entered-behind-the-data",
+    requirement = "RFC 9293 section 3.10.4, CLOSE-WAIT: then send a FIN segment, enter LAST-ACK",
+    file = "tcp/output.c",
+    text = "connection_set_state(c, now, LTCP_LAST_ACK);",
+    with = "connection_set_state(c, now, LTCP_CLOSING);",
+  },
+  {
+    name = "urgent-pointer-at-the-last-urgent-octet",
+    requirement = "RFC9293:MUST-62: the pointer names the octet following the urgent data",
+    file = "tcp/output.c",
+    text = "const uint32_t distance = seq_diff(c->snd_up, s->seq);",
+    with = "const uint32_t distance = seq_diff(c->snd_up, s->seq) - 1;",
+  },
+
+  -- core/tcp/send_queue.c
+  {
+    name = "send-buffer-overrun",
+    requirement = "send_buffer (docs/settings.md), RFC 9293 section 3.10.2: SEND finds insufficient "
+      .. "resources",
+    file = "tcp/send_queue.c",
+    text = "size_t left = limit > held ? limit - held : 0;",
+    with = "(void)limit;\n    (void)held;\n    size_t left = length;",
+  },
+  {
+    name = "split-loses-its-fin",
+    requirement = "RFC 9293 section 3.4: a FIN occupies the sequence number behind the data",
+    file = "tcp/send_queue.c",
+    text = "    second->flags &= (uint8_t)~LTCP_SYN;",
+    with = "    second->flags &= (uint8_t)~(LTCP_SYN | LTCP_FIN);",
+  },
+  {
+    name = "partial-ack-keeps-the-record",
+    requirement = "RFC 9293 section 3.10.7.4: octets below SND.UNA are not sent again",
+    file = "tcp/send_queue.c",
+    text = "            r->offset += n;\n",
+    with = "",
+  },
+
+  -- core/tcp/timers.c
+  {
+    name = "time-wait-of-one-msl",
+    requirement = "RFC9293:MUST-13: TIME-WAIT lasts 2 MSL",
+    file = "tcp/timers.c",
+    text = "s->time_wait >= 0 ? s->time_wait : 2 * s->msl",
+    with = "s->time_wait >= 0 ? s->time_wait : s->msl",
+  },
+  {
+    name = "keepalive-before-the-idle-time",
+    requirement = "RFC9293:MUST-26: keep-alives only when nothing was received for an interval",
+    file = "tcp/timers.c",
+    text = "if (c->out != NULL || now - c->last_heard < idle) {",
+    with = "if (c->out != NULL) {",
+  },
+  {
+    name = "keepalive-gives-up-one-early",
+    requirement = "keepalive_count (docs/settings.md): so many unanswered probes, RFC9293:MUST-29",
+    file = "tcp/timers.c",
+    text = "if (c->unanswered >= s->keepalive_count) {",
+    with = "if (c->unanswered + 1 >= s->keepalive_count) {",
+  },
+  {
+    name = "keepalive-interval-is-the-idle-time",
+    requirement = "keepalive_interval (docs/settings.md): between unanswered probes",
+    file = "tcp/timers.c",
+    text = "timers_set_long(c, after(now, s->keepalive_interval));",
+    with = "timers_set_long(c, after(now, s->keepalive_idle));",
+  },
+  {
+    name = "persist-does-not-back-off",
+    requirement = "RFC9293:SHLD-30: the interval between probes grows exponentially",
+    file = "tcp/timers.c",
+    text = "    c->probe_due = true;\n    if (c->backoff < UINT8_MAX) c->backoff++;\n",
+    with = "    c->probe_due = true;\n",
+  },
+  {
+    name = "time-wait-without-bound",
+    requirement = "settings.md: time_wait_most",
+    file = "tcp/timers.c",
+    text = "        length = 0;\n",
+    with = "",
+  },
+
+  -- core/tcp/deadlines.c
+  {
+    name = "heap-entry-not-lowered",
+    requirement = "RFC 9293 section 3.8: a timer that was set goes off",
+    file = "tcp/deadlines.c",
+    text = "        if (e->heap[parent].when <= entry.when) break;",
+    with = "        break;",
+  },
+
+  -- core/tcp/rtt.c
+  {
+    name = "srtt-gain-is-a-quarter",
+    requirement = "RFC 6298 section 2.3: alpha = 1/8",
+    file = "tcp/rtt.c",
+    text = "c->srtt += (sample - c->srtt) / 8;",
+    with = "c->srtt += (sample - c->srtt) / 4;",
+  },
+  {
+    name = "first-rttvar-is-the-sample",
+    requirement = "RFC 6298 section 2.2: RTTVAR = R/2",
+    file = "tcp/rtt.c",
+    text = "c->rttvar = sample / 2;",
+    with = "c->rttvar = sample;",
+  },
+
+  -- core/tcp/recovery.c
+  {
+    name = "lost-retransmission-raises-the-window",
+    requirement = "RFC 5681 section 4.3: a lost retransmission lowers the window again",
+    file = "tcp/recovery.c",
+    text = "c->cc.ops->on_loss(&c->cc, now, flight_within_window(c, flight_size(c)));",
+    with = "c->cc.ops->on_loss(&c->cc, now, flight_size(c));",
+  },
+
+  -- core/tcp/undo.c
+  {
+    name = "frto-within-recovery",
+    requirement = "RFC 5682 section 2.1: not while an earlier fast recovery is under way",
+    file = "tcp/undo.c",
+    text = "c->recovery == LTCP_RECOVERY_FAST && c->sacking;",
+    with = "false;",
+  },
+  {
+    name = "undo-in-spite-of-ecn-echo",
+    requirement = "RFC 4015 section 3.4: no reversal where the ACK carries ECN-Echo",
+    file = "tcp/undo.c",
+    text = "if (times->congestion) {",
+    with = "if (false) {",
+  },
+
+  -- core/tcp/path_mtu.c
+  {
+    name = "path-mtu-grows-by-icmp",
+    requirement = "RFC 1191 section 3, RFC 8201: a message never raises the estimate",
+    file = "tcp/path_mtu.c",
+    text = "if (mtu >= c->path_mtu) return false;",
+    with = "",
+  },
+  {
+    name = "path-mtu-below-the-least",
+    requirement = "RFC 8201 section 4: never below 1280; RFC 1191 section 3: 68",
+    file = "tcp/path_mtu.c",
+    text = "if (mtu < least) mtu = least;",
+    with = "",
+  },
+
+  -- core/tcp/mtu_search.c
+  {
+    name = "probe-loss-leaves-the-range",
+    requirement = "RFC4821:7.6.2-2: a failed probe sets search_high to its size less one",
+    file = "tcp/mtu_search.c",
+    text = "if (m->high >= m->probe) m->high = (uint16_t)(m->probe - 1);",
+    with = "",
+  },
+  {
+    name = "search-never-begins-anew",
+    requirement = "RFC4821:7.3-3: a search that has ended begins anew after ten minutes",
+    file = "tcp/mtu_search.c",
+    text = "m->high = (uint16_t)top_of(c);\n    }",
+    with = "}",
+  },
+
+  -- core/congestion/newreno.c
+  {
+    name = "initial-window-one-segment-more",
+    requirement = "RFC 5681 section 3.1: IW = 3 * SMSS for 1095 < SMSS =< 2190",
+    file = "congestion/newreno.c",
+    text = "if (mss > 1095) return 3 * mss;",
+    with = "if (mss > 1095) return 4 * mss;",
+  },
+  {
+    name = "timeout-keeps-cwnd",
+    requirement = "RFC 5681 section 3.1: upon a timeout cwnd is at most the loss window, one segment",
+    file = "congestion/newreno.c",
+    text = "cc->cwnd = cc->mss; /* the loss window */",
+    with = "cc->cwnd = cc->ssthresh;",
+  },
+  {
+    name = "idle-keeps-cwnd",
+    requirement = "RFC 5681 section 4.1: RW = min(IW, cwnd) after an idle RTO",
+    file = "congestion/newreno.c",
+    text = "if (cc->cwnd > cc->initial_window) cc->cwnd = cc->initial_window;",
+    with = "(void)cc;",
+  },
+  {
+    name = "ecn-echo-opens-the-window",
+    requirement = "RFC 3168 section 6.1.2: cwnd does not grow for an ACK with ECN-Echo",
+    file = "congestion/newreno.c",
+    text = "if (ack->ece) return;",
+    with = "",
+  },
+
+  -- core/congestion/window.h
+  {
+    name = "slow-start-without-its-bound",
+    requirement = "RFC 5681 section 3.1, equation (2): cwnd += min(N, SMSS)",
+    file = "congestion/window.h",
+    text = "return acked < cc->mss ? acked : cc->mss;",
+    with = "return acked;",
+  },
+  {
+    name = "avoidance-adds-for-each-ack",
+    requirement = "RFC 5681 section 3.1: one SMSS a round trip",
+    file = "congestion/window.h",
+    text = "if (cc->acked < cc->cwnd) return;",
+    with = "",
+  },
+  {
+    name = "ssthresh-of-one-segment",
+    requirement = "RFC 5681 section 3.1, equation (4): max(FlightSize / 2, 2*SMSS)",
+    file = "congestion/window.h",
+    text = "return octets > 2 * cc->mss ? octets : 2 * cc->mss;",
+    with = "return octets > cc->mss ? octets : cc->mss;",
+  },
+}

@@ -1,0 +1,109 @@
+-- Bytes and values, and what tunnels carry.
+return {
+  -- core/wire/extension.c
+  {
+    name = "unknown-option-always-skipped",
+    requirement = "RFC8200:4.2-2: the two upper bits of an option's type",
+    file = "wire/extension.c",
+    text = "    case 1: return complain(x, LTCP_COMPLAINT_NONE, CODE_OPTION, at);",
+    with = "    case 1: return LTCP_OK;",
+  },
+
+  -- core/wire/ip.c
+  {
+    name = "zone-goes-onto-the-wire",
+    requirement = "RFC4007:4-1: no zone goes onto the wire",
+    file = "wire/ip.c",
+    text = "const struct ltcp_address from = scope_cleared(ip->source), to = scope_cleared(ip->destination);",
+    with = "const struct ltcp_address from = ip->source, to = scope_cleared(ip->destination);",
+  },
+  {
+    name = "ip-header-checksum-not-verified",
+    requirement = "RFC 1122 section 3.2.1.2: a datagram with a bad header checksum is discarded",
+    file = "wire/ip.c",
+    text = "return sum_finish(sum_fold(sum)) == 0 ? status : LTCP_ERR_IP_CHECKSUM;",
+    with = "(void)sum;\n    return status;",
+  },
+
+  -- core/wire/segment.c
+  {
+    name = "tcp-checksum-not-verified",
+    requirement = "RFC9293:MUST-3: the receiver checks the checksum",
+    file = "wire/segment.c",
+    text = "if (sum_finish(folded) != 0) return LTCP_ERR_CHECKSUM;",
+    with = "",
+  },
+  {
+    name = "data-offset-beyond-the-segment",
+    requirement = "RFC9293:MUST-7, section 3.1: the data offset lies within the segment",
+    file = "wire/segment.c",
+    text = "    if (header < TCP_HEADER || header > length) return LTCP_ERR_DATA_OFFSET;\n"
+      .. "    if (there - start != header) return decode_uncommon",
+    with = "    if (header < TCP_HEADER) return LTCP_ERR_DATA_OFFSET;\n"
+      .. "    if (there - start != header) return decode_uncommon",
+  },
+  {
+    name = "reserved-bits-read-as-flags",
+    requirement = "RFC 9293 section 3.1: the reserved bits are ignored",
+    file = "wire/segment.c",
+    text = "out->flags = (uint16_t)(word >> 16 & 0x1FF);",
+    with = "out->flags = (uint16_t)(word >> 16 & 0xFFF);",
+  },
+
+  -- core/wire/options.c
+  {
+    name = "option-length-zero-accepted",
+    requirement = "RFC9293:MUST-7: an illegal option length is handled without crashing",
+    file = "wire/options.c",
+    text = "if (length - at < 2 || bytes[at + 1] < 2 || bytes[at + 1] > length - at) return false;",
+    with = "if (length - at < 2 || bytes[at + 1] > length - at) return false;",
+  },
+  {
+    name = "option-beyond-the-header",
+    requirement = "RFC9293:MUST-7: an option that claims more than there is",
+    file = "wire/options.c",
+    text = "if (length - at < 2 || bytes[at + 1] < 2 || bytes[at + 1] > length - at) return false;",
+    with = "if (length - at < 2 || bytes[at + 1] < 2) return false;",
+  },
+  {
+    name = "unknown-option-ends-the-list",
+    requirement = "RFC9293:MUST-6: options that are not known are skipped",
+    file = "wire/options.c",
+    text = "        if (raw.kind == LTCP_OPTION_END) break;",
+    with = "        if (raw.kind == LTCP_OPTION_END || raw.kind > LTCP_OPTION_AO) break;",
+  },
+  {
+    name = "options-padded-with-nops",
+    requirement = "RFC9293:MUST-69: padding of zeros behind the last option",
+    file = "wire/options.c",
+    text = "memset(out + w.length, LTCP_OPTION_END, padded - w.length); /* RFC9293:MUST-69 */",
+    with = "memset(out + w.length, LTCP_OPTION_NOP, padded - w.length);",
+  },
+
+  -- core/wire/checksum.c
+  {
+    name = "odd-checksum-not-turned",
+    requirement = "RFC 1071 section 2: a sum that begins at an odd octet is swapped",
+    file = "wire/checksum.c",
+    text = "return sum << 8 | sum >> 24;",
+    with = "return sum;",
+  },
+
+  -- core/wire/vxlan.c
+  {
+    name = "vxlan-takes-any-network",
+    requirement = "RFC 7348 section 5: stations of different VNIs cannot communicate",
+    file = "wire/vxlan.c",
+    text = "if (vni != context->vni) return LTCP_ERR_FRAMING;",
+    with = "if (false) return LTCP_ERR_FRAMING;",
+  },
+
+  -- core/wire/neighbour.c
+  {
+    name = "neighbours-from-beyond-routers",
+    requirement = "RFC 4861 section 7.1.1: the hop limit is 255",
+    file = "wire/neighbour.c",
+    text = "if (ip->ttl != 255) return false;",
+    with = "if (false) return false;",
+  },
+}
