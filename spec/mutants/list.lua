@@ -11,7 +11,9 @@
 -- Where the code has moved on, `text` is to be looked for again; an entry whose place is gone is replaced
 -- by one that breaks what does its work now.
 local list = {}
-for _, room in ipairs { "arrival", "sending", "connection", "host", "wire", "network" } do
+for _, room in ipairs {
+  "arrival", "sending", "congestion", "connection", "host", "sockets", "wire", "network",
+} do
   table.move(require("mutants.list." .. room), 1, 1000, #list + 1, list)
 end
 return list

@@ -44,7 +44,9 @@ local NEAR <const> = {
   { "^tcp/", "spec/tcp/", "spec/rfc9293/" },
   { "^congestion/", "spec/tcp/", "spec/congestion/" },
   { "^host/", "spec/rfc9293/", "spec/tcp/" },
+  { "^socket/", "core/test/socket_", "spec/packetdrill" },
   { "^wire/", "core/test/wire_", "spec/rfc9293/" },
+  { "^network/queue/", "core/test/queue_", "spec/network/aqm_" },
   { "^network/", "core/test/network_", "core/test/path_", "spec/lua/" },
 }
 local START <const> = 0.05 -- seconds that starting anything counts for
