@@ -19,4 +19,12 @@ describe("the list of mutants", function()
       assert.is_string(mutant.requirement)
     end)
   end
+
+  it("is chosen from by names of mutants and of files, and says which one means nothing", function()
+    local two = { { name = "a-one", file = "tcp/x.c" }, { name = "b-two", file = "host/y.c" } }
+    assert.same(two, mutate.chosen(two, {}))
+    assert.same({ two[2] }, mutate.chosen(two, { "two" }))
+    assert.same({ two[1] }, mutate.chosen(two, { "core/tcp" }))
+    assert.same({ nil, "three" }, { mutate.chosen(two, { "one", "three" }) })
+  end)
 end)

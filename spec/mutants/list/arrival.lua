@@ -323,11 +323,10 @@ return {
     name = "out-of-order-not-acknowledged-at-once",
     requirement = "RFC 5681 section 4.2: an immediate duplicate ACK for a segment out of order",
     file = "tcp/segment_arrives.c",
+    shown_by = "spec/tcp/timestamps_spec.lua",
     text = "        reassembly_insert(c, a->packet, a->seq, a->text, a->length);\n"
       .. "        acknowledge_now(c);",
     with = "        reassembly_insert(c, a->packet, a->seq, a->text, a->length);",
-    equivalent = "the eighth step comes next, and fills what gap it can: where anything lies ahead, "
-      .. "segment_drain acknowledges at once as well",
   },
   {
     name = "second-fin-moves-the-end",
