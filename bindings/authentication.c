@@ -129,27 +129,15 @@ int bind_remove_ao_key(lua_State *L)
                        ltcp_host_remove_ao_key(host, &scope, (uint8_t)send_id, (uint8_t)recv_id));
 }
 
-static void set_number(lua_State *L, const char *name, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value)
-{
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
 static void push_key(lua_State *L, const struct ltcp_key_scope *scope, const void *key,
                      size_t length)
 {
     lua_createtable(L, 0, 11);
     bind_push_address(L, &scope->remote);
     lua_setfield(L, -2, "peer");
-    set_number(L, "prefix", scope->prefix_length);
-    if (scope->remote_port != 0) set_number(L, "port", scope->remote_port);
-    if (scope->local_port != 0) set_number(L, "local_port", scope->local_port);
+    bind_set_number(L, "prefix", scope->prefix_length);
+    if (scope->remote_port != 0) bind_set_number(L, "port", scope->remote_port);
+    if (scope->local_port != 0) bind_set_number(L, "local_port", scope->local_port);
     if (!ltcp_address_is_unspecified(&scope->local)) {
         bind_push_address(L, &scope->local);
         lua_setfield(L, -2, "local_address");
@@ -174,9 +162,9 @@ int bind_keys(lua_State *L)
     lua_newtable(L);
     for (size_t i = 0; ltcp_host_ao_key(host, i, &ao); i++) {
         push_key(L, &ao.scope, ao.key, ao.key_length);
-        set_number(L, "send_id", ao.send_id);
-        set_number(L, "recv_id", ao.recv_id);
-        set_flag(L, "include_options", !ao.exclude_options);
+        bind_set_number(L, "send_id", ao.send_id);
+        bind_set_number(L, "recv_id", ao.recv_id);
+        bind_set_flag(L, "include_options", !ao.exclude_options);
         lua_pushstring(L, ltcp_ao_algorithm_name(ao.algorithm));
         lua_setfield(L, -2, "mac");
         lua_pushstring(L, ltcp_ao_kdf_name(ao.algorithm));
@@ -192,7 +180,7 @@ void bind_set_authentication_counters(lua_State *L, const struct ltcp_host *host
 {
     const struct ltcp_authentication_counters *c = ltcp_host_authentication_counters(host);
     lua_createtable(L, 0, 12);
-#define NUMBER(name) set_number(L, #name, c->name);
+#define NUMBER(name) bind_set_number(L, #name, c->name);
     NUMBER(md5_good)
     NUMBER(md5_bad)
     NUMBER(md5_missing)
@@ -219,7 +207,7 @@ void bind_set_authentication(lua_State *L, const struct ltcp_authentication_info
     lua_createtable(L, 0, 14);
     lua_pushstring(L, ao ? "TCP-AO" : "TCP MD5");
     lua_setfield(L, -2, "kind");
-#define NUMBER(name) set_number(L, #name, info->name);
+#define NUMBER(name) bind_set_number(L, #name, info->name);
     NUMBER(good)
     NUMBER(bad)
     NUMBER(missing)
@@ -230,11 +218,11 @@ void bind_set_authentication(lua_State *L, const struct ltcp_authentication_info
         NUMBER(rcv_sne)
         NUMBER(key_not_found)
         NUMBER(icmp_ignored)
-        set_number(L, "current_key", info->current_send_id);
-        set_number(L, "rnext_key", info->rnext_recv_id);
+        bind_set_number(L, "current_key", info->current_send_id);
+        bind_set_number(L, "rnext_key", info->rnext_recv_id);
         if (info->received) {
-            set_number(L, "key_id", info->received_key_id);
-            set_number(L, "rnext_key_id", info->received_rnext_key_id);
+            bind_set_number(L, "key_id", info->received_key_id);
+            bind_set_number(L, "rnext_key_id", info->received_rnext_key_id);
         }
     }
 #undef NUMBER
@@ -279,16 +267,16 @@ int bind_connection_ao_save(lua_State *L)
     lua_setfield(L, -2, "local_address");
     bind_push_address(L, &s.remote);
     lua_setfield(L, -2, "remote_address");
-    set_number(L, "local_port", s.local_port);
-    set_number(L, "remote_port", s.remote_port);
-    set_number(L, "iss", s.iss.n);
-    set_number(L, "irs", s.irs.n);
-    set_number(L, "snd_nxt", s.snd_nxt.n);
-    set_number(L, "rcv_nxt", s.rcv_nxt.n);
-    set_number(L, "snd_sne", s.snd_sne);
-    set_number(L, "rcv_sne", s.rcv_sne);
-    set_number(L, "current_key", s.current_send_id);
-    set_number(L, "rnext_key", s.rnext_recv_id);
+    bind_set_number(L, "local_port", s.local_port);
+    bind_set_number(L, "remote_port", s.remote_port);
+    bind_set_number(L, "iss", s.iss.n);
+    bind_set_number(L, "irs", s.irs.n);
+    bind_set_number(L, "snd_nxt", s.snd_nxt.n);
+    bind_set_number(L, "rcv_nxt", s.rcv_nxt.n);
+    bind_set_number(L, "snd_sne", s.snd_sne);
+    bind_set_number(L, "rcv_sne", s.rcv_sne);
+    bind_set_number(L, "current_key", s.current_send_id);
+    bind_set_number(L, "rnext_key", s.rnext_recv_id);
     return 1;
 }
 

@@ -56,6 +56,9 @@ int bind_result(lua_State *L, enum ltcp_status status);
 void bind_push_time(lua_State *L, ltcp_time time);     /* seconds */
 void bind_push_deadline(lua_State *L, ltcp_time time); /* seconds; LTCP_NEVER: nil */
 void bind_push_address(lua_State *L, const struct ltcp_address *address);
+/* A field of the table on top. */
+void bind_set_number(lua_State *L, const char *name, uint64_t value);
+void bind_set_flag(lua_State *L, const char *name, bool value);
 
 /* ---- arguments, and option tables (options.c) ----------------------------------------------- */
 /* Seconds become nanoseconds, rounded once, half away from zero. Raises for NaN and what does not

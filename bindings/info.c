@@ -7,18 +7,6 @@ static void set_seq(lua_State *L, const char *name, ltcp_seq seq)
     lua_setfield(L, -2, name);
 }
 
-static void set_number(lua_State *L, const char *name, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value)
-{
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
 /* 0: not known yet. */
 static void set_measured(lua_State *L, const char *name, ltcp_time value)
 {
@@ -65,8 +53,8 @@ static void set_names(lua_State *L, const struct ltcp_info *info)
 static void set_variables(lua_State *L, const struct ltcp_info *info)
 {
 #define SEQ(name)      set_seq(L, #name, info->name);
-#define NUMBER(name)   set_number(L, #name, info->name);
-#define FLAG(name)     set_flag(L, #name, info->name);
+#define NUMBER(name)   bind_set_number(L, #name, info->name);
+#define FLAG(name)     bind_set_flag(L, #name, info->name);
 #define MEASURED(name) set_measured(L, #name, info->name);
 #define DEADLINE(name) set_deadline(L, #name, info->name);
     NUMBER(local_port) NUMBER(remote_port) FLAG(passive)

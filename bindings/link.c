@@ -154,12 +154,6 @@ void bind_read_path(lua_State *L, int index, int arg, const char *where,
     read_opportunities(&o, path);
 }
 
-static void set_integer(lua_State *L, const char *name, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
 static void set_time(lua_State *L, const char *name, ltcp_time value)
 {
     bind_push_time(L, value);
@@ -169,12 +163,6 @@ static void set_time(lua_State *L, const char *name, ltcp_time value)
 static void set_chance(lua_State *L, const char *name, uint64_t value)
 {
     lua_pushnumber(L, (lua_Number)value / (lua_Number)LTCP_CERTAIN);
-    lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value)
-{
-    lua_pushboolean(L, value);
     lua_setfield(L, -2, name);
 }
 
@@ -215,8 +203,8 @@ void bind_push_path(lua_State *L, const struct ltcp_path_config *path)
     lua_createtable(L, 0, 20);
     set_time(L, "delay", path->delay);
     set_time(L, "jitter", path->jitter);
-    set_flag(L, "jitter_reorders", path->jitter_reorders);
-    set_integer(L, "rate", path->rate);
+    bind_set_flag(L, "jitter_reorders", path->jitter_reorders);
+    bind_set_number(L, "rate", path->rate);
     if (path->opportunities != NULL) {
         lua_newtable(L);
         for (size_t i = 0; i < path->opportunity_count; i++) {
@@ -225,22 +213,22 @@ void bind_push_path(lua_State *L, const struct ltcp_path_config *path)
         }
         lua_setfield(L, -2, "opportunities");
     } else {
-        set_flag(L, "opportunities", false);
+        bind_set_flag(L, "opportunities", false);
     }
     bind_push_queue(L, path);
     lua_setfield(L, -2, "queue");
-    set_integer(L, "mtu", path->mtu);
+    bind_set_number(L, "mtu", path->mtu);
     push_loss(L, path);
     lua_setfield(L, -2, "loss");
-    set_flag(L, "loss_after_queue", path->loss_after_queue);
+    bind_set_flag(L, "loss_after_queue", path->loss_after_queue);
     set_chance(L, "mark", path->mark);
     set_chance(L, "duplicate", path->duplicate);
     set_chance(L, "corrupt", path->corrupt);
-    set_integer(L, "corrupt_bits", path->corrupt_bits);
+    bind_set_number(L, "corrupt_bits", path->corrupt_bits);
     set_chance(L, "reorder", path->reorder);
     set_time(L, "reorder_delay", path->reorder_delay);
-    set_integer(L, "seed", path->seed);
-    set_integer(L, "stream", path->stream);
+    bind_set_number(L, "seed", path->seed);
+    bind_set_number(L, "stream", path->stream);
 }
 
 /* ---- objects -------------------------------------------------------------------------------- */
@@ -432,21 +420,21 @@ static int link_counters(lua_State *L)
     const struct ltcp_path *path = ltcp_network_path(link->net->network, link->id, direction);
     const struct ltcp_path_counters *c = ltcp_path_counters(path);
     lua_createtable(L, 0, 14);
-    set_integer(L, "packets", c->packets);
-    set_integer(L, "bytes", c->bytes);
-    set_integer(L, "delivered", c->delivered);
-    set_integer(L, "delivered_bytes", c->delivered_bytes);
-    set_integer(L, "duplicated", c->duplicated);
-    set_integer(L, "corrupted", c->corrupted);
-    set_integer(L, "delayed", c->delayed);
-    set_integer(L, "marked", c->marked);
-    set_integer(L, "queued_packets", c->queued_packets);
-    set_integer(L, "queued_bytes", c->queued_bytes);
-    set_integer(L, "greatest_queue_packets", c->greatest_queue_packets);
-    set_integer(L, "greatest_queue_bytes", c->greatest_queue_bytes);
+    bind_set_number(L, "packets", c->packets);
+    bind_set_number(L, "bytes", c->bytes);
+    bind_set_number(L, "delivered", c->delivered);
+    bind_set_number(L, "delivered_bytes", c->delivered_bytes);
+    bind_set_number(L, "duplicated", c->duplicated);
+    bind_set_number(L, "corrupted", c->corrupted);
+    bind_set_number(L, "delayed", c->delayed);
+    bind_set_number(L, "marked", c->marked);
+    bind_set_number(L, "queued_packets", c->queued_packets);
+    bind_set_number(L, "queued_bytes", c->queued_bytes);
+    bind_set_number(L, "greatest_queue_packets", c->greatest_queue_packets);
+    bind_set_number(L, "greatest_queue_bytes", c->greatest_queue_bytes);
     lua_createtable(L, 0, LTCP_DROP_COUNT);
     for (int i = LTCP_DROP_NONE + 1; i < LTCP_DROP_COUNT; i++)
-        set_integer(L, ltcp_drop_name((enum ltcp_drop)i), c->dropped[i]);
+        bind_set_number(L, ltcp_drop_name((enum ltcp_drop)i), c->dropped[i]);
     lua_setfield(L, -2, "dropped");
     bind_push_queue_counters(L, path, ltcp_network_now(link->net->network));
     lua_setfield(L, -2, "queue");

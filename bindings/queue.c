@@ -217,12 +217,6 @@ void bind_read_queue(const struct bind_options *o, struct ltcp_path_config *path
 
 /* ---- and written ---------------------------------------------------------------------------- */
 
-static void set_integer(lua_State *L, const char *name, uint64_t value)
-{
-    lua_pushinteger(L, (lua_Integer)value);
-    lua_setfield(L, -2, name);
-}
-
 static void set_time(lua_State *L, const char *name, ltcp_time value)
 {
     if (value == LTCP_NEVER)
@@ -244,18 +238,12 @@ static void set_gain(lua_State *L, const char *name, uint32_t gain)
     lua_setfield(L, -2, name);
 }
 
-static void set_flag(lua_State *L, const char *name, bool value)
-{
-    lua_pushboolean(L, value);
-    lua_setfield(L, -2, name);
-}
-
 static void set_threshold(lua_State *L, const char *name, uint32_t value)
 {
     if (value == LTCP_STEP_OFF)
-        set_flag(L, name, false);
+        bind_set_flag(L, name, false);
     else
-        set_integer(L, name, value);
+        bind_set_number(L, name, value);
 }
 
 static void push_codel(lua_State *L, const struct ltcp_queue_config *c)
@@ -264,18 +252,18 @@ static void push_codel(lua_State *L, const struct ltcp_queue_config *c)
     set_time(L, "interval", c->interval);
     set_time(L, "ce_threshold", c->ce_threshold);
     if (c->kind != LTCP_QUEUE_FQ_CODEL) return;
-    set_integer(L, "flows", c->flows);
-    set_integer(L, "quantum", c->quantum);
+    bind_set_number(L, "flows", c->flows);
+    bind_set_number(L, "quantum", c->quantum);
 }
 
 static void push_red(lua_State *L, const struct ltcp_queue_config *c)
 {
-    set_integer(L, "min", c->min_threshold);
-    set_integer(L, "max", c->max_threshold);
-    set_flag(L, "in_bytes", c->in_bytes);
+    bind_set_number(L, "min", c->min_threshold);
+    bind_set_number(L, "max", c->max_threshold);
+    bind_set_flag(L, "in_bytes", c->in_bytes);
     set_chance(L, "weight", c->weight);
     set_chance(L, "max_probability", c->max_probability);
-    set_flag(L, "gentle", c->gentle);
+    bind_set_flag(L, "gentle", c->gentle);
 }
 
 static void push_pie(lua_State *L, const struct ltcp_queue_config *c)
@@ -286,7 +274,7 @@ static void push_pie(lua_State *L, const struct ltcp_queue_config *c)
     set_gain(L, "beta", c->beta);
     set_time(L, "burst", c->burst);
     set_chance(L, "ecn_threshold", c->ecn_threshold);
-    set_flag(L, "derandomize", c->derandomize);
+    bind_set_flag(L, "derandomize", c->derandomize);
 }
 
 static void push_dualpi2(lua_State *L, const struct ltcp_queue_config *c)
@@ -296,11 +284,11 @@ static void push_dualpi2(lua_State *L, const struct ltcp_queue_config *c)
     if (c->interval > 0) set_time(L, "update", c->interval);
     if (c->alpha > 0) set_gain(L, "alpha", c->alpha);
     if (c->beta > 0) set_gain(L, "beta", c->beta);
-    set_integer(L, "k", c->coupling);
+    bind_set_number(L, "k", c->coupling);
     set_time(L, "min_threshold", c->ramp_start);
     set_time(L, "range", c->ramp_length);
-    set_integer(L, "threshold_packets", c->ramp_packets);
-    set_integer(L, "classic_weight", c->classic_weight);
+    bind_set_number(L, "threshold_packets", c->ramp_packets);
+    bind_set_number(L, "classic_weight", c->classic_weight);
 }
 
 void bind_push_queue(lua_State *L, const struct ltcp_path_config *path)
@@ -309,11 +297,11 @@ void bind_push_queue(lua_State *L, const struct ltcp_path_config *path)
     lua_createtable(L, 0, 12);
     lua_pushstring(L, ltcp_queue_name(c->kind));
     lua_setfield(L, -2, "kind");
-    set_integer(L, "packets", path->queue_packets);
-    set_integer(L, "bytes", path->queue_bytes);
+    bind_set_number(L, "packets", path->queue_packets);
+    bind_set_number(L, "bytes", path->queue_bytes);
     if (c->kind == LTCP_QUEUE_DROP_TAIL) return;
-    if (c->kind != LTCP_QUEUE_DUALPI2) set_flag(L, "ecn", c->ecn);
-    if (c->kind != LTCP_QUEUE_STEP) set_integer(L, "packet_size", c->packet_size);
+    if (c->kind != LTCP_QUEUE_DUALPI2) bind_set_flag(L, "ecn", c->ecn);
+    if (c->kind != LTCP_QUEUE_STEP) bind_set_number(L, "packet_size", c->packet_size);
     switch (c->kind) {
     case LTCP_QUEUE_RED: push_red(L, c); break;
     case LTCP_QUEUE_PIE: push_pie(L, c); break;
@@ -321,7 +309,7 @@ void bind_push_queue(lua_State *L, const struct ltcp_path_config *path)
         set_threshold(L, "threshold", c->step_packets);
         set_threshold(L, "threshold_bytes", c->step_bytes);
         set_time(L, "threshold_time", c->step_time);
-        set_flag(L, "drop_not_ect", c->drop_not_ect);
+        bind_set_flag(L, "drop_not_ect", c->drop_not_ect);
         break;
     case LTCP_QUEUE_DUALPI2: push_dualpi2(L, c); break;
     default: push_codel(L, c); break;
@@ -333,7 +321,7 @@ void bind_push_queue(lua_State *L, const struct ltcp_path_config *path)
 static void push_sojourn(lua_State *L, const struct ltcp_sojourn *s)
 {
     lua_createtable(L, 0, 5);
-    set_integer(L, "packets", s->packets);
+    bind_set_number(L, "packets", s->packets);
     lua_pushnumber(L, s->packets == 0
                           ? 0
                           : (lua_Number)s->sum / (lua_Number)s->packets / (lua_Number)LTCP_SECOND);
@@ -363,15 +351,15 @@ static void push_state(lua_State *L, const struct ltcp_queue_state *state)
         set_chance(L, "base", state->base);
         set_chance(L, "coupled", state->coupled);
         set_time(L, "delay", state->delay);
-        set_integer(L, "classic_packets", state->queue_packets[0]);
-        set_integer(L, "l4s_packets", state->queue_packets[1]);
+        bind_set_number(L, "classic_packets", state->queue_packets[0]);
+        bind_set_number(L, "l4s_packets", state->queue_packets[1]);
         break;
     case LTCP_QUEUE_FQ_CODEL:
-        set_integer(L, "flows_new", state->flows_new);
-        set_integer(L, "flows_old", state->flows_old); /* fall through */
+        bind_set_number(L, "flows_new", state->flows_new);
+        bind_set_number(L, "flows_old", state->flows_old); /* fall through */
     case LTCP_QUEUE_CODEL:
-        set_flag(L, "dropping", state->dropping);
-        set_integer(L, "count", state->count);
+        bind_set_flag(L, "dropping", state->dropping);
+        bind_set_number(L, "count", state->count);
         break;
     default: break;
     }
@@ -384,16 +372,16 @@ void bind_push_queue_counters(lua_State *L, const struct ltcp_path *path, ltcp_t
     ltcp_path_queue_state(path, now, &state);
     lua_createtable(L, 0, 12);
     push_state(L, &state);
-    set_integer(L, "marked", c->marked);
-    set_integer(L, "early", c->early);
-    set_integer(L, "overflow", c->overflow);
+    bind_set_number(L, "marked", c->marked);
+    bind_set_number(L, "early", c->early);
+    bind_set_number(L, "overflow", c->overflow);
     push_sojourn(L, &c->sojourn[0]);
     lua_setfield(L, -2, "sojourn");
-    if (state.kind == LTCP_QUEUE_FQ_CODEL) set_integer(L, "new_flows", c->new_flows);
+    if (state.kind == LTCP_QUEUE_FQ_CODEL) bind_set_number(L, "new_flows", c->new_flows);
     if (state.kind != LTCP_QUEUE_DUALPI2) return;
     lua_createtable(L, 0, 3);
-    set_integer(L, "marked", c->marked_of[1]);
-    set_integer(L, "early", c->early_of[1]);
+    bind_set_number(L, "marked", c->marked_of[1]);
+    bind_set_number(L, "early", c->early_of[1]);
     push_sojourn(L, &c->sojourn[1]);
     lua_setfield(L, -2, "sojourn");
     lua_setfield(L, -2, "l4s");

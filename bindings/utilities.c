@@ -50,6 +50,18 @@ void bind_push_address(lua_State *L, const struct ltcp_address *address)
     lua_pushlstring(L, text, ltcp_address_format(address, text));
 }
 
+void bind_set_number(lua_State *L, const char *name, uint64_t value)
+{
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, name);
+}
+
+void bind_set_flag(lua_State *L, const char *name, bool value)
+{
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
 /* ---- random streams ------------------------------------------------------------------------- */
 
 int bind_new_random(lua_State *L, uint64_t seed, const char *name)

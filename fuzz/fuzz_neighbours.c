@@ -6,24 +6,9 @@
 #include "lunatcp/neighbours.h"
 #include "lunatcp/wire.h"
 
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void *resize(void *context, void *old, size_t old_size, size_t size)
-{
-    (void)context;
-    (void)old_size;
-    if (size > 0) return realloc(old, size);
-    free(old);
-    return NULL;
-}
-
-static void must(bool good)
-{
-    if (!good) abort();
-}
 
 /* A fuzzer does not find checksums: one is made right for it. */
 static void mend(uint8_t *packet, size_t length)

@@ -4,24 +4,9 @@
  * it is decoded to the same again. */
 #include "lunatcp/wire.h"
 
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void *resize(void *context, void *old, size_t old_size, size_t size)
-{
-    (void)context;
-    (void)old_size;
-    if (size > 0) return realloc(old, size);
-    free(old);
-    return NULL;
-}
-
-static void must(bool good)
-{
-    if (!good) abort();
-}
 
 /* Reads each byte, so that a sanitizer sees one that is not there. */
 static unsigned touch(const uint8_t *bytes, size_t length)

@@ -4,16 +4,6 @@ local core = require "lunatcp.core"
 local lab = require "support.lab"
 local signed = require "support.signed"
 
-local function record(net)
-  net.packets = {}
-  net.wire:rule(function(segment)
-    local packet = segment:copy()
-    packet.bytes = segment:bytes()
-    net.packets[#net.packets + 1] = packet
-  end)
-  return net
-end
-
 local function ids(packet) return packet.options.ao:byte(1, 2) end
 
 -- A host that listens, with Master Key Tuples for the script's peer: KeyID 1 .. and 101 .. of the host.
@@ -70,7 +60,7 @@ describe("TCP-AO", function()
       local what = "carries data with %s, options %s"
       what = what:format(mac, include and "covered" or "not covered")
       it("RFC5926:2.2-1, RFC5926:2.2-2, RFC5925:2.2-6, RFC5925:3.1-1 " .. what, function()
-        local net = record(signed.ao({}, { mac = mac, include_options = include }))
+        local net = signed.record(signed.ao({}, { mac = mac, include_options = include }))
         local client, server = signed.open(net)
         assert.is_true(signed.transfer(client, server, 30000))
         assert.is_true(signed.transfer(server, client, 30000))
@@ -99,7 +89,7 @@ describe("TCP-AO", function()
   end)
 
   it("RFC5925:7.4-1, RFC5925:7.4-2 fits a SYN with all options, and leaves one SACK block", function()
-    local net = record(signed.ao())
+    local net = signed.record(signed.ao())
     local client, server = signed.open(net)
     for _, nth in ipairs { 3, 5, 7 } do net.wire:drop { from = net.client, data = true, nth = nth } end
     assert.is_true(signed.transfer(client, server, 100000))
@@ -149,7 +139,7 @@ describe("TCP-AO", function()
   end)
 
   it("RFC5925:3.3-4, RFC5925:7.2-1 is not used where no key is for the connection", function()
-    local net = record(lab.pair())
+    local net = signed.record(lab.pair())
     assert(net.client:ao_key { peer = "192.0.2.1", send_id = 1, recv_id = 2, key = "k" })
     local client, server = signed.open(net)
     assert.is_true(signed.transfer(client, server, 3000))
@@ -158,7 +148,7 @@ describe("TCP-AO", function()
   end)
 
   it("RFC5925:8-1, RFC5925:8-2, RFC5925:8-3, RFC5925:8-4 is what is taken where both have keys", function()
-    local net = record(signed.ao())
+    local net = signed.record(signed.ao())
     assert(net.client:md5_key { peer = net.server, key = "k" })
     assert(net.server:md5_key { peer = net.client, key = "k" })
     signed.open(net)
@@ -361,7 +351,7 @@ describe("TCP-AO", function()
 
     it("RFC5925:7.1-4, RFC5925:7.5-6 change in the middle of a transfer, under loss, and nothing is dropped",
       function()
-        local net = record(signed.ao { seed = 7, link = { delay = 0.01, loss = 0.05 } })
+        local net = signed.record(signed.ao { seed = 7, link = { delay = 0.01, loss = 0.05 } })
         local client, server = signed.open(net)
         assert.is_true(signed.transfer(client, server, 50000))
         signed.tuple(net, 2, { mac = "AES-128-CMAC-96" }) -- RFC5925:7.1-2
@@ -409,7 +399,7 @@ describe("TCP-AO", function()
     end)
 
     it("RFC5925:3.3-1, RFC5925:3.3-2 of several the one with the longest prefix signs first", function()
-      local net = record(lab.pair())
+      local net = signed.record(lab.pair())
       assert(net.client:ao_key { peer = "10.0.0.0", prefix = 8, send_id = 1, recv_id = 1, key = "wide" })
       assert(net.client:ao_key { peer = net.server, send_id = 2, recv_id = 2, key = "narrow" })
       assert(net.server:ao_key { peer = net.client, send_id = 2, recv_id = 2, key = "narrow" })
@@ -454,7 +444,7 @@ describe("TCP-AO", function()
 
   describe("resets and lost connections", function()
     it("RFC5925:7.3-2 an abort's reset is signed, and believed", function()
-      local net = record(signed.ao())
+      local net = signed.record(signed.ao())
       local client, server = signed.open(net)
       client:abort()
       net:run { until_ = net:now() + 1 }
@@ -463,7 +453,7 @@ describe("TCP-AO", function()
     end)
 
     it("RFC5925:5.2-3 a reset without known ISNs is not signed, and not believed", function()
-      local net = record(signed.ao())
+      local net = signed.record(signed.ao())
       local conn = assert(net.client:connect_start(net.server, 81))
       net:run { until_ = net:now() + 0.5 }
       assert.is_true(net.packets[2].flags.rst)

@@ -8,17 +8,6 @@ local function every(net, what)
   for _, packet in ipairs(net.packets) do what(packet) end
 end
 
--- Keeps what passes on the wire.
-local function record(net)
-  net.packets = {}
-  net.wire:rule(function(segment)
-    local packet = segment:copy()
-    packet.bytes = segment:bytes()
-    net.packets[#net.packets + 1] = packet
-  end)
-  return net
-end
-
 -- A host that listens with a key for the script's peer; `send` signs with that key unless told.
 local function forge(options)
   options = options or {}
@@ -46,7 +35,7 @@ end
 
 describe("TCP MD5", function()
   it("RFC2385:2-1, RFC2385:3-1 signs every segment, resets too, by 18 octets of kind 19", function()
-    local net = record(signed.md5())
+    local net = signed.record(signed.md5())
     local client, server = signed.open(net)
     assert.is_true(signed.transfer(client, server, 20000))
     client:abort()
@@ -57,7 +46,7 @@ describe("TCP MD5", function()
   end)
 
   it("RFC2385:2-2 covers pseudo header, header without options and checksum, data and key", function()
-    local net = record(signed.md5())
+    local net = signed.record(signed.md5())
     local client, server = signed.open(net)
     assert.is_true(signed.transfer(client, server, 5000))
     every(net, function(packet)
@@ -149,7 +138,7 @@ describe("TCP MD5", function()
   end)
 
   it("RFC2385:4.3-2 fits a SYN's 40 octets: timestamps give way to SACK", function()
-    local net = record(signed.md5())
+    local net = signed.record(signed.md5())
     signed.open(net)
     local syn = net.packets[1].options
     assert.equal(16, #syn.md5)
@@ -158,7 +147,7 @@ describe("TCP MD5", function()
   end)
 
   it("RFC2385:4.3-2 and keeps timestamps where SACK is not wanted", function()
-    local net = record(signed.md5 { client = { sack = false }, server = { sack = false } })
+    local net = signed.record(signed.md5 { client = { sack = false }, server = { sack = false } })
     local client, server = signed.open(net)
     assert.is_true(signed.transfer(client, server, 5000))
     for _, packet in ipairs(net.packets) do
@@ -169,14 +158,14 @@ describe("TCP MD5", function()
   end)
 
   it("RFC9293:MUST-16 takes the option's room from what a segment carries, not from the MSS", function()
-    local net = record(signed.md5())
+    local net = signed.record(signed.md5())
     local client = signed.open(net)
     assert.equal(1460, net.packets[1].options.mss)
     assert.equal(1440, client:info().snd_mss)
   end)
 
   it("RFC 2018 section 3: SACK blocks take the room that the option leaves, two", function()
-    local net = record(signed.md5())
+    local net = signed.record(signed.md5())
     local client, server = signed.open(net)
     for _, nth in ipairs { 3, 5, 7 } do net.wire:drop { from = net.client, data = true, nth = nth } end
     assert.is_true(signed.transfer(client, server, 100000))
@@ -214,7 +203,7 @@ describe("TCP MD5", function()
   end)
 
   it("goes on unsigned once both keys are gone", function()
-    local net = record(signed.md5())
+    local net = signed.record(signed.md5())
     local client, server = signed.open(net)
     assert.is_true(net.client:remove_md5_key { peer = net.server })
     assert.is_true(net.server:remove_md5_key { peer = net.client })

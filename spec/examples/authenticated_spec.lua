@@ -3,9 +3,7 @@ local runner = require "examples.runner"
 
 describe("examples/authenticated.lua", function()
   it("is believed with a key, changes it, and leaves the forger outside", function()
-    local printed, complained, status = runner.run "authenticated"
-    assert.equal("", complained)
-    assert.equal(0, status)
+    local printed = runner.well "authenticated"
     assert.matches("^TCP MD5: 200000 octets\n", printed)
     assert.matches("\nthe forger: 2 wrong digests, 2 without; the connection is ESTABLISHED\n", printed)
     assert.matches("\nTCP%-AO: 200000 octets, signed by key 1\n", printed)

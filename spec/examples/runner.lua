@@ -3,7 +3,7 @@ local M = {}
 
 local function quoted(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
 
---- The shell's words for an example with its arguments, ended after a minute whatever happens.
+--- The shell's words for an example with its arguments, ended after five minutes whatever happens.
 -- @string name "tour"
 -- @tparam[opt] table arguments
 -- @tparam[opt] table environment lines such as "LUNATCP_SEED=7"
@@ -14,7 +14,7 @@ function M.command(name, arguments, environment)
   } do
     words[#words + 1] = quoted(setting)
   end
-  words[#words + 1] = "timeout 60 lua5.4 " .. quoted("examples/" .. name .. ".lua")
+  words[#words + 1] = "timeout 300 lua5.4 " .. quoted("examples/" .. name .. ".lua")
   for _, argument in ipairs(arguments or {}) do words[#words + 1] = quoted(argument) end
   return table.concat(words, " ")
 end
@@ -33,6 +33,14 @@ function M.run(name, arguments, environment)
   file:close()
   os.remove(path)
   return printed, complained, status
+end
+
+--- Runs an example that must end well and complain of nothing.
+-- @treturn string what it printed
+function M.well(name, arguments, environment)
+  local printed, complained, status = M.run(name, arguments, environment)
+  assert(complained == "" and status == 0, ("%s ended with %s: %s"):format(name, status, complained))
+  return printed
 end
 
 --- A printed ladder without its drawing, one line a row: "0.010000 ESTABLISHED < SYN,ACK seq 0 ack 1

@@ -50,6 +50,17 @@ function M.transfer(from, to, octets)
   return table.concat(got) == sent
 end
 
+--- Keeps a copy of each packet that passes on the wire in `net.packets`, with its bytes.
+function M.record(net)
+  net.packets = {}
+  net.wire:rule(function(segment)
+    local packet = segment:copy()
+    packet.bytes = segment:bytes()
+    net.packets[#net.packets + 1] = packet
+  end)
+  return net
+end
+
 --- What is told of an end.
 function M.told(conn) return conn:info().authentication end
 
