@@ -225,7 +225,8 @@ static int host_counters(lua_State *L)
                 {"time_wait_records", c->time_wait_records},
                 {"time_waits_cut", c->time_waits_cut},
                 {"orphans", c->orphans},
-                {"orphans_cut", c->orphans_cut}};
+                {"orphans_cut", c->orphans_cut},
+                {"accepts_deferred", c->accepts_deferred}};
     lua_createtable(L, 0, 36);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         lua_pushinteger(L, (lua_Integer)list[i].value);

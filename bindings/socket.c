@@ -45,7 +45,7 @@
  *   sockets:info(fd)       -> as connection:info of the engine's connection behind it, or nil
  *   sockets:descriptors()  -> array of open descriptors
  *   sockets:renumber(from, to) -> true; nil, text, code
- *   sockets:next_deadline() -> seconds, nil; sockets:advance() when it is due (a net:alarm)
+ *   sockets:advance()      looks at what time has made of the connections (epoll's edges)
  *   sockets:drain()        -> boolean: takes all events of the host, so that net:step goes on
  *                             (it says "events" until somebody took them); true if there were any
  *   sockets:close()        -> closes every descriptor, as the end of a process does
@@ -194,13 +194,6 @@ static int sockets_renumber(lua_State *L)
     return 1;
 }
 
-static int sockets_next_deadline(lua_State *L)
-{
-    const struct bind_sockets *object = bind_check_sockets(L, 1);
-    bind_push_deadline(L, ltcp_sockets_next_deadline(object->record->table));
-    return 1;
-}
-
 static int sockets_advance(lua_State *L)
 {
     const struct bind_sockets *object = bind_check_sockets(L, 1);
@@ -284,7 +277,6 @@ void bind_open_sockets(lua_State *L)
                                        {"info", sockets_info},
                                        {"descriptors", sockets_descriptors},
                                        {"renumber", sockets_renumber},
-                                       {"next_deadline", sockets_next_deadline},
                                        {"advance", sockets_advance},
                                        {"drain", sockets_drain},
                                        {"close", sockets_close},

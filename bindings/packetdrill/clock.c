@@ -76,8 +76,6 @@ void clock_pump(struct object *o)
 static ltcp_time next_deadline(const struct object *o)
 {
     ltcp_time when = ltcp_host_next_deadline(o->host);
-    const ltcp_time own = ltcp_sockets_next_deadline(o->sockets);
-    if (own < when) when = own;
     for (const struct waiter *w = o->waiters; w != NULL; w = w->next)
         if (!w->woken && w->call->deadline < when) when = w->call->deadline;
     return when;

@@ -76,12 +76,20 @@ enum ltcp_status listener_open_child(struct ltcp_listener *l, struct ltcp_arriva
 }
 
 /* RFC4987:3.2-1: what waits in SYN-RECEIVED is bounded, for each listener and for all. */
-static bool queue_is_full(const struct ltcp_listener *l)
+static bool queue_holds(const struct ltcp_listener *l, uint32_t half_open, uint32_t of_all)
 {
     const int64_t own = l->share->settings.syn_queue;
     const int64_t most = l->host->share->settings.half_open_most;
-    return l->half_open >= (own != 0 ? own : l->backlog) ||
-           (most != 0 && l->host->half_open >= most);
+    return half_open <= (own != 0 ? own : l->backlog) && (most == 0 || of_all <= most);
+}
+static bool queue_is_full(const struct ltcp_listener *l)
+{
+    return !queue_holds(l, l->half_open + 1, l->host->half_open + 1);
+}
+/* The ACK of a SYN cookie brings one more. */
+static bool queue_overflows(const struct ltcp_listener *l)
+{
+    return !queue_holds(l, l->half_open, l->host->half_open);
 }
 
 /* third: RFC9293:3.10.7.2-3. Cookies are for a full queue, or for all by a setting:
@@ -119,13 +127,31 @@ enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_a
     return syn_arrives(l, a);
 }
 
+/* With defer_accept (Linux's TCP_DEFER_ACCEPT) a connection is kept from its user until the peer
+ * has spoken, so that who would read first need not wait for each one that is silent. It is
+ * ESTABLISHED meanwhile, and counts as one that is half open, so that silent peers are bounded as
+ * those are. Data, the peer's FIN or the end of the time show it. */
+static bool keeps_back(const struct ltcp_listener *l, struct ltcp_connection *c)
+{
+    const ltcp_time most = settings_of(c)->defer_accept;
+    if (c->unread > 0 || c->state != LTCP_ESTABLISHED || queue_overflows(l)) return false;
+    if (c->deferred) return c->long_deadline != LTCP_NEVER;
+    if (most == 0) return false;
+    c->deferred = true;
+    l->host->counters.accepts_deferred++;
+    timers_set_long(c, c->last_heard >= LTCP_NEVER - most ? LTCP_NEVER - 1 : c->last_heard + most);
+    return true;
+}
+
 void listener_child_ready(struct ltcp_connection *c)
 {
     struct ltcp_listener *l = c->listener;
     if (c->in_accept_queue) return;
+    if (keeps_back(l, c)) return;
     l->half_open--;
     l->host->half_open--;
     listener_offer_child(l, c);
+    if (c->deferred) timers_end_deferral(c);
 }
 
 void listener_offer_child(struct ltcp_listener *l, struct ltcp_connection *c)

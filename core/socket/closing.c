@@ -6,11 +6,6 @@
 
 static void close_listener(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
 {
-    for (uint32_t i = 0; i < s->held_count; i++) {
-        ltcp_abort(t->host, now, s->held[i].handle);
-        ltcp_release(t->host, s->held[i].handle);
-    }
-    s->held_count = 0;
     ltcp_close(t->host, now, s->handle);
     s->handle = 0;
     s->role = ROLE_IDLE;

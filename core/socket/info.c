@@ -203,8 +203,8 @@ void tcp_info_fill(const struct ltcp_sockets *t, const struct socket *s, ltcp_ti
     fill_counts(s, info, &sent, out);
     if (s->role != ROLE_LISTENING) return;
     out->state = LTCP_TCP_LISTEN;
-    out->unacked = info->unread + s->held_count; /* that wait for accept */
-    out->sacked = s->backlog;                    /* and how many may */
+    out->unacked = info->unread; /* that wait for accept */
+    out->sacked = s->backlog;    /* and how many may */
 }
 
 int ltcp_sockets_tcp_info(struct ltcp_sockets *t, ltcp_time now, int fd, struct ltcp_tcp_info *out)

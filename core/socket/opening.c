@@ -202,12 +202,12 @@ int64_t call_accept(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *cal
     if (flags & ~(int64_t)(LTCP_SOCK_NONBLOCK | LTCP_SOCK_CLOEXEC)) return -LTCP_EINVAL;
     if (s == NULL) return error;
     if (s->role != ROLE_LISTENING) return -LTCP_EINVAL;
-    const ltcp_handle handle = socket_take(t, now, s);
+    const ltcp_handle handle = socket_take(t, s);
     if (handle == 0) {
         if (table_file(t, call->fd)->status & LTCP_O_NONBLOCK) return -LTCP_EAGAIN;
         return call_wait(call, now, s->options.receive_timeout) ? CALL_WAITS : -LTCP_EAGAIN;
     }
-    s->seen_waiting = socket_waiting(t, now, s);
+    s->seen_waiting = socket_waiting(t, s);
     struct socket *child = child_of(t, s, handle);
     const int fd = child != NULL ? new_descriptor(t, child, flags) : -LTCP_ENOMEM;
     if (fd < 0) {

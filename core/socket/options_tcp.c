@@ -156,7 +156,10 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
     case LTCP_TCP_KEEPCNT: return set_count(o, &settings->keepalive_count, value);
     case LTCP_TCP_SYNCNT: return set_count(o, &settings->syn_r2_count, value);
     case LTCP_TCP_LINGER2: return set_linger2(o, value);
-    case LTCP_TCP_DEFER_ACCEPT: s->options.defer_accept = rounded_deferral(value); return 0;
+    case LTCP_TCP_DEFER_ACCEPT:
+        s->options.defer_accept = rounded_deferral(value);
+        s->settings.defer_accept = s->options.defer_accept * LTCP_SECOND;
+        return apply(o);
     case LTCP_TCP_WINDOW_CLAMP: return set_clamp(o, value);
     case LTCP_TCP_QUICKACK: return set_quick_ack(o, value);
     case LTCP_TCP_USER_TIMEOUT:

@@ -9,7 +9,7 @@ static uint32_t socket_poll(struct ltcp_sockets *t, ltcp_time now, struct socket
     struct ltcp_info info;
     uint32_t mask = 0;
     socket_look(t, now, s, &info);
-    if (s->role == ROLE_LISTENING) return socket_waiting(t, now, s) > 0 ? IN : 0;
+    if (s->role == ROLE_LISTENING) return socket_waiting(t, s) > 0 ? IN : 0;
     if (s->deferred) return OUT; /* a write is what it waits for */
     if (s->shut == (SHUT_RECEIVE | SHUT_SEND) || info.state == LTCP_CLOSED) mask |= LTCP_POLLHUP;
     if (s->shut & SHUT_RECEIVE) mask |= IN | LTCP_POLLRDHUP;

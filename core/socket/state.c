@@ -51,22 +51,23 @@ static int error_of_death(const struct ltcp_info *info)
     return ltcp_errno_of(info->error);
 }
 
-static void look_at_listener(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+static void look_at_listener(const struct ltcp_sockets *t, struct socket *s)
 {
-    const uint32_t waiting = socket_waiting(t, now, s);
+    const uint32_t waiting = socket_waiting(t, s);
     if (waiting > s->seen_waiting) s->wakes.in++;
     s->seen_waiting = waiting;
 }
 
 void socket_look(struct ltcp_sockets *t, ltcp_time now, struct socket *s, struct ltcp_info *info)
 {
+    (void)now;
     if (s->handle == 0 || ltcp_info(t->host, s->handle, info) != LTCP_OK) {
         memset(info, 0, sizeof *info);
         info->state = LTCP_CLOSED;
         return;
     }
     if (s->role == ROLE_LISTENING) {
-        look_at_listener(t, now, s);
+        look_at_listener(t, s);
         return;
     }
     if (info->state == LTCP_CLOSED && !s->died) {
@@ -158,49 +159,14 @@ void sockaddr_of(struct ltcp_sockaddr *out, uint16_t domain, const struct ltcp_a
 /* ---- what accept would give -------------------------------------------------------------------
  */
 
-static ltcp_handle take_held(struct socket *s, uint32_t i)
-{
-    const ltcp_handle handle = s->held[i].handle;
-    s->held_count--;
-    memmove(&s->held[i], &s->held[i + 1], (s->held_count - i) * sizeof *s->held);
-    return handle;
-}
-
-/* TCP_DEFER_ACCEPT: a connection shows itself once it has data, or when that takes too long. */
-static bool shows_itself(struct ltcp_sockets *t, ltcp_time now, const struct held *held)
+uint32_t socket_waiting(const struct ltcp_sockets *t, const struct socket *s)
 {
     struct ltcp_info info;
-    if (held->until <= now || ltcp_info(t->host, held->handle, &info) != LTCP_OK) return true;
-    return info.unread > 0 || info.fin_received || info.state == LTCP_CLOSED;
+    return ltcp_info(t->host, s->handle, &info) == LTCP_OK ? info.unread : 0;
 }
 
-static void hold_back(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
+ltcp_handle socket_take(struct ltcp_sockets *t, struct socket *s)
 {
     ltcp_handle handle;
-    if (s->options.defer_accept == 0) return;
-    while (s->held_count < HELD_MOST && ltcp_accept(t->host, s->handle, &handle) == LTCP_OK)
-        s->held[s->held_count++] =
-            (struct held){.handle = handle, .until = now + s->options.defer_accept * LTCP_SECOND};
-}
-
-uint32_t socket_waiting(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
-{
-    struct ltcp_info info;
-    uint32_t count = 0;
-    hold_back(t, now, s);
-    for (uint32_t i = 0; i < s->held_count; i++)
-        count += shows_itself(t, now, &s->held[i]);
-    if (s->options.defer_accept == 0 && ltcp_info(t->host, s->handle, &info) == LTCP_OK)
-        count += info.unread;
-    return count;
-}
-
-ltcp_handle socket_take(struct ltcp_sockets *t, ltcp_time now, struct socket *s)
-{
-    ltcp_handle handle;
-    hold_back(t, now, s);
-    for (uint32_t i = 0; i < s->held_count; i++)
-        if (shows_itself(t, now, &s->held[i])) return take_held(s, i);
-    if (s->options.defer_accept > 0) return 0;
     return ltcp_accept(t->host, s->handle, &handle) == LTCP_OK ? handle : 0;
 }

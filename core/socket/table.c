@@ -173,15 +173,6 @@ void table_orphan(struct ltcp_sockets *t, const struct socket *s)
                                                     .reuse = s->options.reuse_address != 0};
 }
 
-ltcp_time ltcp_sockets_next_deadline(const struct ltcp_sockets *t)
-{
-    ltcp_time when = LTCP_NEVER;
-    for (const struct socket *s = t->sockets; s != NULL; s = s->next)
-        for (uint32_t i = 0; i < s->held_count; i++)
-            if (s->held[i].until < when) when = s->held[i].until;
-    return when;
-}
-
 void ltcp_sockets_advance(struct ltcp_sockets *t, ltcp_time now)
 {
     struct ltcp_info info;

@@ -50,8 +50,6 @@ enum socket_role {
 };
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2 };
 
-#define HELD_MOST 64 /* connections of one listener that wait for their first data */
-
 struct socket {
     struct socket *next; /* of the table */
     uint64_t serial;
@@ -73,12 +71,6 @@ struct socket {
     bool seen_fin, seen_urgent;
     uint32_t seen_rcv_nxt, seen_waiting;
     struct wakes wakes;
-    /* TCP_DEFER_ACCEPT: taken from the engine, not yet from us */
-    struct held {
-        ltcp_handle handle;
-        ltcp_time until;
-    } held[HELD_MOST];
-    uint32_t held_count;
     /* TCP_FASTOPEN_CONNECT: connect was called, the SYN waits for the first write */
     bool deferred;
     struct ltcp_sockaddr deferred_to;
@@ -166,11 +158,10 @@ bool socket_readable(const struct socket *s, const struct ltcp_info *info, uint3
 /* Hands the settings to the engine after an option changed them. */
 int socket_apply(struct ltcp_sockets *t, ltcp_time now, struct socket *s);
 uint32_t socket_send_buffer(const struct socket *s);
-/* How many connections accept would give; those of TCP_DEFER_ACCEPT are held here until they speak.
- */
-uint32_t socket_waiting(struct ltcp_sockets *t, ltcp_time now, struct socket *s);
+/* How many connections accept would give. */
+uint32_t socket_waiting(const struct ltcp_sockets *t, const struct socket *s);
 /* The oldest of them; 0: none. */
-ltcp_handle socket_take(struct ltcp_sockets *t, ltcp_time now, struct socket *s);
+ltcp_handle socket_take(struct ltcp_sockets *t, struct socket *s);
 /* Whether urgent data waits of which the program was not told all (RFC9293:MUST-32). */
 bool socket_urgent(const struct socket *s, const struct ltcp_info *info);
 void sockaddr_of(struct ltcp_sockaddr *out, uint16_t domain, const struct ltcp_address *address,

@@ -68,7 +68,11 @@ void connection_destroy(struct ltcp_connection *c)
 void connection_event(struct ltcp_connection *c, uint32_t bits)
 {
     c->events |= bits;
-    if (c->queued_event || c->released || c->listener != NULL) return;
+    if (c->queued_event || c->released) return;
+    if (c->listener != NULL) {
+        if (is_kept_back(c)) connection_changed(c); /* perhaps no longer */
+        return;
+    }
     struct ltcp_engine *e = c->engine;
     c->queued_event = true;
     c->next_event = NULL;

@@ -325,6 +325,7 @@ struct ltcp_connection {
     bool changed : 1;         /* stands in the engine's list for the host to look at */
     bool authenticated : 1;   /* by TCP-AO or MD5: rare->authentication is there */
     bool orphan : 1;          /* closed by the user, and not over: counted (orphan.c) */
+    bool deferred : 1;        /* kept from accept until there is data */
     uint16_t quick_acks;
 
     /* send sequence variables */
@@ -371,6 +372,11 @@ struct ltcp_connection {
 #endif
 };
 
+/* Its listener keeps it until there is data (core/host/listeners.c). */
+static inline bool is_kept_back(const struct ltcp_connection *c)
+{
+    return c->deferred && c->listener != NULL && !c->in_accept_queue;
+}
 static inline const struct ltcp_settings *settings_of(const struct ltcp_connection *c)
 {
     return &c->share->settings;
@@ -719,6 +725,7 @@ void timers_choose_loss(struct ltcp_connection *c);
 void timers_after_output(struct ltcp_connection *c, ltcp_time now);
 void timers_set_ack(struct ltcp_connection *c, ltcp_time when);
 void timers_set_long(struct ltcp_connection *c, ltcp_time when);
+void timers_end_deferral(struct ltcp_connection *c);
 void timers_set_pace(struct ltcp_connection *c, ltcp_time when);
 void timers_heard(struct ltcp_connection *c, ltcp_time now);
 void timers_start_time_wait(struct ltcp_connection *c, ltcp_time now);

@@ -291,7 +291,7 @@ static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
         c->keepalive_due,  c->force_retransmit, c->write_blocked,    c->ecn,
         c->accecn,         c->ecn_echo,         c->ts_recent_valid,  c->ecn_reduced,
         c->pushed,         c->changed,          c->listener != NULL, c->dsack_due,
-        c->loss_probe_due, c->pace_held,        c->probe_unsampled,
+        c->loss_probe_due, c->pace_held,        c->probe_unsampled,  c->deferred,
     };
     digest_flags(d, flags, sizeof flags / sizeof *flags);
 }

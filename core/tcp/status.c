@@ -105,6 +105,7 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
     out->fin_sent = c->fin_queued && !has_unsent(c);
     out->fin_acked = c->fin_queued && c->out == NULL;
     out->fin_received = c->fin_processed;
+    out->accept_deferred = c->deferred;
     out->pushed = c->pushed && c->unread > 0;
     if (c->urgent_mark && seq_gt(c->rcv_up, c->rcv_read))
         out->urgent_remaining = seq_diff(c->rcv_up, c->rcv_read); /* RFC9293:MUST-33 */

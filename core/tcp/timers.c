@@ -239,7 +239,8 @@ static bool keeps_alive(const struct ltcp_connection *c)
 {
     return settings_of(c)->keepalive &&
            (c->state == LTCP_ESTABLISHED || c->state == LTCP_CLOSE_WAIT ||
-            c->state == LTCP_FIN_WAIT_2);
+            c->state == LTCP_FIN_WAIT_2) &&
+           !is_kept_back(c);
 }
 
 /* Something acceptable came from the peer. */
@@ -276,6 +277,13 @@ static void keepalive_timeout(struct ltcp_connection *c, ltcp_time now)
     connection_want_output(c);
 }
 
+/* Its listener keeps it no longer, whose time the long timer was. */
+void timers_end_deferral(struct ltcp_connection *c)
+{
+    c->long_deadline = LTCP_NEVER;
+    if (keeps_alive(c)) timers_set_long(c, after(c->last_heard, user_timeout_keepalive_idle(c)));
+}
+
 static void long_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     c->long_deadline = LTCP_NEVER;
@@ -284,6 +292,8 @@ static void long_timeout(struct ltcp_connection *c, ltcp_time now)
     else if (c->state == LTCP_FIN_WAIT_2 && c->user_closed &&
              settings_of(c)->fin_wait_2_timeout > 0)
         connection_die(c, now, LTCP_ERR_TIMED_OUT);
+    else if (is_kept_back(c))
+        connection_changed(c); /* it is shown as it is */
     else
         keepalive_timeout(c, now);
 }

@@ -275,7 +275,7 @@ function Host:settings() end
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused
----time_wait_records time_waits_cut orphans orphans_cut fast_open_requests
+---time_wait_records time_waits_cut orphans orphans_cut accepts_deferred fast_open_requests
 ---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
 ---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping
 ---fragments_oversized fragments_malformed memory memory_pressures memory_windows_held memory_pruned
@@ -569,6 +569,7 @@ function Listener:close() end
 ---@field fin_acked boolean
 ---@field fin_received boolean
 ---@field pushed boolean unread octets were pushed by the peer
+---@field accept_deferred boolean its listener kept it until there was data (the setting defer_accept)
 ---@field ecn boolean agreed in the handshake
 ---@field user_timeout? number seconds: what counts now, or R2 by time
 ---@field uto_received? number seconds: what the peer advertised last (RFC 5482)

@@ -51,9 +51,7 @@ function Sockets:descriptors() end
 ---@return string? message
 ---@return string? code
 function Sockets:renumber(from, to) end
----@return number? seconds
-function Sockets:next_deadline() end
----To be called when next_deadline has come.
+---Time has passed: looks at what has become of the connections, so that epoll has its edges.
 function Sockets:advance() end
 ---Takes all events of the host: the socket layer looks at state and needs none of them.
 ---@return boolean any

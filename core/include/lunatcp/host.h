@@ -281,9 +281,10 @@ struct ltcp_info {
     ltcp_time receive_rtt;                /* as a receiver that tunes its buffer sees it; 0: not */
     uint32_t urgent_remaining;            /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
-    bool pushed;      /* unread data was pushed by the peer (RFC9293:MAY-17) */
-    bool ecn;         /* agreed in the handshake (RFC 3168 or 9768) */
-    bool ecn_sending; /* ... and new data leaves ECN-capable */
+    bool accept_deferred; /* its listener kept it until there was data, or too long */
+    bool pushed;          /* unread data was pushed by the peer (RFC9293:MAY-17) */
+    bool ecn;             /* agreed in the handshake (RFC 3168 or 9768) */
+    bool ecn_sending;     /* ... and new data leaves ECN-capable */
     /* The USER TIMEOUT that counts, or R2 by time (0: none); what the peer and we advertised last
      * (RFC 5482; 0: nothing yet); options of its that were ignored for a reserved value. */
     ltcp_time user_timeout, uto_received, uto_sent;
@@ -363,6 +364,7 @@ struct ltcp_host_counters {
     uint32_t connections, listeners, time_waits;
     uint32_t time_wait_records; /* those of time_waits that are no connections any more */
     uint64_t time_waits_cut;    /* that ended at once, since there were time_wait_most already */
+    uint64_t accepts_deferred;  /* connections that were kept from accept for want of data */
     uint32_t orphans;           /* that their users have closed, and that are not over */
     uint64_t orphans_cut;       /* reset at their closing, since there were orphans_most already */
     /* What all connections hold in their queues, in octets of data, and what its limits (the

@@ -207,6 +207,8 @@ extern "C" {
       INT64_C(3600000000000), "how long IPv4 fragments wait (IPv6: 60 s)")                         \
     /* closing and staying */                                                                      \
     X(FLAG, reset_on_unread_close, 1, 1, 0, 1, "RST when closed with unread data")                 \
+    X(TIME, defer_accept, 0, 0, 0, INT64_C(86400000000000),                                        \
+      "a listener gives a connection once it has data, or after so long; 0: at once")              \
     X(TIME, fin_wait_2_timeout, 0, INT64_C(60000000000), 0, INT64_C(86400000000000),               \
       "longest FIN-WAIT-2 of a closed connection; 0: for ever")                                    \
     X(COUNT, orphan_r2_count, 0, 8, 0, 255, "R2 by count once the user has closed; 0: as before")  \

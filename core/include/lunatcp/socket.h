@@ -69,9 +69,8 @@ int ltcp_sockets_at(const struct ltcp_sockets *sockets, size_t i);
 /* POLL bits (LTCP_POLLIN ...) that are true of a descriptor now; POLLNVAL for one that is not open.
  */
 uint32_t ltcp_sockets_poll(struct ltcp_sockets *sockets, ltcp_time now, int fd);
-/* When a thing of the table's own is due, other than deadlines of calls (a corked segment that has
- * waited long enough); LTCP_NEVER. Then ltcp_sockets_advance is called. */
-ltcp_time ltcp_sockets_next_deadline(const struct ltcp_sockets *sockets);
+/* Time has passed, or packets came: looks at what the connections have become, so that readiness
+ * has its edges (epoll), and lets go of those that are over. */
 void ltcp_sockets_advance(struct ltcp_sockets *sockets, ltcp_time now);
 
 /* ---- calls ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ local wire = require "lunatcp.packetdrill.wire"
 
 local M = {}
 
-local TARGET <const>, CALL <const>, SOCKETS <const> = 1, 2, 3 -- alarms
+local TARGET <const>, CALL <const> = 1, 2 -- alarms
 local CHUNK <const> = 200000 -- events of the core within one step
 
 local Clock = {}
@@ -46,12 +46,10 @@ end
 --- Whether a packet waits to be taken.
 function Clock:has_packet() return self.inbox[self.first] ~= nil end
 
--- A blocked call, and the sockets themselves, may have something due.
-local function set_alarms(self)
+-- A blocked call may have something due.
+local function set_alarm(self)
   local due = self.waiting and self.waiting:deadline()
   if due then self.core:alarm_at(due, CALL) else self.core:cancel_alarm(CALL) end
-  due = self.sockets:next_deadline()
-  if due then self.core:alarm_at(due, SOCKETS) else self.core:cancel_alarm(SOCKETS) end
 end
 
 -- Goes on with the blocked call; once it is done its owner is told, at this very moment.
@@ -80,7 +78,7 @@ function Clock:advance(target, done, idle_ends)
   end
   while true do
     if done and done() then return "done" end
-    set_alarms(self)
+    set_alarm(self)
     self.steps = self.steps + 1
     if self.steps > self.bounds.events then stop("more than %d events", self.bounds.events) end
     local reason, detail = core:step_ns(target, CHUNK)
@@ -91,8 +89,6 @@ function Clock:advance(target, done, idle_ends)
       collect(self)
     elseif reason == "alarm" and detail == CALL then
       go_on(self)
-    elseif reason == "alarm" and detail == SOCKETS then
-      self.sockets:advance()
     elseif reason == "events_limit" then
       stop("more than %d things happened at once", CHUNK)
     elseif reason == "limit" then

@@ -131,6 +131,14 @@ return {
 
   -- core/tcp/timers.c
   {
+    name = "deferral-never-ends",
+    requirement = "defer_accept (docs/settings.md): it is given as it is when the time is over",
+    file = "tcp/timers.c",
+    shown_by = "spec/tcp/defer_accept_spec.lua",
+    text = "        connection_changed(c); /* it is shown as it is */\n",
+    with = "        {}\n",
+  },
+  {
     name = "time-wait-of-one-msl",
     requirement = "RFC9293:MUST-13: TIME-WAIT lasts 2 MSL",
     file = "tcp/timers.c",
