@@ -8,11 +8,12 @@
 #include "binding.h"
 #include "uv_drive.h"
 
-#define BIND_LOOP   "lunatcp.Loop"
-#define BIND_TUNNEL "lunatcp.Tunnel"
+#define BIND_LOOP       "lunatcp.Loop"
+#define BIND_TUNNEL     "lunatcp.Tunnel"
+#define BIND_DESCRIPTOR "lunatcp.Descriptor"
 
-/* User value 1: table whose keys are the loop's tunnels, so that a tunnel that nobody holds goes
- * on carrying packets: the collector does not act on the wire. */
+/* User value 1: table whose keys are the loop's tunnels and descriptors, so that a tunnel that
+ * nobody holds goes on carrying packets: the collector does not act on the wire. */
 struct bind_loop {
     struct ltcp_loop *loop; /* NULL: closed */
 };
@@ -44,6 +45,15 @@ bool bind_read_peer(lua_State *L, int index, int arg, const char *where, struct 
 /* Those in the table at `index`, which was read before; 0 or an errno value. */
 int bind_add_peers(lua_State *L, int index, struct ltcp_tunnel *tunnel);
 void bind_open_tunnel(lua_State *L);
-void bind_open_input(lua_State *L); /* sets read_descriptor in the table on top */
+
+/* ---- uv_descriptor.c ---- */
+int bind_loop_descriptor(lua_State *L);
+int bind_loop_signal(lua_State *L);
+/* What is ready, in the place of what network:step said: true, and "descriptor", object, bits stand
+ * from 3 on. */
+bool bind_push_woken(lua_State *L, struct ltcp_loop *loop);
+/* The loop goes: the object is closed. */
+void bind_descriptor_detach(struct ltcp_watch *watch);
+void bind_open_descriptor(lua_State *L);
 
 #endif

@@ -33,6 +33,7 @@ struct ltcp_member {
 struct ltcp_loop {
     uv_loop_t uv;
     struct ltcp_member *members;
+    struct ltcp_watches watches;
     uint64_t start;
     bool dirty; /* libuv has not told the kernel yet */
 #ifdef __linux__
@@ -135,6 +136,8 @@ void ltcp_loop_destroy(struct ltcp_loop *loop)
     if (loop == NULL) return;
     while (loop->members != NULL)
         ltcp_loop_remove(loop->members);
+    while (loop->watches.first != NULL)
+        ltcp_watch_close(loop->watches.first);
     timer_close(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* the closing handles */
     uv_loop_close(&loop->uv);
@@ -149,6 +152,16 @@ ltcp_time ltcp_loop_now(const struct ltcp_loop *loop)
 int ltcp_loop_fd(const struct ltcp_loop *loop)
 {
     return uv_backend_fd(&loop->uv);
+}
+
+struct uv_loop_s *ltcp_loop_uv(struct ltcp_loop *loop)
+{
+    return &loop->uv;
+}
+
+struct ltcp_watches *ltcp_loop_watches(struct ltcp_loop *loop)
+{
+    return &loop->watches;
 }
 
 struct ltcp_member *ltcp_loop_first(const struct ltcp_loop *loop)
@@ -278,7 +291,8 @@ static ltcp_time until_due(const struct ltcp_loop *loop)
 
 ltcp_time ltcp_loop_timeout(const struct ltcp_loop *loop)
 {
-    return loop->dirty ? 0 : until_due(loop);
+    if (loop->dirty || loop->watches.changed || loop->watches.ready > 0) return 0;
+    return until_due(loop);
 }
 
 static size_t serve(struct ltcp_member *member, ltcp_time now)
@@ -296,11 +310,13 @@ static size_t serve(struct ltcp_member *member, ltcp_time now)
 size_t ltcp_loop_run(struct ltcp_loop *loop, ltcp_time timeout)
 {
     ltcp_time wait = earlier(timeout, LONGEST_SLEEP);
-    if (loop->members == NULL && timeout == LTCP_NEVER) wait = 0; /* for nothing, for ever */
+    if (loop->members == NULL && loop->watches.wanted == 0 && timeout == LTCP_NEVER)
+        wait = 0; /* for nothing, for ever */
+    if (loop->watches.ready > 0) wait = 0;
     for (struct ltcp_member *m = loop->members; m != NULL; m = m->next)
         prepare(m);
     wait = earlier(wait, until_due(loop));
-    loop->dirty = false;
+    loop->dirty = loop->watches.changed = false;
     if (wait < WORTH_A_TIMER) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
     } else {

@@ -6,6 +6,7 @@
 #define LUNATCP_UV_DRIVE_H
 
 #include "uv_tunnel.h"
+#include "uv_watch.h"
 
 struct ltcp_loop;
 /* A tunnel in a loop. */
@@ -33,6 +34,10 @@ struct ltcp_tunnel *ltcp_member_tunnel(const struct ltcp_member *member);
 void ltcp_member_set_owner(struct ltcp_member *member, void *owner);
 void *ltcp_member_owner(const struct ltcp_member *member);
 struct ltcp_member *ltcp_loop_first(const struct ltcp_loop *loop); /* NULL: none */
+
+/* What else it waits for (uv_watch.h): what is ready there ends a sleep, and is to be taken. */
+struct uv_loop_s *ltcp_loop_uv(struct ltcp_loop *loop);
+struct ltcp_watches *ltcp_loop_watches(struct ltcp_loop *loop);
 
 /* Sends what the tunnels have gathered; sleeps until there is I/O, a network of a tunnel has
  * something due, or `timeout` (LTCP_NEVER: no bound) is over, but a quarter of a second at the

@@ -23,6 +23,10 @@
  * loop:timeout() -> seconds until run_once(0) or network:step is wanted anyway; nil: never. To be
  *   asked before each sleep: 0 also says that the descriptor does not know yet of a new tunnel.
  *
+ * loop:descriptor(fd) -> a terminal, pipe, file or socket to read and write: see uv_descriptor.c
+ * loop:signal(name) -> descriptor | nil, message, CODE: one that only reports "INT", "TERM", "HUP",
+ *   which from now on do nothing else. loop:step returns "descriptor", descriptor, bits for both.
+ *
  * loop:udp { ... }, loop:tun { ... } -> tunnel | nil, message, CODE: see uv_udp.c
  * loop:close()  closes the tunnels too. Idempotent; also __close and __gc. Everything else raises
  *   "loop is closed" after it. */
@@ -63,6 +67,9 @@ static int loop_close(lua_State *L)
 {
     struct bind_loop *loop = luaL_checkudata(L, 1, BIND_LOOP);
     if (loop->loop == NULL) return 0;
+    struct ltcp_watch *watch;
+    while ((watch = ltcp_loop_watches(loop->loop)->first) != NULL)
+        bind_descriptor_detach(watch);
     struct ltcp_member *member;
     while ((member = ltcp_loop_first(loop->loop)) != NULL) {
         struct bind_tunnel *tunnel = ltcp_member_owner(member);
@@ -141,9 +148,10 @@ static bool step_network(lua_State *L, ltcp_time limit)
     return strcmp(reason, "limit") != 0 && strcmp(reason, "idle") != 0;
 }
 
-static bool is_idle(lua_State *L, const struct ltcp_loop *loop)
+static bool is_idle(lua_State *L, struct ltcp_loop *loop)
 {
-    return ltcp_loop_first(loop) == NULL && strcmp(lua_tostring(L, 3), "idle") == 0;
+    return ltcp_loop_first(loop) == NULL && ltcp_loop_watches(loop)->wanted == 0 &&
+           strcmp(lua_tostring(L, 3), "idle") == 0;
 }
 
 static ltcp_time earlier(ltcp_time a, ltcp_time b)
@@ -159,7 +167,7 @@ static int step(lua_State *L, ltcp_time limit)
         ltcp_network_catch_up(bind_check_network(L, 2)->network, now);
         bool concerns = step_network(L, now);
         loop = bind_check_loop(L, 1)->loop; /* a hook may have closed it */
-        if (concerns) break;
+        if (concerns || bind_push_woken(L, loop)) break;
         if (now == limit) {
             lua_settop(L, 2);
             lua_pushliteral(L, "limit");
@@ -195,6 +203,8 @@ static const luaL_Reg loop_methods[] = {{"now", loop_now},
                                         {"timeout", loop_timeout},
                                         {"udp", bind_loop_udp},
                                         {"tun", bind_loop_tun},
+                                        {"descriptor", bind_loop_descriptor},
+                                        {"signal", bind_loop_signal},
                                         {"close", loop_close},
                                         {NULL, NULL}};
 
@@ -205,7 +215,7 @@ void bind_open_loop(lua_State *L)
 {
     bind_class(L, BIND_LOOP, loop_methods, loop_meta);
     bind_open_tunnel(L);
-    bind_open_input(L);
+    bind_open_descriptor(L);
     lua_pushcfunction(L, loop_new);
     lua_setfield(L, -2, "loop");
 }

@@ -1014,13 +1014,6 @@ function core.status(status) end
 ---@return lunatcp.core.Loop?, string? message, string? code
 function core.loop() end
 
----What a terminal or a pipe has, without waiting: 1 to n octets (n at most 65536); nil alone at the end of
----the input; EAGAIN: nothing there; EBADF, ...
----@param descriptor integer
----@param n integer
----@return string?, string? message, string? code
-function core.read_descriptor(descriptor, n) end
-
 ---@class lunatcp.core.Loop
 local Loop = {}
 ---@return number seconds since the loop was made
@@ -1039,7 +1032,8 @@ function Loop:run_once(timeout) end
 function Loop:run_once_ns(timeout_ns) end
 ---Drives the network in real time, run_once and Network:step in turn, and returns what Network:step
 ---gives as soon as it concerns the script; "limit" at `limit` (absolute seconds of the loop; nil: none).
----"idle" only when the loop has no tunnel that could bring anything.
+---"idle" only when the loop has no tunnel and no descriptor that could bring anything. "descriptor", object,
+---bits when one of Loop:descriptor or Loop:signal is ready.
 ---@param network lunatcp.core.Network
 ---@param limit? number
 ---@return string reason, any detail, integer? direction
@@ -1055,8 +1049,40 @@ function Loop:fd() end
 ---sleep: 0 also says that the descriptor does not know of a new tunnel yet.
 ---@return number?
 function Loop:timeout() end
+---A terminal, a pipe, a file or a socket, to be read and written beside a network and never waited for.
+---The descriptor stays its owner's. EBADF, EEXIST, ENOMEM.
+---@param fd integer
+---@return lunatcp.core.Descriptor?, string? message, string? code
+function Loop:descriptor(fd) end
+---A signal, which from now on does nothing but end a `step` with "descriptor", this object and 4.
+---@param name "INT"|"TERM"|"HUP"
+---@return lunatcp.core.Descriptor?, string? message, string? code
+function Loop:signal(name) end
 ---Closes its tunnels too. Idempotent.
 function Loop:close() end
+
+---@class lunatcp.core.Descriptor
+local Descriptor = {}
+---1 to n octets (n at most 65536); nil alone at the end of the input; EAGAIN: nothing there.
+---@param n integer
+---@return string?, string? message, string? code
+function Descriptor:read(n) end
+---From `offset` (from 1) on, as much as goes at once; EAGAIN: nothing; EPIPE: nobody reads any more.
+---@param bytes string
+---@param offset? integer
+---@return integer? taken, string? message, string? code
+function Descriptor:write(bytes, offset) end
+---When it is readable or writable, Loop:step returns "descriptor", this object, and bits (1 readable, 2
+---writable): once for each call of this.
+---@param how ""|"r"|"w"|"rw"
+---@return true?, string? message, string? code
+function Descriptor:want(how) end
+---Whoever reads at the other end sees the end: a socket's sending half is closed, anything else gives its
+---place to /dev/null.
+---@return true?, string? message, string? code
+function Descriptor:finish() end
+---The descriptor itself stays open. Idempotent.
+function Descriptor:close() end
 
 ---@class lunatcp.core.TunnelOptions
 ---@field link lunatcp.core.Link made with tunnel = true

@@ -59,7 +59,7 @@ function M.new(options)
     via = options.via,
     nodes = {}, links = {}, by_name = {}, by_id = {}, names = {}, link_nodes = {}, tunnel_links = {},
     tickers = {},
-    captures = {}, listening = {}, open = 0,
+    captures = {}, listening = {}, signals = {}, open = 0,
     wrappers = setmetatable({}, { __mode = "k" }), -- of the core's objects; looked up, never walked
   }, Network)
   local message, code
@@ -136,6 +136,25 @@ function Network:name_of(address) return self.names[address] or address end
 --- Reads a terminal or a pipe beside the network, in real time: see `lunatcp.input`.
 -- @int[opt=0] descriptor
 function Network:input(descriptor) return input.new(self, descriptor) end
+
+--- Writes to a terminal, a pipe or a file beside the network, in real time: see `lunatcp.input`.
+-- @int[opt=1] descriptor
+function Network:output(descriptor) return input.output(self, descriptor) end
+
+--- Calls a function when a signal comes, which then does nothing else: "INT", "TERM" or "HUP". In real time.
+-- @string name
+-- @tparam function hook
+-- @treturn boolean true, or nil, message, code
+function Network:on_signal(name, hook)
+  check.one_of(name, { "INT", "TERM", "HUP" }, "on_signal: name")
+  check.callable(hook, "on_signal: hook")
+  if self.clock ~= "real" then check.raise "on_signal: needs a network with clock = \"real\"" end
+  local made, message, code = self.world.loop:signal(name)
+  if not made then return nil, message, code end
+  self.signals[#self.signals + 1] = made
+  self.wrappers[made] = { waiters = {}, on_event = function() self.scheduler:call_hook(hook) end }
+  return true
+end
 
 -- ---- tasks and time ---------------------------------------------------------------------------
 
@@ -296,13 +315,17 @@ local function dispatch_events(self, host)
 end
 
 --- What `step` of the core reported reaches hooks and tasks.
-function Network:dispatch(reason, detail)
+function Network:dispatch(reason, detail, bits)
   if reason == "events" then
     dispatch_events(self, detail)
   elseif reason == "peer" then
     self.by_id[detail:id()]:arrived()
   elseif reason == "alarm" then
     self.scheduler:alarm(detail)
+  elseif reason == "descriptor" then
+    local wrapper = self.wrappers[detail]
+    if wrapper then self.scheduler:wake(wrapper, bits) end
+    if wrapper and wrapper.on_event then wrapper.on_event() end
   end
 end
 

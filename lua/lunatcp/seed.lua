@@ -7,7 +7,9 @@ local M = {}
 
 local drawn -- one seed for all networks of a process, so that one number replays them all
 
-local function draw()
+--- A seed out of the system's randomness, for who does not want to replay anything.
+-- @treturn integer
+function M.draw()
   local file = io.open("/dev/urandom", "rb")
   local bytes = file and file:read(4)
   if file then file:close() end
@@ -29,7 +31,7 @@ function M.choose(given)
   end
   if given ~= nil then return math.tointeger(given) end
   if not drawn then
-    drawn = draw()
+    drawn = M.draw()
     io.stderr:write(("lunatcp: seed %d (LUNATCP_SEED=%d replays this run)\n"):format(drawn, drawn))
   end
   return drawn

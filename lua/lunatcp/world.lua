@@ -25,7 +25,7 @@ local function step(self, limit)
   local net = self.net
   local ticker = net:next_ticker()
   local bound = ticker and ticker < limit and ticker or limit
-  local reason, detail = net:core_step(bound < NEVER and bound or nil)
+  local reason, detail, more = net:core_step(bound < NEVER and bound or nil)
   if reason == "idle" then
     if net:collect_forgotten() then return "progress" end
     if limit == NEVER then return "idle" end
@@ -33,7 +33,7 @@ local function step(self, limit)
     reason = "limit"
   end
   if reason ~= "limit" then
-    net:dispatch(reason, detail)
+    net:dispatch(reason, detail, more)
     return "progress"
   end
   if ticker and ticker <= bound then -- not compared with the core's time: that is rounded
@@ -79,7 +79,8 @@ Real.__index = Real
 function M.real(net)
   local loop, message, code = core.loop()
   if not loop then return nil, message, code end
-  return setmetatable({ net = net, loop = loop, start_ns = loop:now_ns(), outside = false }, Real)
+  return setmetatable({ net = net, loop = loop, start_ns = loop:now_ns(), outside = false,
+    watching = 0 }, Real)
 end
 
 function Real:attach(made) self.core = made end
@@ -87,9 +88,9 @@ function Real:attach(made) self.core = made end
 function Real:now() return self.loop:now() end
 
 --- Where all ends of all tunnels are in this process, a network without a deadline to which nothing
--- comes for a while is idle; where one leads out, it never is.
+-- comes for a while is idle; where one leads out, or a task reads a terminal, it never is.
 function Real:drive(limit)
-  if limit or self.outside then return self.loop:step(self.core, limit) end
+  if limit or self.outside or self.watching > 0 then return self.loop:step(self.core, limit) end
   local reason, detail, direction = self.loop:step(self.core, self.loop:now() + QUIET)
   if reason ~= "limit" then return reason, detail, direction end
   return self.core:next_deadline() and "quiet" or "idle"

@@ -43,7 +43,7 @@ describe("lunatcp", function()
     for name in help:match "\nCommands:\n(.-)\n\n":gmatch "[^\n]+" do
       commands[#commands + 1] = name:match "^ +(%S+)"
     end
-    assert.same({ "new-spec", "run", "decode", "pkt", "settings", "version" }, commands)
+    assert.same({ "new-spec", "run", "cat", "decode", "pkt", "settings", "version" }, commands)
     for _, name in ipairs(commands) do
       assert.matches("^Usage: lunatcp " .. name:gsub("%-", "%%-") .. " ", succeed(name .. " --help"))
     end

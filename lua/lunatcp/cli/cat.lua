@@ -1,0 +1,226 @@
+--- `lunatcp cat`: netcat over a tunnel. What comes from the standard input goes to the other end, what comes
+-- from there to the standard output.
+-- @module lunatcp.cli.cat
+
+local cli = require "lunatcp.cli"
+local wire = require "lunatcp.cli.wire"
+local tcp = require "lunatcp"
+
+local M = {}
+
+local CHUNK <const> = 65536
+local ABORT <const> = 0.01 -- seconds
+local LINGER_MOST <const> = 3 -- seconds in TIME-WAIT, to answer a FIN that comes again
+
+local KEYS <const> = {
+  "sent", "received", "retransmitted", "datagrams_out", "datagrams_in", "forward", "back", "problem",
+  "signal", table.unpack(wire.COUNTS),
+}
+
+local LAST <const> = [[
+Two terminals:
+   lunatcp cat -l 7
+   lunatcp cat 127.0.0.1 7
+Files: lunatcp cat -l 7 >copy and lunatcp cat 127.0.0.1 7 <file
+The address is that of the tunnel's far UDP socket (its port 9899, unless it is said: 127.0.0.1:9000), of
+--tun the one to connect to. Input that ends is a half-close; cat ends when both directions have ended.
+Exit status: 0; 1 when there was no connection, or it was lost; 2 for wrong usage; 128 and more: by a
+signal.]]
+
+function M.define(parser)
+  local command = parser:command("cat", "Join standard input and output to a connection through a tunnel.")
+  command:argument("target", "Where to connect to, ADDRESS and PORT; with -l only the PORT."):args "1-2"
+    :argname { "ADDRESS", "PORT" }
+  command:flag("-l --listen", "Wait for one connection, on the PORT of every inner address.")
+  command:option("-w --wait", "Give up when there is no connection after so long."):argname "TIME"
+    :convert(wire.quantity "time")
+  command:option("--profile", "Settings to begin with: linux (the default) or rfc."):choices(tcp.profiles)
+    :argname "NAME":default "linux":show_default(false)
+  command:option("--congestion", "The congestion control."):choices(tcp.congestions()):argname "NAME"
+  command:option("--capture", "Write what passes into a pcapng file."):argname "FILE"
+  command:flag("-v --verbose", "Say what happens.")
+  command:flag("--json", "At the end, counts as a JSON object on the standard error.")
+  wire.define_tunnel(command)
+  wire.define_path(command)
+  command:epilog(LAST)
+end
+
+-- ---- where to ---------------------------------------------------------------------------------
+
+local function port_of(text, parser)
+  local port = math.tointeger(tonumber(text))
+  if not port or port < 1 or port > 65535 then parser:error(("cat: '%s' is no port"):format(text)) end
+  return port
+end
+
+-- Fills in what net:tunnel wants for the far end, and gives the TCP port.
+local function aim(options, parser, tunnel)
+  local target = options.target
+  if #target ~= (options.listen and 1 or 2) then
+    parser:error(options.listen and "cat: -l takes a PORT alone" or "cat: ADDRESS and PORT expected")
+  end
+  local port = port_of(target[#target], parser)
+  local bind
+  if options.bind then
+    bind = wire.socket(options.bind)
+    if not bind then parser:error(("cat: --bind: '%s' is no address of numbers"):format(options.bind)) end
+    tunnel.bind = wire.join(bind.host, bind.port or (options.listen and wire.PORT or 0))
+  end
+  if options.listen then
+    if not options.tun then
+      tunnel.learn = true
+      tunnel.bind = tunnel.bind or wire.join("127.0.0.1", wire.PORT)
+    end
+    return port
+  end
+  local far = wire.socket(target[1])
+  if not far then parser:error(("cat: '%s' is no address of numbers"):format(target[1])) end
+  if options.tun then
+    tunnel.remote_address = tunnel.remote_address or far.host
+  else
+    local usual = options.framing == "vxlan" and 4789 or wire.PORT
+    tunnel.peer = wire.join(far.host, far.port or usual)
+  end
+  return port
+end
+
+-- ---- the two directions -----------------------------------------------------------------------
+
+local function fail(state, what, message, code)
+  state.problem = state.problem or ("%s: %s (%s)"):format(what, message, code)
+end
+
+-- Whoever waits for a direction to end looks again.
+local function ended(net, state) net.scheduler:wake(state, ~0) end
+
+-- From the standard input to the other end; then half-close.
+local function send(net, state)
+  local input <close> = net:input()
+  while true do
+    local bytes, message, code = input:read(CHUNK)
+    if not bytes then
+      if code then return fail(state, "standard input", message, code) end
+      break
+    end
+    local sent, problem, why = state.conn:write(bytes)
+    if not sent then return fail(state, "connection", problem, why) end
+    state.sent = state.sent + sent
+  end
+  state.conn:shutdown()
+  local ok, message, code = state.conn:flush()
+  if not ok then return fail(state, "connection", message, code) end
+  state.sent_all = true
+end
+
+-- From the other end to the standard output.
+local function receive(net, state)
+  local output <close> = net:output()
+  while true do
+    local bytes, message, code = state.conn:read(CHUNK)
+    if not bytes then
+      if code then return fail(state, "connection", message, code) end
+      break
+    end
+    local written, problem, why = output:write(bytes)
+    if not written then return fail(state, "standard output", problem, why) end
+    state.received = state.received + written
+  end
+  output:finish()
+  state.received_all = true
+end
+
+-- ---- a connection, and its end ----------------------------------------------------------------
+
+local function open(net, host, tunnel, port, options, state)
+  local when = { timeout = options.wait, congestion = options.congestion }
+  if not options.listen then
+    local conn, message, code = host:connect(net:remote { via = tunnel }, port, when)
+    if not conn then return fail(state, ("port %d"):format(port), message, code) end
+    return conn
+  end
+  local listener, message, code = host:listen(port, { congestion = options.congestion })
+  if not listener then return fail(state, ("port %d"):format(port), message, code) end
+  if options.verbose then
+    wire.say("listening on port %d of %s", port, options.tun or wire.join(tunnel:socket()))
+  end
+  local conn
+  conn, message, code = listener:accept { timeout = options.wait }
+  listener:close()
+  if not conn then return fail(state, ("port %d"):format(port), message, code) end
+  return conn
+end
+
+-- Who closed first stays a while: the last ACK may be lost, and then the FIN comes again.
+local function linger(net, state)
+  local info = state.conn:info()
+  if info and info.state == "TIME-WAIT" then
+    net:sleep(math.min(3.5 * info.rto, LINGER_MOST))
+  end
+end
+
+local function report(state, tunnel)
+  local counters, path = tunnel:tunnel_counters(), tunnel:counters()
+  io.stderr:write(cli.json({
+    sent = state.sent, received = state.received, problem = state.problem, signal = state.signal,
+    retransmitted = state.info and state.info.segments_retransmitted,
+    datagrams_out = counters.datagrams_out, datagrams_in = counters.datagrams_in,
+    forward = wire.counts(path.forward), back = wire.counts(path.back),
+  }, KEYS), "\n")
+end
+
+local function both(net, state)
+  local function run(direction)
+    direction(net, state)
+    ended(net, state)
+  end
+  local tasks = { net:spawn("send", run, send), net:spawn("receive", run, receive) }
+  while not state.problem and not (state.sent_all and state.received_all) do
+    net.scheduler:wait(state, ~0, nil, "cat")
+  end
+  for _, task in ipairs(tasks) do task:close() end
+end
+
+local function serve(net, host, tunnel, port, options, state)
+  state.conn = open(net, host, tunnel, port, options, state)
+  if not state.conn then return end
+  if options.verbose then wire.say("connected: %s", state.conn) end
+  both(net, state)
+  state.info = state.conn:info()
+  if state.problem then return end
+  linger(net, state)
+  state.conn:close()
+end
+
+function M.run(options, parser)
+  local tunnel_options = wire.tunnel(options)
+  local port = aim(options, parser, tunnel_options)
+  local net, problem = wire.try(parser, wire.network, options)
+  if not net then return cli.fail(problem) end
+  local _ <close> = net
+  local host = net:host(options.listen and "server" or "client")
+  local tunnel, message, code = wire.try(parser, net.tunnel, net, host, tunnel_options)
+  if not tunnel then return cli.fail(("%s (%s)"):format(message, code)) end
+  local capture
+  if options.capture then
+    capture, message = net:capture(options.capture)
+    if not capture then return cli.fail(message) end
+  end
+  local state = { sent = 0, received = 0, waiters = {} }
+  wire.catch_signals(net, state)
+  local task = net:spawn("cat", serve, net, host, tunnel, port, options, state)
+  net:run { until_ = function() return state.signal or task.status == "done" end }
+  if state.conn and (state.signal or state.problem) then
+    state.conn:abort()
+    net:run { until_ = net:now() + ABORT } -- the reset leaves
+  end
+  if options.json then report(state, tunnel) end
+  if capture then
+    local ok, wrong = capture:close()
+    if not ok then return cli.fail(wrong) end
+  end
+  if state.signal then return wire.STATUS_OF[state.signal] end
+  if state.problem then return cli.fail("cat: " .. state.problem) end
+  return 0
+end
+
+return M

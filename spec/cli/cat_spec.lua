@@ -1,0 +1,143 @@
+-- lunatcp cat as two terminals use it: each end a process, files and pipes through.
+local shell = require "support.shell"
+
+local dkjson = require "dkjson"
+
+describe("lunatcp cat #udp", function()
+  local scratch
+  local program = shell.first_line("pwd") .. "/bin/lunatcp"
+
+  lazy_setup(function()
+    scratch = shell.scratch()
+    -- Every octet, no line ends where a text would have them, longer than any buffer.
+    local octets = {}
+    for i = 0, 255 do octets[#octets + 1] = string.char(i, 255 - i, 10, 0) end
+    shell.write(scratch .. "/octets", table.concat(octets):rep(3000))
+  end)
+  lazy_teardown(function() shell.remove(scratch) end)
+
+  local function lunatcp(arguments)
+    return ("env -u LUNATCP_SEED %s lua5.4 %s %s"):format(shell.modules(), shell.quote(program),
+      arguments)
+  end
+
+  -- Runs a listener in the background, then what `client` makes of its address, in one shell; gives what
+  -- the listener complained of, what the client did, and the status of each.
+  local function two(listener, client)
+    local script = ([[
+      cd %s || exit 9
+      rm -f listening done
+      { { %s; } 2>listening; echo $? >done; } &
+      for _ in $(seq 400); do
+        at=$(sed -n 's/.*listening on port 7 of //p' listening)
+        [ -n "$at" ] && break
+        sleep 0.02
+      done
+      { %s; } 2>complaints
+      echo $? >status
+      wait]]):format(shell.quote(scratch), listener, client)
+    shell.write(scratch .. "/script", script)
+    shell.run("timeout 60 bash", shell.quote(scratch .. "/script"))
+    local function status(name) return tonumber(shell.read(scratch .. "/" .. name)) end
+    return shell.read(scratch .. "/listening"), shell.read(scratch .. "/complaints"), status "done",
+      status "status"
+  end
+
+  local function same(name)
+    return shell.read(scratch .. "/" .. name) == shell.read(scratch .. "/octets")
+  end
+
+  it("carries files both ways at once, octet by octet, and ends when both have", function()
+    local listening, complaints, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 <octets >to_listener",
+      lunatcp "cat $at 7 <octets >to_client")
+    assert.same({ 0, 0, "" }, { one, other, complaints }, listening)
+    assert.is_true(same "to_listener")
+    assert.is_true(same "to_client")
+  end)
+
+  it("carries them through pipes, over IPv6, with losses of one seed on the way", function()
+    local listening, complaints, one, other = two(
+      lunatcp "cat -v -l 7 --bind '[::1]:0' --framing rawip --loss 2% --reorder 5% --seed 4 </dev/null"
+        .. " | cat >to_listener",
+      "cat octets | " .. lunatcp "cat $at 7 --framing rawip --loss 3% --seed 5 --json >to_client")
+    assert.same({ 0, 0 }, { one, other }, listening .. complaints)
+    assert.is_true(same "to_listener")
+    assert.equal("", shell.read(scratch .. "/to_client"))
+    local report = assert(dkjson.decode(complaints))
+    assert.equal(3000 * 1024, report.sent)
+    assert.is_true(report.forward.dropped.loss > 10)
+    assert.equal(report.forward.packets, report.forward.delivered + report.forward.dropped.loss)
+    assert.is_true(report.retransmitted >= report.forward.dropped.loss)
+  end)
+
+  it("half-closes when its input ends, and goes on reading", function()
+    local _, complaints, one, other = two(
+      -- The listener answers once it has heard everything.
+      "mkfifo talk; " .. lunatcp "cat -v -l 7 --bind 127.0.0.1:0 <talk | (cat; echo and out) >talk",
+      "printf question | " .. lunatcp "cat $at 7 >to_client")
+    assert.same({ 0, 0, "" }, { one, other, complaints })
+    assert.equal("questionand out\n", shell.read(scratch .. "/to_client"))
+  end)
+
+  it("keeps no more than its buffers while nobody reads", function()
+    local _, complaints, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null" .. " | (sleep 1; cat) >to_listener",
+      "dd bs=4096 count=2000 if=/dev/zero 2>/dev/null | " .. lunatcp "cat $at 7 >to_client")
+    assert.same({ 0, 0, "" }, { one, other, complaints })
+    assert.equal(2000 * 4096, #shell.read(scratch .. "/to_listener"))
+  end)
+
+  it("says why it failed, with status 1", function()
+    local _, status
+    local function fail(arguments)
+      local printed
+      printed, _, status = shell.run("cd", shell.quote(scratch), "&&", lunatcp(arguments))
+      assert.equal(1, status, printed)
+      return printed
+    end
+    assert.equal("lunatcp: cat: port 7: the deadline of this call came first: connect (EAGAIN)\n",
+      fail "cat -w 100ms 127.0.0.1:9 7")
+    assert.equal("lunatcp: cat: port 7: no connection came before the deadline (EAGAIN)\n",
+      fail "cat -w 100ms --bind 127.0.0.1:0 -l 7")
+    assert.equal("lunatcp: udp 192.0.2.1:9: address not available (EADDRNOTAVAIL)\n",
+      fail "cat --bind 192.0.2.1:9 -l 7")
+    assert.matches("nowhere/x: no such file or directory",
+      fail "cat --capture nowhere/x --bind 127.0.0.1:0 -l 7")
+  end)
+
+  it("aborts the connection when nobody reads its output, and the other end hears of it", function()
+    local _, complaints, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null | head -c 1 >/dev/null; (exit ${PIPESTATUS[0]})",
+      lunatcp "cat $at 7 <octets >to_client")
+    assert.same({ 1, 1 }, { one, other })
+    assert.matches("^lunatcp: cat: connection: .*%(ECONNRESET%)\n$", complaints)
+  end)
+
+  it("ends by a signal with 128 and more, and the connection is reset", function()
+    local listening, _, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null >to_listener",
+      "mkfifo open; exec 9<>open; (exec " .. lunatcp "cat -v $at 7 <open >to_client" .. ") & pid=$!; "
+        .. "for _ in $(seq 400); do grep -q connected complaints && break; sleep 0.02; done; "
+        .. "kill -TERM $pid; wait $pid")
+    assert.same({ 1, 143 }, { one, other }, listening)
+    assert.matches("%(ECONNRESET%)\n$", listening)
+  end)
+
+  it("refuses what makes no sense, with status 2", function()
+    local function refuse(arguments, pattern)
+      local printed, _, status = shell.run("cd", shell.quote(scratch), "&&", lunatcp(arguments))
+      assert.equal(2, status, printed)
+      assert.matches(pattern, printed)
+    end
+    refuse("cat 7", "cat: ADDRESS and PORT expected")
+    refuse("cat -l 127.0.0.1 7", "cat: %-l takes a PORT alone")
+    refuse("cat 127.0.0.1 http", "cat: 'http' is no port")
+    refuse("cat example.org 7", "cat: 'example.org' is no address of numbers")
+    refuse("cat 127.0.0.1 7 --loss 200%", "'200%%' is no chance %(1%% or 0.01%)")
+    refuse("cat 127.0.0.1 7 --delay 3h", "'3h' is no time")
+    refuse("cat 127.0.0.1 7 --lose 3,2", "'3,2' is no list of ascending numbers")
+    refuse("cat 127.0.0.1 7 --back speed=3", "'speed=3' is not NAME=VALUE")
+    refuse("cat 127.0.0.1 7 --address 10.0.0.x", "tunnel: address%[1%]: '10.0.0.x' is no address")
+  end)
+end)
