@@ -72,4 +72,29 @@ function M.run(options)
   return results, counters
 end
 
+--- Which packets of a run the bottleneck's chance takes: the same lots are drawn by number for whatever is
+-- sent over the first link of a network with that seed.
+-- @int seed
+-- @number loss
+-- @int count of packets
+-- @treturn {[integer]=boolean} by number of the packet
+function M.lots(seed, loss, count)
+  local net = tcp.network { seed = seed, trace = false }
+  local a, b = net:peer "a", net:peer "b"
+  local link = net:link(a, b, { forward = { loss = loss } })
+  local packet = tcp.encode {
+    source = a:address(b), destination = b:address(a), source_port = 1, destination_port = 2, flags = "A",
+  }
+  local lots, lost = {}, 0
+  for i = 1, count do
+    a.core:send(packet)
+    net:run { until_ = net:now() + 1e-6 }
+    local now_lost = link:counters(a).dropped.loss or 0
+    if now_lost > lost then lots[i] = true end
+    lost = now_lost
+  end
+  net:close()
+  return lots
+end
+
 return M

@@ -1,7 +1,7 @@
 --- What an algorithm may get out of a path by its own equations, and nothing else.
 --
--- A window that knows each loss at once: one round trip after the other, each segment lost by chance, one
--- reduction for all losses of a round, no growth in the round that repairs them, no timeout, nothing sent
+-- A window that knows each loss a round trip later: one round trip after the other, each segment lost by
+-- chance, one reduction for all losses of a round, no growth in the round that repairs them, no timeout, nothing sent
 -- twice. NewReno by RFC 5681, CUBIC by RFC 9438, equations (1) to (4), and fast convergence; slow start
 -- without HyStart++.
 -- @module law
@@ -34,18 +34,18 @@ local function reduce(control, s)
   s.ssthresh = s.cwnd
 end
 
--- How many of n segments are lost: the distances between losses are geometric.
+-- How many of n segments are lost, and the first of them: the distances between losses are geometric.
 local function losses(n, chance)
-  local count, at, scale = 0, 0, math.log(1 - chance)
+  local count, first, at, scale = 0, nil, 0, math.log(1 - chance)
   while true do
     at = at + 1 + math.log(1 - math.random()) // scale
-    if at > n then return count end
-    count = count + 1
+    if at > n then return count, first end
+    count, first = count + 1, first or at
   end
 end
 
-local function run(control, loss, path, seed)
-  math.randomseed(seed, 0)
+-- `lost_of(n)`: how many of the next n segments are lost, and which is the first.
+local function run(control, path, lost_of)
   local pipe = path.rate * 2 * path.delay / 8 / 1500 -- segments
   local room = pipe + path.queue / 1500
   local s = { cwnd = 10, ssthresh = math.huge, w_max = 0, cwnd_prior = 0 }
@@ -53,10 +53,15 @@ local function run(control, loss, path, seed)
   while now < path.seconds do
     local sent <const> = math.floor(s.cwnd)
     local rtt <const> = 2 * path.delay * math.max(1, sent / pipe)
-    local lost = losses(sent, loss)
-    if sent > room then lost = lost + sent - math.floor(room) end
+    local lost, first = lost_of(sent)
+    if sent > room then
+      lost = math.min(sent, lost + sent - math.floor(room))
+      first = first or math.floor(room) + 1
+    end
     delivered = delivered + sent - lost
     if lost > 0 then
+      -- In slow start those before the first loss have let the flight grow by the time it is seen.
+      if s.cwnd < s.ssthresh then s.cwnd = math.min(s.cwnd + first - 1, s.ssthresh) end
       reduce(control, s)
     elseif not repairing then
       s.cwnd = s.cwnd < s.ssthresh and math.min(2 * s.cwnd, s.ssthresh) or avoid(control, s, now, rtt)
@@ -67,19 +72,35 @@ local function run(control, loss, path, seed)
   return delivered * path.segment * 8 / now
 end
 
---- Mean and greatest goodput of many such runs, in bits a second; nil for what has no such law here.
+--- The mean goodput of many such runs, in bits a second; nil for what has no such law here.
 -- @string control "newreno" or "cubic"
 -- @number loss above 0
 -- @tparam table path `rate`, `delay` (one way), `queue` (octets), `segment` (octets), `seconds`
 -- @int runs
 function M.ideal(control, loss, path, runs)
   if not BETA[control] or loss == 0 then return nil end
-  local sum, most = 0, 0
+  local sum = 0
   for seed = 1, runs do
-    local value = run(control, loss, path, seed)
-    sum, most = sum + value, math.max(most, value)
+    math.randomseed(seed, 0)
+    sum = sum + run(control, path, function(n) return losses(n, loss) end)
   end
-  return sum / runs, most
+  return sum / runs
+end
+
+--- The goodput of such a run that meets the losses of another: the n-th segment sent is lost where
+-- the n-th packet was; nil for what has no such law here.
+-- @tparam {[integer]=boolean} lots by number of the packet, from 1: the SYN's
+function M.on(control, lots, path)
+  if not BETA[control] then return nil end
+  local number = 2 -- the SYN, and the ACK of the handshake
+  return run(control, path, function(n)
+    local count, first = 0, nil
+    for i = 1, n do
+      if lots[number + i] then count, first = count + 1, first or i end
+    end
+    number = number + n
+    return count, first
+  end)
 end
 
 return M

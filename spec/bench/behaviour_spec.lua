@@ -25,7 +25,8 @@ describe("./dev bench behaviour", function()
       assert.is_true(row.least <= row.value and row.value <= row.greatest and row.least > 1e6)
       -- A second from a cold start is kinder than the long run that the law is about.
       assert.is_true(row.value < 3 * row.law, row.value)
-      if loss > 0 then assert.is_true(row.value <= row.ideal_most, row.value) end
+      -- Every seed by the losses that it met; one second has few of them.
+      assert.is_true(row.own_losses > 0.7 and row.own_losses <= 1.3, row.own_losses)
       assert.is_true(math.abs(row.value / row.versus_value - row.ratio) < 1e-3)
     end
     assert.is_true(rows[1].value > 60e6 and rows[1].value <= rows[1].law, rows[1].value)
