@@ -241,6 +241,9 @@ int bind_fast_open_keys(lua_State *L); /* ... and in fast_open.c */
 int bind_fast_open_rotate(lua_State *L);
 int bind_fast_open_flush(lua_State *L);
 int bind_fast_open_known(lua_State *L);
+/* paths.c */
+int bind_path_mtu(lua_State *L);
+int bind_path_mtu_flush(lua_State *L);
 int bind_sockets(lua_State *L); /* in socket.c */
 void bind_sockets_detach(struct bind_network *net);
 void bind_push_info(lua_State *L, const struct ltcp_info *info);

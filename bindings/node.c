@@ -226,6 +226,7 @@ static int host_counters(lua_State *L)
                 {"time_waits_cut", c->time_waits_cut},
                 {"orphans", c->orphans},
                 {"orphans_cut", c->orphans_cut},
+                {"paths_shared", c->paths_shared},
                 {"accepts_deferred", c->accepts_deferred}};
     lua_createtable(L, 0, 36);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
@@ -306,6 +307,8 @@ void bind_open_nodes(lua_State *L)
                                     {"fast_open_rotate", bind_fast_open_rotate},
                                     {"fast_open_flush", bind_fast_open_flush},
                                     {"fast_open_known", bind_fast_open_known},
+                                    {"path_mtu", bind_path_mtu},
+                                    {"path_mtu_flush", bind_path_mtu_flush},
                                     {"connect", bind_connect},
                                     {"listen", bind_listen},
                                     {"sockets", bind_sockets},

@@ -6,6 +6,7 @@
 #include "host/fast_open.h"
 #include "tcp/authentication.h"
 #include "tcp/digest.h"
+#include "host/paths.h"
 
 static void digest_addressing(struct digest *d, const struct ltcp_host *host)
 {
@@ -152,6 +153,7 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     digest_listeners(&d, host, now);
     digest_keys(&d, &host->fast_open_keys);
     digest_memory(&d, &host->engine, now);
+    paths_digest(&d, host, now);
     fragments_digest(&d, host, now);
     icmp_digest(&d, host, now);
     for (uint32_t i = 0; i < host->slot_capacity; i++)

@@ -3,6 +3,7 @@
 
 #include "host/fast_open.h"
 #include "tcp/authentication.h"
+#include "tcp/path_cache.h"
 
 struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
 {
@@ -99,6 +100,7 @@ void host_connection_start(struct ltcp_host *host, struct ltcp_connection *c, lt
     c->link_mtu = (uint16_t)host->interfaces[interface].least_mtu;
     c->path_mtu = (uint16_t)host->interfaces[interface].mtu;
     if (s->path_mtu != 0 && s->path_mtu < c->path_mtu) c->path_mtu = (uint16_t)s->path_mtu;
+    path_cache_open(c, now);
     ltcp_seq iss = isn_choose(host, &c->flow, s, now);
     /* RFC9293:MAY-2, RFC 6191: past all that the connection before it has used. */
     if (syn != NULL && syn->replaces && seq_le(iss, syn->beyond)) iss = seq_add(syn->beyond, 65537);
@@ -343,6 +345,7 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
     counters->time_wait_records = host->time_wait_records;
     counters->time_waits_cut = host->engine.time_waits_cut;
     counters->orphans = host->engine.orphans;
+    counters->paths_shared = host->engine.paths_shared;
     counters->orphans_cut = host->engine.orphans_cut;
     return &host->counters;
 }

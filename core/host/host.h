@@ -93,6 +93,7 @@ struct ltcp_host {
     struct ltcp_listener *listener_event_first;
     struct ltcp_partials partials;
     struct ltcp_error_rate icmp_errors;
+    ltcp_time paths_walk; /* when the connections of a path may be looked for again (paths.c) */
     uint64_t port_counter;
     uint32_t half_open;             /* of all listeners */
     uint32_t time_wait_records;     /* small ones, those that stand aside as well */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "host/fast_open.h"
-#include "host/host.h"
+#include "host/paths.h"
 #include "tcp/authentication.h"
 #include "wire/digest.h"
 
@@ -235,7 +235,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
     if (c->state == LTCP_SYN_SENT) fast_open_failed(c, now);
     if (c->authenticated && authentication_ignores_icmp(c, &icmp)) return LTCP_OK;
     if (icmp.kind == LTCP_ICMP_TOO_BIG)
-        path_mtu_lower(c, now, icmp.mtu, quoted.total_length);
+        paths_too_big(host, c, now, icmp.mtu, quoted.total_length);
     else
         act_on_error(c, now, icmp.kind);
     return LTCP_OK;

@@ -175,7 +175,7 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
     connection_set_state(c, now, LTCP_ESTABLISHED);
     c->syn_acked = true;
     c->tunes = settings_of(c)->tune_receive_buffer;
-    mtu_search_open(c);
+    mtu_search_open(c, now);
     c->backoff = 0;
     c->unanswered = 0;
     if (!fast_opened(c)) connection_start_congestion(c, now);

@@ -196,6 +196,7 @@ struct ltcp_path_mtu {
     uint16_t probe;     /* in flight; 0: none */
     uint16_t before;    /* path MTU before it last rose; 0: verified */
     bool searching;
+    bool shared;     /* it is what another connection has learned */
     bool mends;      /* the gap of a lost probe is being filled ... */
     ltcp_seq mended; /* ... until this is acknowledged */
     ltcp_seq probe_seq, probe_end;
@@ -320,7 +321,7 @@ struct ltcp_connection {
     bool loss_probe_due : 1;  /* the probe timeout fired */
     bool pace_held : 1;       /* something waits for its time to leave */
     bool probe_unsampled : 1; /* no RTT sample since the last probe (RFC 8985 section 7.3) */
-    bool mtu_watched : 1;     /* rare->path_mtu is there */
+    bool mtu_watched : 1;     /* rare->path_mtu is there, or will be once data leaves */
     bool tunes : 1;           /* the receive buffer follows what is read */
     bool changed : 1;         /* stands in the engine's list for the host to look at */
     bool authenticated : 1;   /* by TCP-AO or MD5: rare->authentication is there */
@@ -751,12 +752,16 @@ const char *connection_check(struct ltcp_connection *c);
 void connection_note_illegal_change(struct ltcp_connection *c, enum ltcp_state to);
 /* path_mtu.c: a packet of ours was too long; RFC 1191, RFC 8201 */
 bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint32_t quoted_length);
+/* Another connection may have learned of it. */
+void path_mtu_heed(struct ltcp_connection *c, ltcp_time now);
+/* When what is said now is too old. */
+ltcp_time path_mtu_expiry(const struct ltcp_connection *c, ltcp_time now);
 /* What was said long ago may not be true any more. */
 void path_mtu_look(struct ltcp_connection *c, ltcp_time now);
 
 /* mtu_search.c, RFC 4821; for connections whose `mtu_watched` is set, but for the first three */
 struct ltcp_path_mtu *path_mtu_state(struct ltcp_connection *c);
-void mtu_search_open(struct ltcp_connection *c);
+void mtu_search_open(struct ltcp_connection *c, ltcp_time now);
 void mtu_search_timeout(struct ltcp_connection *c, ltcp_time now);
 uint32_t mtu_search_probe(struct ltcp_connection *c, ltcp_time now, uint32_t usable, bool *wait);
 void mtu_search_sent(struct ltcp_connection *c, ltcp_seq seq, uint32_t length);

@@ -292,6 +292,7 @@ static void digest_all_flags(struct digest *d, const struct ltcp_connection *c)
         c->accecn,         c->ecn_echo,         c->ts_recent_valid,  c->ecn_reduced,
         c->pushed,         c->changed,          c->listener != NULL, c->dsack_due,
         c->loss_probe_due, c->pace_held,        c->probe_unsampled,  c->deferred,
+        c->mtu_watched,
     };
     digest_flags(d, flags, sizeof flags / sizeof *flags);
 }

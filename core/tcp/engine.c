@@ -46,6 +46,7 @@ void engine_close(struct ltcp_engine *e)
         engine_resize(e, s, sizeof *s, 0);
     }
     fast_open_forget(e);
+    path_cache_forget(e);
     keys_free(e);
     engine_resize(e, e->nobody, sizeof *e->nobody, 0);
     engine_resize(e, e->heap, e->heap_capacity * sizeof *e->heap, 0);

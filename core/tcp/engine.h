@@ -16,6 +16,7 @@ struct ltcp_connection;
 struct ltcp_keys;
 struct ltcp_rare;
 struct ltcp_fast_open_cache;
+struct ltcp_path_cache;
 
 struct ltcp_time_wait;
 
@@ -67,6 +68,8 @@ struct ltcp_engine {
     struct ltcp_template template;
     struct ltcp_rare *nobody; /* stands in for a record that there was no memory for */
     struct ltcp_fast_open_cache *fast_open; /* what clients remember; NULL: nothing yet */
+    struct ltcp_path_cache *paths;          /* their MTUs; NULL: nothing was learned yet */
+    uint64_t paths_shared;                  /* connections that began with what it says */
     struct ltcp_authentication_counters authentication;
     const struct ltcp_crypto *crypto; /* NULL: none was handed in */
     struct ltcp_keys *keys;           /* NULL: no key was ever added (authentication.h) */

@@ -4,7 +4,7 @@
  * the others, with enough behind it that its loss is noticed. What arrives raises the path MTU,
  * what is lost alone bounds the search, and neither is news of congestion. Sizes are those of whole
  * IP packets. RFC4821:5.1-1 */
-#include "tcp/connection.h"
+#include "tcp/path_cache.h"
 
 #define CONGESTION_WINDOW_LEAST                                                                    \
     11                  /* segments: enough duplicates follow, and a loss costs little             \
@@ -14,6 +14,16 @@
 static struct ltcp_path_mtu *search_of(const struct ltcp_connection *c)
 {
     return c->rare != NULL ? c->rare->path_mtu : NULL;
+}
+
+/* A connection that is watched before it has a state of its own has begun with another one's path
+ * MTU (path_cache.c): until that is too old, and then with the link's. */
+static void begin_as_another(const struct ltcp_connection *c, struct ltcp_path_mtu *m)
+{
+    const uint32_t wanted = settings_of(c)->path_mtu;
+    m->first = wanted != 0 && wanted < c->link_mtu ? (uint16_t)wanted : c->link_mtu;
+    m->expires = path_cache_expiry(c);
+    m->shared = true;
 }
 
 struct ltcp_path_mtu *path_mtu_state(struct ltcp_connection *c)
@@ -26,6 +36,7 @@ struct ltcp_path_mtu *path_mtu_state(struct ltcp_connection *c)
     if (m == NULL) return NULL;
     m->first = c->path_mtu;
     m->expires = LTCP_NEVER;
+    if (c->mtu_watched) begin_as_another(c, m);
     c->mtu_watched = true;
     return m;
 }
@@ -80,14 +91,26 @@ static void begin(struct ltcp_connection *c, struct ltcp_path_mtu *m)
 
 /* The connection opens. What a route says of its path is used before it is confirmed, and so is
  * more than the least that is likely to work (section 7.2). */
-void mtu_search_open(struct ltcp_connection *c)
+void mtu_search_open(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
     if (s->mtu_probing < 2 || !s->path_mtu_discovery) return;
     struct ltcp_path_mtu *m = path_mtu_state(c);
     if (m == NULL) return;
     begin(c, m);
-    if (s->path_mtu == 0 && m->low < c->path_mtu) use(c, m->low);
+    if (m->shared) { /* RFC4821:5.2-1: the search goes on where another one has come */
+        const struct ltcp_path_entry *known =
+            path_cache_find(c->engine, &c->flow.local, &c->flow.remote, now);
+        if (known != NULL && known->high < m->high) m->high = known->high;
+    } else if (s->path_mtu == 0 && m->low < c->path_mtu) {
+        use(c, m->low);
+    }
+}
+
+/* What was found is for others too. */
+static void share(struct ltcp_connection *c, const struct ltcp_path_mtu *m, ltcp_time now)
+{
+    path_cache_found(c, now, path_mtu_expiry(c, now), m->searching ? m->high : c->path_mtu);
 }
 
 /* ---- probing, sections 7.3 to 7.5
@@ -176,6 +199,7 @@ static void succeed(struct ltcp_connection *c, struct ltcp_path_mtu *m, ltcp_tim
     m->verify_sent = c->bytes_sent;
     m->verify_timeouts = 0;
     use(c, m->low);
+    share(c, m, now);
     look_for_end(c, m, now);
 }
 
@@ -210,6 +234,7 @@ static void fail(struct ltcp_connection *c, struct ltcp_path_mtu *m, ltcp_time n
     if (m->high >= m->probe) m->high = (uint16_t)(m->probe - 1);
     m->probe = 0;
     pause(c, m, now, times);
+    if (m->successes > 0) share(c, m, now); /* how far the search has come */
     look_for_end(c, m, now);
 }
 
@@ -279,6 +304,8 @@ static void black_hole(struct ltcp_connection *c, struct ltcp_path_mtu *m)
 void mtu_search_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_settings *s = settings_of(c);
+    const uint16_t before = c->path_mtu;
+    path_mtu_heed(c, now);
     struct ltcp_path_mtu *m = search_of(c);
     if (m != NULL && m->probe != 0 && seq_eq(c->snd_una, m->probe_seq))
         fail(c, m, now, TIMEOUT_COSTS);
@@ -290,10 +317,13 @@ void mtu_search_timeout(struct ltcp_connection *c, ltcp_time now)
         m->high = (uint16_t)(c->path_mtu - 1);
         m->before = 0;
         use(c, m->low);
+        share(c, m, now);
     }
     if (s->mtu_probing == 0 || !s->path_mtu_discovery || c->unanswered < s->r1_count) return;
     if (m == NULL) m = path_mtu_state(c);
-    if (m != NULL) black_hole(c, m);
+    if (m == NULL) return;
+    black_hole(c, m);
+    if (c->path_mtu < before) share(c, m, now);
 }
 
 /* A router has spoken: RFC4821:7.6.2-3. */

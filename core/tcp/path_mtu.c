@@ -1,5 +1,6 @@
 /* core/tcp/path_mtu.c - a packet of ours was too long for the path: RFC 1191, RFC 8201. */
 #include "tcp/fast_open.h"
+#include "tcp/path_cache.h"
 
 /* RFC 1191 section 7.1, for routers that do not say how long a packet may be. */
 static uint32_t plateau_below(uint32_t length)
@@ -33,11 +34,22 @@ static void scale_window(struct ltcp_connection *c, uint32_t old_mss)
 
 #define EXPIRY_LEAST (300 * LTCP_SECOND) /* RFC1191:6.3-2, RFC8201:4-5 */
 
-static ltcp_time expiry_of(const struct ltcp_connection *c, ltcp_time now)
+ltcp_time path_mtu_expiry(const struct ltcp_connection *c, ltcp_time now)
 {
-    const ltcp_time wanted = settings_of(c)->path_mtu_expires;
+    const ltcp_time wanted = settings_of(c)->path_mtu_expires; /* RFC1191:6.3-3, RFC8201:5.3-2 */
     if (wanted == 0) return LTCP_NEVER;
     return now + (wanted > EXPIRY_LEAST ? wanted : EXPIRY_LEAST);
+}
+
+/* Segments are shorter from now on. */
+static void shorten(struct ltcp_connection *c, uint32_t mtu, ltcp_time expires)
+{
+    struct ltcp_path_mtu *m = path_mtu_state(c);
+    if (m != NULL) m->expires = expires;
+    c->path_mtu = (uint16_t)mtu;
+    const uint32_t old_mss = c->snd_mss;
+    connection_set_mss(c);
+    scale_window(c, old_mss);
 }
 
 /* What is in flight and too long goes again in smaller pieces, without a word to the congestion
@@ -52,12 +64,9 @@ bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint
     if (mtu < least) mtu = least;                     /* RFC1191:3-2, RFC8201:4-2 */
     if (c->mtu_watched) mtu_search_told(c, now, mtu);
     if (mtu >= c->path_mtu) return false; /* RFC1191:3-3, RFC8201:4-3, RFC5927:7.2-1 */
-    struct ltcp_path_mtu *m = path_mtu_state(c);
-    if (m != NULL) m->expires = expiry_of(c, now);
-    c->path_mtu = (uint16_t)mtu;
-    const uint32_t old_mss = c->snd_mss;
-    connection_set_mss(c);
-    scale_window(c, old_mss);
+    const ltcp_time expires = path_mtu_expiry(c, now);
+    shorten(c, mtu, expires);
+    path_cache_told(c, now, expires);
     struct ltcp_send_queue *q = c->out;
     if (c->state == LTCP_SYN_SENT) {
         syn_was_too_long(c);
@@ -71,12 +80,27 @@ bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint
     return true;
 }
 
+/* RFC1191:6.2-2, RFC8201:5.2-2: another connection of the path has learned of it. What is in flight
+ * is let be: only what is known to be dropped goes again. */
+void path_mtu_heed(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_engine *e = c->engine;
+    const struct ltcp_settings *s = settings_of(c);
+    if (e->paths == NULL || !s->path_mtu_shared || !s->path_mtu_discovery) return;
+    if (c->rare != NULL && c->rare->route_length > 0) return;
+    const struct ltcp_path_entry *known = path_cache_find(e, &c->flow.local, &c->flow.remote, now);
+    if (known == NULL || known->mtu >= c->path_mtu) return;
+    if (c->mtu_watched) mtu_search_told(c, now, known->mtu);
+    shorten(c, known->mtu, known->expires);
+    if (c->mtu_watched) c->rare->path_mtu->shared = true;
+}
+
 /* RFC1191:6.3-1, RFC8201:4-4: the path may be another by now: as long as when the connection
  * opened, until a router speaks again. */
 void path_mtu_look(struct ltcp_connection *c, ltcp_time now)
 {
-    struct ltcp_path_mtu *m = c->rare->path_mtu;
-    if (now < m->expires) return;
+    struct ltcp_path_mtu *m = path_mtu_state(c);
+    if (m == NULL || now < m->expires) return;
     m->expires = LTCP_NEVER;
     if (m->searching || m->first <= c->path_mtu) return; /* a search rises by itself */
     c->path_mtu = m->first;

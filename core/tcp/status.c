@@ -127,6 +127,7 @@ static void fill_path_mtu(const struct ltcp_connection *c, struct ltcp_info *out
 {
     const struct ltcp_path_mtu *m = c->rare != NULL ? c->rare->path_mtu : NULL;
     out->path_mtu = c->path_mtu;
+    out->path_mtu_shared = m != NULL ? m->shared : c->mtu_watched;
     if (m == NULL) return;
     out->mtu_searching = m->searching;
     out->mtu_search_low = m->low;

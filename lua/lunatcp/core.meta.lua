@@ -275,7 +275,7 @@ function Host:settings() end
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused
----time_wait_records time_waits_cut orphans orphans_cut accepts_deferred fast_open_requests
+---time_wait_records time_waits_cut orphans orphans_cut accepts_deferred paths_shared fast_open_requests
 ---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
 ---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping
 ---fragments_oversized fragments_malformed memory memory_pressures memory_windows_held memory_pruned
@@ -300,6 +300,13 @@ function Host:fast_open_flush() end
 ---@param local_address? string default: by route
 ---@return {cookie?: string, experimental: boolean, mss: integer}?
 function Host:fast_open_known(address, local_address) end
+---What is remembered of a path; `expires`: the time when it is forgotten (nil: never), `told`: by a router.
+---@param address string
+---@param local_address? string default: by route
+---@return {mtu: integer, told: boolean, expires?: number}?
+function Host:path_mtu(address, local_address) end
+---Forgets all path MTUs; open connections keep what they use.
+function Host:path_mtu_flush() end
 ---The same as Peer:send, on behalf of the host: a forged packet.
 ---@param packet string
 ---@param link? lunatcp.core.Link
@@ -525,6 +532,7 @@ function Listener:close() end
 ---@field snd_mss integer
 ---@field rcv_mss integer
 ---@field path_mtu integer
+---@field path_mtu_shared boolean another connection to the same address has learned it
 ---@field mtu_searching boolean
 ---@field mtu_search_low integer
 ---@field mtu_search_high integer

@@ -298,6 +298,17 @@ function Host:fast_open_known(target)
   return self.core:fast_open_known(resolve(self, target))
 end
 
+--- What the host remembers of the path to a target: `mtu`, `told` (by a router, or else by probing) and
+-- `expires`, the time when it is forgotten (RFC 1191, section 6.2); nil: nothing.
+-- @param target host, remote or address
+-- @treturn table or nil
+function Host:path_mtu(target)
+  return self.core:path_mtu(resolve(self, target))
+end
+
+--- Forgets all path MTUs; open connections keep what they use.
+function Host:path_mtu_flush() self.core:path_mtu_flush() end
+
 --- Puts a packet on the wire in the host's name: what `lunatcp.encode` makes, or its fields.
 -- @param packet bytes, or a table for `encode`
 function Host:forge(packet)

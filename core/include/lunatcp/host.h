@@ -228,6 +228,19 @@ struct ltcp_fast_open_memory {
 bool ltcp_fast_open_known(struct ltcp_host *host, const struct ltcp_address *local,
                           const struct ltcp_address *remote, struct ltcp_fast_open_memory *out);
 
+/* What a host remembers of the path to `remote` (RFC 1191 section 6.2, RFC 8201 section 5.2);
+ * false: nothing, or it is too old. `local` may be unspecified: the address that a connection would
+ * have. */
+struct ltcp_path_memory {
+    uint16_t mtu;
+    bool told;         /* by a router; or else found by probing */
+    ltcp_time expires; /* LTCP_NEVER: it does not */
+};
+bool ltcp_path_known(struct ltcp_host *host, ltcp_time now, const struct ltcp_address *local,
+                     const struct ltcp_address *remote, struct ltcp_path_memory *out);
+/* Forgets all paths. Connections that are open keep what they use. */
+void ltcp_path_flush(struct ltcp_host *host);
+
 /* What STATUS says of TCP-AO and TCP MD5 (authentication.h); all but `kind` is 0 without. */
 enum ltcp_authentication_kind {
     LTCP_UNAUTHENTICATED,
@@ -258,6 +271,7 @@ struct ltcp_info {
     uint32_t snd_mss; /* effective: what a data segment carries (RFC9293:MUST-16) */
     uint32_t rcv_mss; /* as advertised */
     uint32_t path_mtu;
+    bool path_mtu_shared; /* another connection of the same path has learned it */
     /* RFC 4821: while probing, the range that is searched; the probe in flight, 0: none. */
     bool mtu_searching;
     uint32_t mtu_search_low, mtu_search_high, mtu_probe;
@@ -365,6 +379,7 @@ struct ltcp_host_counters {
     uint32_t time_wait_records; /* those of time_waits that are no connections any more */
     uint64_t time_waits_cut;    /* that ended at once, since there were time_wait_most already */
     uint64_t accepts_deferred;  /* connections that were kept from accept for want of data */
+    uint64_t paths_shared;      /* connections that began with a path MTU found by another one */
     uint32_t orphans;           /* that their users have closed, and that are not over */
     uint64_t orphans_cut;       /* reset at their closing, since there were orphans_most already */
     /* What all connections hold in their queues, in octets of data, and what its limits (the

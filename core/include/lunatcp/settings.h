@@ -186,6 +186,8 @@ extern "C" {
     X(TIME, path_mtu_expires, INT64_C(600000000000), INT64_C(600000000000), 0,                     \
       INT64_C(86400000000000),                                                                     \
       "after so long (300 s at least) a path MTU that ICMP told is forgotten; 0: never")           \
+    X(FLAG, path_mtu_shared, 1, 1, 0, 1,                                                           \
+      "what one connection learns of its path is for all of the host (RFC 1191, 6.2)")             \
     X(BYTES, path_mtu, 0, 0, 0, 65535, "path MTU to begin with; 0: the link's")                    \
     X(COUNT, mtu_probing, 0, 0, 0, 2,                                                              \
       "path MTU by probing (RFC 4821): 0 never, 1 after a black hole was found, 2 always")         \

@@ -250,6 +250,34 @@ return {
     with = "if (false) {",
   },
 
+  -- core/tcp/path_cache.c
+  {
+    name = "paths-never-age",
+    requirement = "RFC8201:5.3-1: what is known of a path is forgotten",
+    file = "tcp/path_cache.c",
+    shown_by = "spec/tcp/path_cache_spec.lua",
+    text = "    if (now >= known->expires) {\n",
+    with = "    if (now < 0) {\n",
+  },
+  {
+    name = "connections-begin-without-the-path",
+    requirement = "RFC1191:6.2-1: what is learned belongs to the path",
+    file = "tcp/path_cache.c",
+    shown_by = "spec/tcp/path_cache_spec.lua",
+    text = "if (known->mtu < c->path_mtu) c->path_mtu = known->mtu;",
+    with = "",
+  },
+
+  -- core/host/paths.c
+  {
+    name = "others-are-not-told",
+    requirement = "RFC1191:6.2-2: connections that are using the path are told",
+    file = "host/paths.c",
+    shown_by = "spec/tcp/path_cache_spec.lua",
+    text = "            path_mtu_heed(c, now);\n",
+    with = "            {}\n",
+  },
+
   -- core/tcp/path_mtu.c
   {
     name = "path-mtu-grows-by-icmp",
