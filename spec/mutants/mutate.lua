@@ -14,13 +14,14 @@
 package.path = "spec/?.lua;" .. package.path
 
 local USAGE <const> = [[
-usage: ./dev mutate [--jobs N] [NAME...]
+usage: ./dev mutate [--jobs N] [--near] [NAME...]
        ./dev mutate --list [NAME...]
 
 Breaks the core in one place after the other, as spec/mutants/list.lua says, and looks which spec or C
 test fails. Takes all mutants, or those whose name or whose file below core/ contains NAME.
 
   --jobs N   so many side by side (default: as many as there are processors)
+  --near     run only the specs that are near to what is broken: quick, and a survivor may be none
   --list     only name them
   --help     this text
 
@@ -242,22 +243,29 @@ local function save_times(checks)
   write(home .. "/times.lua", "return {\n" .. table.concat(lines, "\n") .. "\n}\n")
 end
 
--- What the list names, then the quick ones, and before them those that are near to the file.
-local function in_order(checks, mutant)
-  local weight, word = {}, mutant.file:match "([^/]+)%.[ch]$"
-  for _, check in ipairs(checks) do
-    local factor = check:find(word, 1, true) and 0.2 or 4
-    for _, near in ipairs(NEAR) do
-      for i = 2, mutant.file:find(near[1]) and #near or 1 do
-        if check:find(near[i], 1, true) then factor = math.min(factor, 1) end
-      end
-    end
-    for _, name in ipairs(LAST) do
-      if check:find(name, 1, true) then factor = 1e6 end
-    end
-    weight[check] = check == mutant.shown_by and 0 or ((times[check] or 1) + START) * factor
+-- How far a check is from what is broken: 0 for what the list names, up to 1 for what is near.
+local function distance(check, mutant)
+  if check == mutant.shown_by then return 0 end
+  for _, name in ipairs(LAST) do
+    if check:find(name, 1, true) then return 1e6 end
   end
-  local ordered = table.move(checks, 1, #checks, 1, {})
+  if check:find(mutant.file:match "([^/]+)%.[ch]$", 1, true) then return 0.2 end
+  for _, near in ipairs(NEAR) do
+    for i = 2, mutant.file:find(near[1]) and #near or 1 do
+      if check:find(near[i], 1, true) then return 1 end
+    end
+  end
+  return 4
+end
+
+-- What is near first, and the quick ones first.
+local function in_order(checks, mutant, only_near)
+  local weight, ordered = {}, {}
+  for _, check in ipairs(checks) do
+    local far, time = distance(check, mutant), times[check] or 1
+    weight[check] = (time + START) * far
+    if not only_near or far < 1 or far == 1 and time < 5 then ordered[#ordered + 1] = check end
+  end
   table.sort(ordered, function(a, b)
     if weight[a] ~= weight[b] then return weight[a] < weight[b] end
     return a < b
@@ -282,8 +290,8 @@ local function is_telling(check)
 end
 
 -- The check that fails and what it says; nil: all succeed; nil and a reason: there is no mutant.
-local function killer(mutant, checks)
-  for _, check in ipairs(in_order(checks, mutant)) do
+local function killer(mutant, checks, only_near)
+  for _, check in ipairs(in_order(checks, mutant, only_near)) do
     if is_clean[check] ~= false then
       if not build(target_of(check)) then return nil, "does not compile" end
       local began = now()
@@ -301,12 +309,12 @@ end
 -- ---- the run ------------------------------------------------------------------------------------
 
 -- Tries one: which of the three ends it comes to, and the words for it.
-local function try(mutant, checks)
+local function try(mutant, checks, only_near)
   local problem, source = M.problem(mutant)
   local path, check, what = tree .. "/core/" .. mutant.file, nil, problem
   if source then
     write(path, mutated(mutant, source))
-    check, what = killer(mutant, checks)
+    check, what = killer(mutant, checks, only_near)
     write(path, source)
   end
   if not check and what then return "wrong", "NO MUTANT: " .. what end
@@ -322,7 +330,7 @@ local function try(mutant, checks)
 end
 
 -- Every `of`th mutant, from the `number`th on.
-local function work(mutants, number, of)
+local function work(mutants, number, of, only_near)
   settle(number)
   os.remove(home .. "/count.lua")
   build_clean()
@@ -330,7 +338,7 @@ local function work(mutants, number, of)
   local checks = all_checks()
   local count = { killed = 0, explained = 0, wrong = 0 }
   for i = number, #mutants, of do
-    local ending, words = try(mutants[i], checks)
+    local ending, words = try(mutants[i], checks, only_near)
     count[ending] = count[ending] + 1
     print(("%3d/%d %s: %s"):format(i, #mutants, mutants[i].name, words))
     io.stdout:flush()
@@ -341,9 +349,9 @@ local function work(mutants, number, of)
 end
 
 -- Starts those that work side by side, and adds up what they have left.
-local function main(mutants, jobs, names)
-  local began, commands = os.time(), {}
-  for i, name in ipairs(names) do names[i] = quoted(name) end
+local function main(mutants, jobs, options)
+  local began, commands, names = os.time(), {}, { options.near and "--near" }
+  for _, name in ipairs(options.names) do names[#names + 1] = quoted(name) end
   for number = 1, jobs do
     commands[number] = ("lua5.4 spec/mutants/mutate.lua --part %d/%d %s &"):format(number, jobs,
       table.concat(names, " "))
@@ -360,7 +368,7 @@ local function main(mutants, jobs, names)
   os.exit(sum.wrong == 0 and sum.failing == 0 and 0 or 1)
 end
 
--- --jobs, --list, --help, and --part N/M by which main starts its helpers.
+-- --jobs, --near, --list, --help, and --part N/M by which main starts its helpers.
 local function parsed(arguments)
   local options, i = { names = {} }, 1
   local function value(what, pattern)
@@ -375,6 +383,8 @@ local function parsed(arguments)
       options.help = true
     elseif argument == "--list" then
       options.list = true
+    elseif argument == "--near" then
+      options.near = true
     elseif argument == "--jobs" then
       options.jobs = math.tointeger(value("a number from 1 to 99", "[1-9]%d?"))
     elseif argument == "--part" then
@@ -398,10 +408,10 @@ local function start(arguments)
     for _, mutant in ipairs(mutants) do print(("%-50s core/%s"):format(mutant.name, mutant.file)) end
   elseif options.part then
     local number, of = options.part:match "(%d+)/(%d+)"
-    work(mutants, math.tointeger(number), math.tointeger(of))
+    work(mutants, math.tointeger(number), math.tointeger(of), options.near)
   else
     local processors = math.tointeger(lines_of("nproc 2>/dev/null || echo 1")[1])
-    main(mutants, math.min(options.jobs or processors, #mutants), options.names)
+    main(mutants, math.min(options.jobs or processors, #mutants), options)
   end
 end
 
