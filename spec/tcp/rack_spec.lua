@@ -43,6 +43,15 @@ describe("RACK", function()
     assert.equal(0, info.fast_recoveries)
   end)
 
+  it("RFC8985:6.2-2 an ACK sooner than the least RTT after a retransmission is for the original", function()
+    local f = open()
+    f:ack(1, { 2, 4 })
+    f.net:run { until_ = f.net:now() + 0.005 }
+    -- It comes 5 ms after 1 has left again: were it for that copy, all that left before would be late.
+    f:ack(5)
+    assert.same({ 1 }, f:sent(0.1))
+  end)
+
   it("RFC8985:6.2-3 RFC8985:9.2-1 once reordering was seen, DupThresh alone is no sign of a loss", function()
     local f = open()
     f:ack(1, { 2, 2 })
@@ -95,6 +104,31 @@ describe("RACK", function()
       assert.equal(2, f.conn:info().dsacks_received)
       assert.near(0.010, f.conn:info().reordering_window, 1e-6)
     end)
+
+  it("RFC8985:6.2-4 the wider window lasts for 16 recoveries without a DSACK", function()
+    local f = open()
+    f:ack(1, { 2, 4 })
+    f:sent(0.03)
+    f:ack(5, { 1, 1 }) -- within the first of them
+    f:ack(11)
+    f:sent(0.03)
+    local first = 11
+    local function recover()
+      f.conn:write(("x"):rep(2000))
+      f:sent(0.011)
+      f:ack(first, { first + 1, first + 1 })
+      f:sent(0.04)
+      first = first + 2
+      f:ack(first)
+      f:sent(0.03)
+    end
+    for _ = 2, 15 do recover() end
+    assert.equal(15, f.conn:info().fast_recoveries)
+    assert.near(0.010, f.conn:info().reordering_window, 1e-6)
+    recover()
+    assert.equal(16, f.conn:info().fast_recoveries)
+    assert.near(0.005, f.conn:info().reordering_window, 1e-6)
+  end)
 
   it("RFC8985:6.3-1 a timeout takes for lost the first segment and what is as old, not what just left",
     function()
