@@ -26,6 +26,21 @@ describe("proportional rate reduction", function()
     assert.equal(5000, f.conn:info().ssthresh)
   end)
 
+  it("RFC9937:6-2 leaves what was SACKed before the recovery out of RecoverFS", function()
+    local f = open { host = { limited_transmit = false } }
+    f:ack(1, { 2, 2 })
+    f:ack(1, { 2, 3 })
+    f:ack(1, { 2, 4 }) -- DupThresh: eight segments were neither SACKed nor acknowledged before it
+    assert.same({ 1 }, f:sent(0.02))
+    local sent = {}
+    for last = 5, 10 do
+      f:ack(1, { 2, last })
+      sent[#sent + 1] = #f:sent(0.02)
+    end
+    -- ceil(2 * 5/8) are two, of which one has left; 5/10 would still be one.
+    assert.same({ 1, 0, 0, 1, 1, 1 }, sent)
+  end)
+
   it("RFC9937:6-1 RFC9937:6-6 ends at ssthresh", function()
     local f = open()
     f:ack(1, { 2, 10 })
