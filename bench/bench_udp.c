@@ -196,7 +196,8 @@ struct end {
     struct ltcp_tunnel *tunnel;
     uint32_t node;
     ltcp_handle connection;
-    bool over;
+    ltcp_time patience; /* to be waited for the other end at most */
+    bool open, over;
 };
 
 static void *resize(void *context, void *old, size_t old_size, size_t size)
@@ -249,7 +250,8 @@ static void end_open(struct end *end, struct side *side, bool sender)
     static const struct ltcp_allocator allocator = {resize, NULL};
     struct ltcp_settings settings = ltcp_profile_linux;
     settings.send_buffer = settings.receive_buffer = BUFFER;
-    *end = (struct end){.pool = ltcp_pool_create(&allocator)};
+    settings.tune_send_buffer = settings.tune_receive_buffer = false;
+    *end = (struct end){.pool = ltcp_pool_create(&allocator), .patience = 50 * LTCP_MILLISECOND};
     end->host = ltcp_host_create(
         &(struct ltcp_host_config){.pool = end->pool, .settings = &settings, .secret = {1, 2}});
     end->network = ltcp_network_create(
@@ -287,10 +289,11 @@ static void settle(struct end *end, app_function *app, struct report *report)
         case LTCP_STEP_EVENTS:
             while (ltcp_host_next_event(end->host, &event)) {
                 if (event.bits & LTCP_EVENT_CLOSED) end->over = true;
+                if (event.bits & (LTCP_EVENT_CONNECTED | LTCP_EVENT_ACCEPT)) end->open = true;
                 if (event.bits & LTCP_EVENT_ACCEPT)
                     check(ltcp_accept(end->host, event.handle, &end->connection), "accept");
             }
-            if (end->connection != 0) app(end, report);
+            if (end->open) app(end, report);
             ltcp_network_touch(end->network, end->node);
             break;
         default: return;
@@ -304,7 +307,7 @@ static void turn(struct end *end, app_function *app, struct report *report)
     ltcp_tunnel_send(end->tunnel);
     ltcp_time wait = ltcp_network_next_deadline(end->network);
     if (wait != LTCP_NEVER) wait -= clock_ns();
-    if (wait > 50 * LTCP_MILLISECOND) wait = 50 * LTCP_MILLISECOND;
+    if (wait > end->patience) wait = end->patience;
     if (wait < 0) wait = 0;
     struct timespec timeout = {.tv_nsec = (long)wait};
     struct pollfd p = {.fd = ltcp_tunnel_fd(end->tunnel), .events = POLLIN};
@@ -374,6 +377,33 @@ static void tcp_receive(struct side *side, struct report *report)
     end_close(&end, report);
 }
 
+/* Both ends in this process, in turn, until so many segments were read: for a profiler, which sees
+ * the same work as often as it is run. */
+static void run_exactly(enum udp_batch batch, uint64_t segments)
+{
+    struct side side[2] = {{.batch = batch}, {.batch = batch}};
+    struct end from, to;
+    struct report sent = {0}, received = {0};
+    reserve(&side[0].here, &side[1].here);
+    side[0].there = side[1].here;
+    side[1].there = side[0].here;
+    end_open(&from, &side[0], true);
+    end_open(&to, &side[1], false);
+    from.patience = to.patience = 0;
+    ltcp_handle listener;
+    struct ltcp_open listen = {.local_port = 80};
+    struct ltcp_open open = {.remote = inner(false), .remote_port = 80};
+    check(ltcp_listen(to.host, clock_ns(), &listen, &listener), "listen");
+    check(ltcp_connect(from.host, clock_ns(), &open, &from.connection), "connect");
+    ltcp_network_touch(from.network, from.node);
+    while (received.bytes < segments * (DATAGRAM - 20)) {
+        turn(&from, write_much, &sent);
+        turn(&to, read_all, &received);
+    }
+    end_close(&from, &sent);
+    end_close(&to, &received);
+}
+
 /* ---- the table
  * ------------------------------------------------------------------------------------- */
 
@@ -425,10 +455,15 @@ static void print_manner(enum udp_batch batch, bool json)
 int main(int argc, char **argv)
 {
     static const enum udp_batch manners[] = {UDP_BATCH_GSO, UDP_BATCH_MMSG, UDP_BATCH_PLAIN};
+    uint64_t exactly = 0;
     bool json = false, chosen[3] = {false, false, false}, any = false;
     for (int i = 1; i < argc; i++) {
         bool known = strcmp(argv[i], "--json") == 0;
         json = json || known;
+        if (strcmp(argv[i], "--exactly") == 0 && i + 1 < argc) {
+            exactly = strtoull(argv[++i], NULL, 10);
+            known = exactly > 0;
+        }
         if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
             seconds = strtod(argv[++i], NULL);
             known = seconds > 0 && seconds <= 3;
@@ -441,6 +476,11 @@ int main(int argc, char **argv)
         }
     }
     signal(SIGPIPE, SIG_IGN);
+    if (exactly > 0) {
+        for (int m = 0; m < 3; m++)
+            if (!any || chosen[m]) run_exactly(manners[m], exactly);
+        return 0;
+    }
     if (!json)
         printf("one stream over UDP on loopback, %d octets a datagram\n"
                "%-6s %10s %10s %7s %11s %11s %9s %9s\n",

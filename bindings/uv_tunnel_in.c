@@ -2,9 +2,10 @@
 #include "uv_tunnel_parts.h"
 
 enum {
-    RECEIVE_CALLS = 8,   /* a turn, so that other sockets and timers get theirs */
+    RECEIVE_CALLS = 16,  /* a turn, so that other sockets and timers get theirs, */
+    ENOUGH = 256 * 1024, /* and octets in it: what is handed on while a cache still holds it */
     BLOCK = 65535,       /* no datagram and no train is longer */
-    TRAIN_BLOCKS = 8,    /* blocks that wait for trains, and */
+    TRAIN_BLOCKS = 4,    /* blocks that wait for trains, and */
     DATAGRAM_BLOCKS = 32 /* for single datagrams */
 };
 
@@ -149,8 +150,26 @@ static uint32_t introduce(struct ltcp_tunnel *t, const struct udp_arrival *arriv
     return sender;
 }
 
+static void enter(struct ltcp_tunnel *t, struct ltcp_packet *packet, ltcp_time now)
+{
+    packet->time = now;
+    ltcp_network_enter(t->network, t->link, 1 - t->direction, packet, t->impaired);
+    ltcp_packet_unref(packet);
+}
+
+/* Takes what is at the head of a train in as one packet, where that goes; how many octets. */
+static size_t take_merged(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
+                          struct ltcp_block *block, size_t at, ltcp_time now)
+{
+    struct ltcp_packet *packet;
+    const size_t rest = arrival->length - at;
+    const size_t taken = ltcp_framing_merge(&t->framing, block, at, rest, arrival->piece, &packet);
+    if (taken > 0) enter(t, packet, now);
+    return taken;
+}
+
 static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
-                      struct ltcp_block *block, ltcp_time now)
+                      struct ltcp_block *block, bool merges, ltcp_time now)
 {
     bool keep = 2 * arrival->length >= block->capacity;
     size_t taken = 0;
@@ -158,9 +177,14 @@ static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
     set_context(t, arrival, sender);
     block->length = (uint32_t)arrival->length;
     if (arrival->length == 0) t->counters.unreadable++;
-    for (size_t at = 0; at < arrival->length; at += arrival->piece) {
+    merges = merges && sender != LTCP_NO_PEER && t->framing.ecn != LTCP_ECN_CE;
+    for (size_t at = 0, length; at < arrival->length; at += length) {
         size_t rest = arrival->length - at;
-        size_t length = rest < arrival->piece ? rest : arrival->piece;
+        if (merges && (length = take_merged(t, arrival, block, at, now)) > 0) {
+            taken += (length + arrival->piece - 1) / arrival->piece;
+            continue;
+        }
+        length = rest < arrival->piece ? rest : arrival->piece;
         if (sender == LTCP_NO_PEER) sender = introduce(t, arrival, block, at, length);
         if (sender == LTCP_NO_PEER) {
             t->counters.strangers++;
@@ -168,10 +192,8 @@ static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
         }
         struct ltcp_packet *packet = make_packet(t, block, at, length, keep, now, sender);
         if (packet == NULL) continue;
-        packet->time = now;
-        ltcp_network_enter(t->network, t->link, 1 - t->direction, packet, t->impaired);
+        enter(t, packet, now);
         taken++;
-        ltcp_packet_unref(packet);
     }
     return taken;
 }
@@ -179,10 +201,11 @@ static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
 size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
 {
     struct udp_arrival arrivals[UDP_ARRIVALS];
-    size_t taken = 0;
+    size_t taken = 0, octets = 0;
     if (t->network == NULL) return 0;
+    const bool merges = ltcp_network_may_merge(t->network, t->link, 1 - t->direction);
     ltcp_network_catch_up(t->network, now); /* it enters at the network's present */
-    for (unsigned calls = 0; calls < RECEIVE_CALLS; calls++) {
+    for (unsigned calls = 0; calls < RECEIVE_CALLS && octets < ENOUGH; calls++) {
         size_t room = lay_out(t, arrivals);
         size_t got = 0;
         if (room > 0 && t->reach == REACH_DEVICE)
@@ -191,7 +214,8 @@ size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
             got = udp_receive(&t->udp, arrivals, room);
         for (size_t i = 0; i < got; i++) {
             if (!arrivals[i].valid) continue;
-            taken += take_in(t, &arrivals[i], t->blocks[i], now);
+            octets += arrivals[i].length;
+            taken += take_in(t, &arrivals[i], t->blocks[i], merges, now);
             if (t->blocks[i]->refs > 1) {
                 ltcp_block_unref(t->blocks[i]);
                 t->blocks[i] = NULL;

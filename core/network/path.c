@@ -22,6 +22,7 @@ struct ltcp_path {
     struct delay_line line;
     ltcp_time last_release; /* of packets that keep their order, under this configuration */
     bool up;
+    bool does_nothing; /* by its configuration: neither delay nor rate nor chances */
     struct ltcp_path_counters counters;
 };
 
@@ -73,6 +74,18 @@ static bool config_is_valid(const struct ltcp_path_config *config)
            config->corrupt <= LTCP_CERTAIN && config->reorder <= LTCP_CERTAIN &&
            config->mark <= LTCP_CERTAIN && queue_config_is_valid(&config->queue) &&
            opportunities_are_valid(config) && losses_are_valid(config);
+}
+
+static bool takes_chances(const struct ltcp_path_config *config)
+{
+    return config->loss_model != LTCP_LOSS_NONE || config->jitter > 0 || config->duplicate > 0 ||
+           config->corrupt > 0 || config->reorder > 0 || config->mark > 0;
+}
+
+static bool does_nothing(const struct ltcp_path_config *config)
+{
+    return !takes_chances(config) && !queue_has_rate(config) && config->delay == 0 &&
+           config->mtu == 0;
 }
 
 static void free_arrays(const struct ltcp_allocator *allocator, struct ltcp_path_config *config)
@@ -141,6 +154,7 @@ enum ltcp_status ltcp_path_create(struct ltcp_pool *pool, const struct ltcp_path
         memory_give(allocator, path, sizeof *path);
         return LTCP_ERR_NO_MEMORY;
     }
+    path->does_nothing = does_nothing(config);
     impairment_seed(&path->chances, config->seed, config->stream);
     *out = path;
     return LTCP_OK;
@@ -195,6 +209,7 @@ enum ltcp_status ltcp_path_configure(struct ltcp_path *path, const struct ltcp_p
     if (old.loss_model != copy.loss_model) path->chances.bad = false;
     path->last_release = INT64_MIN;
     path->config = copy;
+    path->does_nothing = does_nothing(&copy);
     impairment_seed(&path->chances, copy.seed, copy.stream);
     aqm_seed(&path->aqm, copy.seed, copy.stream);
     free_arrays(path->allocator, &old);
@@ -431,6 +446,24 @@ enum ltcp_drop ltcp_path_push(struct ltcp_path *path, ltcp_time now, struct ltcp
     return drop;
 }
 
+bool path_is_clear(const struct ltcp_path *path)
+{
+    return path->does_nothing && path->up && path->line.line.count + path->line.heap_count == 0 &&
+           (path->aqm.backlog.packets | path->aqm.dropped.packets) == 0;
+}
+
+bool path_passes(struct ltcp_path *path, ltcp_time now, const struct ltcp_packet *packet)
+{
+    if (!path_is_clear(path) || path->queue.busy_until > now) return false;
+    struct ltcp_path_counters *c = &path->counters;
+    const uint64_t length = ltcp_packet_length(packet);
+    c->packets++;
+    c->delivered++;
+    c->bytes += length;
+    c->delivered_bytes += length;
+    return true;
+}
+
 /* ---- out --------------------------------------------------------------------------------------
  */
 
@@ -495,12 +528,6 @@ void ltcp_path_queue_state(const struct ltcp_path *path, ltcp_time now,
 
 /* ---- digest -----------------------------------------------------------------------------------
  */
-
-static bool takes_chances(const struct ltcp_path_config *config)
-{
-    return config->loss_model != LTCP_LOSS_NONE || config->jitter > 0 || config->duplicate > 0 ||
-           config->corrupt > 0 || config->reorder > 0 || config->mark > 0;
-}
 
 static void digest_config(struct digest *d, const struct ltcp_path_config *config)
 {

@@ -1,5 +1,6 @@
 /* core/network/traffic.c - packets onto links, off them, and to their nodes. */
 #include "internal.h"
+#include "path.h"
 #include "share.h"
 
 void network_record(struct ltcp_network *network, enum ltcp_trace_kind kind, uint32_t link,
@@ -100,6 +101,20 @@ static void arrive(struct ltcp_network *network, uint32_t link, unsigned directi
     }
 }
 
+/* A packet is past the path: it arrives, or leaves by a tunnel. The reference is used up. */
+static void come_out(struct ltcp_network *network, uint32_t number, unsigned direction,
+                     struct ltcp_packet *packet)
+{
+    struct link *link = network->links[number];
+    struct direction *d = &link->direction[direction];
+    if (!link->tunnel || link->side[direction].node == LTCP_NOWHERE)
+        arrive(network, number, direction, network->now, packet);
+    else if (put_in(network, &d->exits, MOST_EXITS, packet))
+        report_exit(network, number, direction);
+    else
+        drop(network, number, direction, LTCP_DROP_QUEUE, packet);
+}
+
 /* Brings the event queue up to date with what the path wants next. */
 static void arm(struct ltcp_network *network, struct direction *d)
 {
@@ -122,15 +137,10 @@ void network_deliver(struct ltcp_network *network, uint32_t number, unsigned dir
     struct ltcp_packet *packet = ltcp_path_pop(d->path, network->now, &reason);
     arm(network, d);
     if (packet == NULL) return;
-    if (reason != LTCP_DROP_NONE) {
+    if (reason != LTCP_DROP_NONE)
         drop(network, number, direction, reason, packet);
-    } else if (!link->tunnel || link->side[direction].node == LTCP_NOWHERE) {
-        arrive(network, number, direction, network->now, packet);
-    } else if (put_in(network, &d->exits, MOST_EXITS, packet)) {
-        report_exit(network, number, direction);
-    } else {
-        drop(network, number, direction, LTCP_DROP_QUEUE, packet);
-    }
+    else
+        come_out(network, number, direction, packet);
 }
 
 /* ---- onto a link ------------------------------------------------------------------------------
@@ -204,7 +214,13 @@ static bool judge(struct ltcp_network *network, struct link *link, const struct 
 static void push(struct ltcp_network *network, const struct entering *entering,
                  const struct ltcp_fate *fate)
 {
+    const struct link *link = network->links[entering->link];
     struct direction *d = &network->links[entering->link]->direction[entering->direction];
+    /* In real time a moment has no order of its own, so nothing need wait for its end. */
+    if (link->tunnel && fate == NULL && path_passes(d->path, network->now, entering->packet)) {
+        come_out(network, entering->link, entering->direction, entering->packet);
+        return;
+    }
     enum ltcp_drop reason =
         ltcp_path_push(d->path, network->now, entering->packet, fate, ++network->serial);
     if (reason != LTCP_DROP_NONE) {
@@ -320,6 +336,16 @@ enum ltcp_status ltcp_network_enter(struct ltcp_network *network, uint32_t link,
                                 .arrives = !impaired,
                                 .fresh = true};
     return enqueue_reference(network, &entering);
+}
+
+bool ltcp_network_may_merge(const struct ltcp_network *network, uint32_t link, unsigned direction)
+{
+    const struct link *l = network_link(network, link);
+    if (l == NULL || direction > 1 || l->side[1 - direction].node == LTCP_NOWHERE) return false;
+    if (network->nodes[l->side[1 - direction].node]->kind != NODE_HOST) return false;
+    return network->trace == NULL && network->capture.limit == 0 &&
+           network->choices.script == NULL && network->choices.fate_count == 0 &&
+           l->rules.count == 0 && path_is_clear(l->direction[direction].path);
 }
 
 static struct ltcp_packet *take_first(struct ring *ring)

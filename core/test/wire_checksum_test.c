@@ -90,6 +90,23 @@ static void long_ones(void)
     }
 }
 
+/* Towards the front, over itself. */
+static void moves(void)
+{
+    static const size_t lengths[] = {0, 1, 63, 64, 129, 255, 256, 300, 1448, 9001};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        for (size_t by = 0; by <= 96; by++) {
+            const size_t length = lengths[i];
+            memcpy(target, source, sizeof source < 20000 ? sizeof source : 20000);
+            uint16_t want = naive(target + by, length);
+            uint32_t sum = ltcp_sum_move(0, target, target + by, length);
+            CHECK_EQUAL(on_wire(ltcp_sum_finish(sum)), want);
+            CHECK(memcmp(target, source + by, length) == 0);
+            CHECK(memcmp(target + length + by, source + length + by, 100) == 0);
+        }
+    }
+}
+
 static void pieces(uint32_t *state)
 {
     for (int turn = 0; turn < 3000; turn++) {
@@ -132,6 +149,7 @@ int main(void)
         fill(&state, how);
         every_length_and_alignment();
         long_ones();
+        moves();
         pieces(&state);
         update_equals_summing_again(&state);
     }

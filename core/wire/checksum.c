@@ -127,7 +127,8 @@ uint32_t ltcp_sum(uint32_t sum, const void *bytes, size_t length)
     return sum_fold(sum_tail(total, p, length));
 }
 
-uint32_t ltcp_sum_copy(uint32_t sum, void *restrict to, const void *restrict from, size_t length)
+/* Strides are loaded whole before they are stored, so what lies behind may move to the front. */
+uint32_t ltcp_sum_move(uint32_t sum, void *to, const void *from, size_t length)
 {
     const uint8_t *p = from;
     uint8_t *q = to;
@@ -146,8 +147,14 @@ uint32_t ltcp_sum_copy(uint32_t sum, void *restrict to, const void *restrict fro
         q += taken;
         length -= taken;
     }
-    if (length > 0) memcpy(q, p, length);
-    return sum_fold(sum_tail(total, p, length));
+    total = sum_tail(total, p, length);
+    if (length > 0) memmove(q, p, length);
+    return sum_fold(total);
+}
+
+uint32_t ltcp_sum_copy(uint32_t sum, void *restrict to, const void *restrict from, size_t length)
+{
+    return ltcp_sum_move(sum, to, from, length);
 }
 
 uint32_t ltcp_sum_add(uint32_t a, uint32_t b)

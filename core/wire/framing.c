@@ -74,8 +74,7 @@ enum ltcp_status ltcp_framing_strip(const struct ltcp_framing_context *context,
 /* ---- in -----------------------------------------------------------------------------------------
  */
 
-/* The IP header that the sender left away, as far as the tunnel knows it. */
-static void made_header(const struct ltcp_framing_context *context, struct ltcp_ip *ip)
+void framing_made_header(const struct ltcp_framing_context *context, struct ltcp_ip *ip)
 {
     *ip = (struct ltcp_ip){
         .source = context->remote,
@@ -103,7 +102,7 @@ static enum ltcp_status unstrip_plain(const struct ltcp_framing_context *context
     struct ltcp_packet *packet = ltcp_packet_create(block->pool);
     if (packet == NULL) return LTCP_ERR_NO_MEMORY;
     struct ltcp_ip ip;
-    made_header(context, &ip);
+    framing_made_header(context, &ip);
     size_t start = ltcp_ip_encode(&ip, length, packet->head);
     memcpy(packet->head + start, p, header);
     packet->head_length = (uint16_t)(start + header);
@@ -156,7 +155,7 @@ enum ltcp_status ltcp_framing_unstrip(const struct ltcp_framing_context *context
     case LTCP_FRAMING_PLAIN: return unstrip_plain(context, block, offset, length, out);
     case LTCP_FRAMING_VXLAN: return unstrip_vxlan(context, block, offset, length, out);
     case LTCP_FRAMING_CHESHIRE:
-        made_header(context, &ip);
+        framing_made_header(context, &ip);
         return cheshire_unstrip(context, block, offset, length, &ip, out);
     default: return unstrip_rawip(block, offset, length, out);
     }

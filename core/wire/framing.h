@@ -6,6 +6,9 @@
 
 #include "ip.h"
 
+/* The IP header that the sender left away, as far as the tunnel knows it. */
+void framing_made_header(const struct ltcp_framing_context *context, struct ltcp_ip *ip);
+
 /* cheshire.c */
 enum ltcp_status cheshire_strip(const struct ltcp_framing_context *context,
                                 const struct ltcp_packet *packet, const struct ltcp_ip *ip,

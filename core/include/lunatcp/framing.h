@@ -141,6 +141,16 @@ enum ltcp_status ltcp_framing_unstrip(const struct ltcp_framing_context *context
 enum ltcp_status ltcp_vxlan_frame(const struct ltcp_framing_context *context, const uint8_t *bytes,
                                   size_t length, struct ltcp_ethernet *out);
 
+/* A train of datagrams with one sender and one marking, as UDP_GRO hands it over: datagrams of
+ * `piece` octets behind each other at data[offset..offset+length), the last perhaps shorter. Where
+ * the first of them carry a run of text that one segment could carry (`plain` alone: equal headers
+ * but for the sequence number, sums that are right), they become one packet, as a network card
+ * would make of them (`*out`, one reference): the text moves together in the block, and the packet
+ * says that its checksum is good. Returns how many octets of the train are in it; 0: no two of them
+ * go together, or there is no memory, and nothing was changed. */
+size_t ltcp_framing_merge(const struct ltcp_framing_context *context, struct ltcp_block *block,
+                          size_t offset, size_t length, size_t piece, struct ltcp_packet **out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -284,6 +284,10 @@ enum ltcp_status ltcp_network_inject(struct ltcp_network *network, uint32_t link
 /* Tunnels: takes the next packet that leaves `link` in `direction`; its reference is passed on. */
 struct ltcp_packet *ltcp_network_exit(struct ltcp_network *network, uint32_t link,
                                       unsigned direction);
+/* Tunnels: whether nobody would miss single packets of a run that comes in as one, longer than any
+ * link's MTU: the node there is a host, nothing on the way does anything to packets, and neither
+ * trace nor capture keeps them. */
+bool ltcp_network_may_merge(const struct ltcp_network *network, uint32_t link, unsigned direction);
 /* Tunnels: a packet came in for the node at the far end of `direction`. `impaired`: it goes through
  * that direction's path first (a link whose sending end is the outside); otherwise it arrives now.
  */

@@ -21,6 +21,8 @@ extern "C" {
 uint32_t ltcp_sum(uint32_t sum, const void *bytes, size_t length);
 /* Copies and sums in one pass. */
 uint32_t ltcp_sum_copy(uint32_t sum, void *restrict to, const void *restrict from, size_t length);
+/* The same where `to` lies in front of `from`: they may overlap. */
+uint32_t ltcp_sum_move(uint32_t sum, void *to, const void *from, size_t length);
 uint32_t ltcp_sum_add(uint32_t a, uint32_t b);
 uint32_t ltcp_sum_swap(uint32_t sum);
 uint16_t ltcp_sum_finish(uint32_t sum); /* folded and complemented */
