@@ -105,9 +105,8 @@ enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct
     uint16_t port = open->local_port;
     if (port == 0) port = free_listening_port(host, &local);
     if (port == 0) return LTCP_ERR_ADDRESS_NOT_AVAILABLE;
-    for (const struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)
-        if (l->local_port == port && ltcp_address_equal(&l->local, &local))
-            return LTCP_ERR_ADDRESS_IN_USE; /* RFC9293:3.10.1-2 */
+    if (listener_at(host, &local, port) != NULL)
+        return LTCP_ERR_ADDRESS_IN_USE; /* RFC9293:3.10.1-2 */
     struct ltcp_listener *l = engine_zeroed(&host->engine, sizeof *l);
     if (l == NULL) return LTCP_ERR_NO_MEMORY;
     l->host = host;
@@ -117,14 +116,12 @@ enum ltcp_status ltcp_listen(struct ltcp_host *host, ltcp_time now, const struct
     l->share = open->settings != NULL ? share_create(&host->engine, open->settings)
                                       : share_ref(host->share);
     l->handle = l->share != NULL ? handle_create(host, l, LTCP_SLOT_LISTENER) : 0;
-    if (l->handle == 0) {
+    if (l->handle == 0 || !listener_add(host, l)) {
+        handle_destroy(host, l->handle);
         share_unref(&host->engine, l->share);
         engine_resize(&host->engine, l, sizeof *l, 0);
         return LTCP_ERR_NO_MEMORY;
     }
-    l->next = host->listeners;
-    host->listeners = l;
-    host->counters.listeners++;
     host->engine.changes[LTCP_CLOSED] |= 1u << LTCP_LISTEN;
     *out = l->handle;
     return LTCP_OK;

@@ -49,6 +49,7 @@ void ltcp_host_destroy(struct ltcp_host *host)
         share_unref(e, l->share);
         engine_resize(e, l, sizeof *l, 0);
     }
+    listener_table_free(host);
     engine_close(e);
     engine_resize(e, host->slots, host->slot_capacity * sizeof *host->slots, 0);
     if (host->buckets != NULL)
@@ -308,8 +309,7 @@ static bool next_listener_event(struct ltcp_host *host, struct ltcp_event *out)
 {
     struct ltcp_listener *l = host->listener_event_first;
     if (l == NULL) return false;
-    host->listener_event_first = l->next_event;
-    l->queued_event = false;
+    listener_forget_event(l);
     *out = (struct ltcp_event){l->handle, l->events, LTCP_OK};
     l->events = 0;
     return true;

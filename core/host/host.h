@@ -19,7 +19,8 @@ struct ltcp_fast_open_keys {
 };
 
 struct ltcp_listener {
-    struct ltcp_listener *next;
+    struct ltcp_listener *next, *previous; /* of all */
+    struct ltcp_listener *next_here;       /* of its bucket */
     struct ltcp_host *host;
     struct ltcp_share *share;
     ltcp_handle handle;
@@ -28,7 +29,7 @@ struct ltcp_listener {
     uint32_t backlog, half_open, waiting;
     ltcp_time cookies_until; /* ACKs of SYN cookies may come as long; 0: none was sent */
     struct ltcp_connection *accept_first, *accept_last;
-    struct ltcp_listener *next_event;
+    struct ltcp_listener *next_event, *previous_event;
     uint32_t fast_open_pending;                  /* PendingFastOpenRequests, RFC 7413 section 4.2 */
     uint32_t fast_open_resets, fast_open_before; /* of them reset lately, and the period before */
     ltcp_time fast_open_since;                   /* when the present period began */
@@ -86,11 +87,12 @@ struct ltcp_host {
     struct ltcp_flow **buckets;
     uint32_t bucket_mask, flow_count;
     struct ltcp_flow *last_flow; /* found last: bursts are for one connection; NULL: none */
-    struct ltcp_listener *listeners;
+    struct ltcp_listener *listeners, **listener_buckets;
+    uint32_t listener_mask;
     struct ltcp_slot *slots;
     uint32_t slot_capacity, free_slot; /* free_slot: slot + 1; 0: none */
 
-    struct ltcp_listener *listener_event_first;
+    struct ltcp_listener *listener_event_first, *listener_event_last;
     struct ltcp_partials partials;
     struct ltcp_error_rate icmp_errors;
     ltcp_time paths_walk; /* when the connections of a path may be looked for again (paths.c) */
@@ -149,10 +151,20 @@ static inline struct ltcp_time_wait *flow_time_wait(struct ltcp_flow *flow)
     return flow != NULL && flow->kind == LTCP_FLOW_TIME_WAIT ? (struct ltcp_time_wait *)flow : NULL;
 }
 
-/* listeners.c */
+/* listener_table.c */
+bool listener_add(struct ltcp_host *host, struct ltcp_listener *l); /* false: no memory */
+void listener_remove(struct ltcp_host *host, struct ltcp_listener *l);
+void listener_table_free(struct ltcp_host *host);
+/* Something to tell the user; and no more. */
+void listener_event(struct ltcp_listener *l, uint32_t bits);
+void listener_forget_event(struct ltcp_listener *l);
+/* On that very address. */
+struct ltcp_listener *listener_at(const struct ltcp_host *host, const struct ltcp_address *local,
+                                  uint16_t port);
+/* Whose a segment to that address is. */
 struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
                                     uint16_t port);
-/* SEGMENT ARRIVES in LISTEN, RFC 9293 section 3.10.7.2. */
+/* listeners.c: SEGMENT ARRIVES in LISTEN, RFC 9293 section 3.10.7.2. */
 enum ltcp_status listener_segment_arrives(struct ltcp_listener *listener, struct ltcp_arrival *a);
 /* A connection in SYN-RECEIVED for the SYN that arrived. */
 enum ltcp_status listener_open_child(struct ltcp_listener *listener, struct ltcp_arrival *a,

@@ -3,32 +3,6 @@
 #include "host/fast_open.h"
 #include "tcp/authentication.h"
 
-/* A listener on the very address comes before one on any address; 0.0.0.0 is any of IPv4. */
-struct ltcp_listener *listener_find(const struct ltcp_host *host, const struct ltcp_address *local,
-                                    uint16_t port)
-{
-    struct ltcp_listener *any = NULL;
-    for (struct ltcp_listener *l = host->listeners; l != NULL; l = l->next) {
-        if (l->local_port != port) continue;
-        if (ltcp_address_equal(&l->local, local)) return l;
-        if (!ltcp_address_is_unspecified(&l->local)) continue;
-        if (!ltcp_address_is_v4(&l->local) || ltcp_address_is_v4(local)) any = l;
-    }
-    return any;
-}
-
-static void listener_event(struct ltcp_listener *l, uint32_t bits)
-{
-    l->events |= bits;
-    if (l->queued_event) return;
-    l->queued_event = true;
-    l->next_event = NULL;
-    struct ltcp_listener **at = &l->host->listener_event_first;
-    while (*at != NULL)
-        at = &(*at)->next_event;
-    *at = l;
-}
-
 /* "Set RCV.NXT to SEG.SEQ+1, IRS is set to SEG.SEQ ... ISS should be selected and a SYN segment
  * sent of the form <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>". An existing connection is not touched
  * (RFC9293:MUST-41, MUST-42). */
@@ -209,22 +183,14 @@ static void drop_child(struct ltcp_host *host, struct ltcp_connection *c, ltcp_t
 void listener_close(struct ltcp_listener *l, ltcp_time now)
 {
     struct ltcp_host *host = l->host;
-    for (uint32_t i = 0; i < host->slot_capacity; i++) {
+    const bool has_children = l->half_open + l->waiting > 0;
+    for (uint32_t i = 0; has_children && i < host->slot_capacity; i++) {
         struct ltcp_connection *c = slot_connection(host, i);
         if (c != NULL && c->listener == l) drop_child(host, c, now);
     }
-    struct ltcp_listener **at = &host->listeners;
-    while (*at != l)
-        at = &(*at)->next;
-    *at = l->next;
-    for (at = &host->listener_event_first; *at != NULL; at = &(*at)->next_event) {
-        if (*at != l) continue;
-        *at = l->next_event;
-        break;
-    }
+    listener_remove(host, l);
     handle_destroy(host, l->handle);
     share_unref(&host->engine, l->share);
-    host->counters.listeners--;
     host->engine.changes[LTCP_LISTEN] |= 1u << LTCP_CLOSED;
     engine_resize(&host->engine, l, sizeof *l, 0);
 }

@@ -3,9 +3,6 @@
 
 #include "socket/table.h"
 
-#define FIRST_PORT 32768
-#define LAST_PORT  60999
-
 static int new_descriptor(struct ltcp_sockets *t, struct socket *s, int64_t flags)
 {
     const uint32_t status = LTCP_O_RDWR | ((flags & LTCP_SOCK_NONBLOCK) ? LTCP_O_NONBLOCK : 0);
@@ -55,52 +52,6 @@ static bool is_local(const struct ltcp_sockets *t, const struct ltcp_address *a)
     return false;
 }
 
-static bool overlap(const struct ltcp_address *a, const struct ltcp_address *b)
-{
-    return ltcp_address_is_unspecified(a) || ltcp_address_is_unspecified(b) ||
-           ltcp_address_equal(a, b);
-}
-
-/* One is for IPv6 alone, the other for IPv4. */
-static bool apart(const struct socket *a, const struct socket *b)
-{
-    return a->domain != b->domain && (a->options.only_v6 || b->options.only_v6);
-}
-
-/* SO_REUSEADDR on both lets two share a port of which nobody listens; SO_REUSEPORT on both always.
- */
-static bool may_share(const struct socket *a, const struct socket *b)
-{
-    if (a->options.reuse_port && b->options.reuse_port) return true;
-    return a->options.reuse_address && b->options.reuse_address && a->role != ROLE_LISTENING &&
-           b->role != ROLE_LISTENING;
-}
-
-static bool port_is_free(struct ltcp_sockets *t, const struct socket *s,
-                         const struct ltcp_address *address, uint16_t port)
-{
-    for (const struct socket *o = t->sockets; o != NULL; o = o->next)
-        if (o != s && o->bound && o->local.port == port && !apart(s, o) &&
-            overlap(&o->local.address, address) && !may_share(s, o))
-            return false;
-    for (uint32_t i = 0; i < t->orphan_count; i++)
-        if (t->orphans[i].port == port && overlap(&t->orphans[i].local, address) &&
-            !(s->options.reuse_address && t->orphans[i].reuse))
-            return false;
-    return true;
-}
-
-static uint16_t choose_port(struct ltcp_sockets *t, const struct socket *s,
-                            const struct ltcp_address *address)
-{
-    for (int tries = FIRST_PORT; tries <= LAST_PORT; tries++) {
-        const uint16_t port = t->next_port;
-        t->next_port = (uint16_t)(port == LAST_PORT ? FIRST_PORT : port + 1);
-        if (port_is_free(t, s, address, port)) return port;
-    }
-    return 0;
-}
-
 /* ---- bind, listen -----------------------------------------------------------------------------
  */
 
@@ -123,12 +74,11 @@ int64_t call_bind(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *call)
         !s->options.free_bind && !s->options.transparent)
         return -LTCP_EADDRNOTAVAIL;
     if (s->bound || s->role != ROLE_IDLE) return -LTCP_EINVAL;
-    table_sweep(t);
     uint16_t port = a->port;
-    if (port == 0) port = choose_port(t, s, &a->address);
-    if (port == 0 || !port_is_free(t, s, &a->address, port)) return -LTCP_EADDRINUSE;
+    if (port == 0) port = socket_choose_port(t, s, &a->address);
+    if (port == 0 || !socket_may_bind(t, s, &a->address, port)) return -LTCP_EADDRINUSE;
     sockaddr_of(&s->local, s->domain, &a->address, port);
-    s->bound = true;
+    socket_bind(t, s);
     return 0;
 }
 
@@ -136,10 +86,10 @@ static int bind_anywhere(struct ltcp_sockets *t, struct socket *s)
 {
     static const struct ltcp_address mapped = {{[10] = 0xff, [11] = 0xff}}, none;
     const struct ltcp_address *any = s->domain == LTCP_AF_INET ? &mapped : &none;
-    const uint16_t port = choose_port(t, s, any);
+    const uint16_t port = socket_choose_port(t, s, any);
     if (port == 0) return -LTCP_EADDRINUSE;
     sockaddr_of(&s->local, s->domain, any, port);
-    s->bound = true;
+    socket_bind(t, s);
     return 0;
 }
 
@@ -157,10 +107,7 @@ int64_t call_listen(struct ltcp_sockets *t, ltcp_time now, struct ltcp_call *cal
     if (s->role != ROLE_IDLE) return -LTCP_EINVAL;
     s->backlog = backlog_of(call->arg[0]);
     if (!s->bound && (error = bind_anywhere(t, s)) < 0) return error;
-    for (const struct socket *o = t->sockets; o != NULL; o = o->next)
-        if (o != s && o->role == ROLE_LISTENING && o->local.port == s->local.port && !apart(s, o) &&
-            overlap(&o->local.address, &s->local.address))
-            return -LTCP_EADDRINUSE;
+    if (socket_has_rival(t, s)) return -LTCP_EADDRINUSE;
     fast_open_refresh(t, s);
     const struct ltcp_open open = {.local = s->local.address,
                                    .local_port = s->local.port,

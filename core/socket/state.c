@@ -24,16 +24,19 @@ struct socket *socket_create(struct ltcp_sockets *t, uint16_t domain)
     s->options.traffic_class = s->options.tos;
     if (!s->settings.path_mtu_discovery) s->options.mtu_discover = LTCP_IP_PMTUDISC_DONT;
     s->next = t->sockets;
+    if (s->next != NULL) s->next->previous = s;
     t->sockets = s;
     return s;
 }
 
 void socket_destroy(struct ltcp_sockets *t, struct socket *s)
 {
-    struct socket **at = &t->sockets;
-    while (*at != s)
-        at = &(*at)->next;
-    *at = s->next;
+    socket_unbind(t, s);
+    if (s->next != NULL) s->next->previous = s->previous;
+    if (s->previous != NULL)
+        s->previous->next = s->next;
+    else
+        t->sockets = s->next;
     table_resize(t, s, sizeof *s, 0);
 }
 

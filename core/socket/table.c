@@ -27,6 +27,7 @@ struct ltcp_sockets *ltcp_sockets_create(const struct ltcp_sockets_config *confi
     t->host = config->host;
     t->allocator = *a;
     t->first = config->first > 0 ? config->first : FIRST_DEFAULT;
+    t->lowest = t->first;
     t->most = config->most > 0 ? config->most : MOST_DEFAULT;
     t->next_port = 32768;
     t->not_sent_low = config->not_sent_low;
@@ -38,9 +39,7 @@ void ltcp_sockets_destroy(struct ltcp_sockets *t, ltcp_time now)
     if (t == NULL) return;
     for (int fd = 0; fd < t->capacity; fd++)
         if (t->files[fd].kind != FILE_NONE) file_close(t, now, fd);
-    for (uint32_t i = 0; i < t->orphan_count; i++)
-        ltcp_release(t->host, t->orphans[i].handle);
-    table_resize(t, t->orphans, t->orphan_room * sizeof *t->orphans, 0);
+    orphans_release(t);
     table_resize(t, t->files, (size_t)t->capacity * sizeof *t->files, 0);
     struct ltcp_allocator a = t->allocator;
     a.resize(a.context, t, sizeof *t, 0);
@@ -86,7 +85,7 @@ static int make_room(struct ltcp_sockets *t, int fd)
 int table_open(struct ltcp_sockets *t, enum file_kind kind, void *object, uint32_t status,
                bool close_on_exec)
 {
-    int fd = t->first;
+    int fd = t->lowest;
     while (fd < t->capacity && t->files[fd].kind != FILE_NONE)
         fd++;
     const int room = make_room(t, fd);
@@ -96,6 +95,7 @@ int table_open(struct ltcp_sockets *t, enum file_kind kind, void *object, uint32
                                  .status = status,
                                  .kind = (uint8_t)kind,
                                  .close_on_exec = close_on_exec};
+    t->lowest = fd + 1;
     return fd;
 }
 
@@ -103,6 +103,7 @@ void table_free(struct ltcp_sockets *t, int fd)
 {
     epoll_forget(t, fd, t->files[fd].serial);
     t->files[fd] = (struct file){.kind = FILE_NONE};
+    if (fd < t->lowest && fd >= t->first) t->lowest = fd;
 }
 
 int ltcp_sockets_renumber(struct ltcp_sockets *t, int from, int to)
@@ -130,47 +131,6 @@ int ltcp_sockets_at(const struct ltcp_sockets *t, size_t i)
     for (int fd = 0; fd < t->capacity; fd++)
         if (t->files[fd].kind != FILE_NONE && i-- == 0) return fd;
     return -1;
-}
-
-/* ---- orphans ----------------------------------------------------------------------------------
- */
-
-void table_sweep(struct ltcp_sockets *t)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < t->orphan_count; i++) {
-        struct ltcp_info info;
-        const bool there = ltcp_info(t->host, t->orphans[i].handle, &info) == LTCP_OK;
-        if (there && info.state != LTCP_CLOSED)
-            t->orphans[kept++] = t->orphans[i];
-        else if (there)
-            ltcp_release(t->host, t->orphans[i].handle);
-    }
-    t->orphan_count = kept;
-}
-
-void table_orphan(struct ltcp_sockets *t, const struct socket *s)
-{
-    struct ltcp_info info;
-    table_sweep(t);
-    if (ltcp_info(t->host, s->handle, &info) != LTCP_OK) return;
-    if (t->orphan_count == t->orphan_room && info.state != LTCP_CLOSED) {
-        const uint32_t room = t->orphan_room == 0 ? 16 : 2 * t->orphan_room;
-        struct orphan *grown =
-            table_resize(t, t->orphans, t->orphan_room * sizeof *grown, room * sizeof *grown);
-        if (grown != NULL) {
-            t->orphans = grown;
-            t->orphan_room = room;
-        }
-    }
-    if (t->orphan_count == t->orphan_room || info.state == LTCP_CLOSED) {
-        ltcp_release(t->host, s->handle);
-        return;
-    }
-    t->orphans[t->orphan_count++] = (struct orphan){.handle = s->handle,
-                                                    .local = info.local,
-                                                    .port = info.local_port,
-                                                    .reuse = s->options.reuse_address != 0};
 }
 
 void ltcp_sockets_advance(struct ltcp_sockets *t, ltcp_time now)

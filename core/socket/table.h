@@ -51,7 +51,8 @@ enum socket_role {
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2 };
 
 struct socket {
-    struct socket *next; /* of the table */
+    struct socket *next, *previous; /* of the table */
+    struct socket *next_here;       /* of those bound to ports of one bucket */
     uint64_t serial;
     uint16_t domain; /* AF_INET or AF_INET6 */
     uint8_t role;    /* enum socket_role */
@@ -105,21 +106,27 @@ struct pipe {
 
 /* A connection that was closed: its port is taken until it is over. */
 struct orphan {
+    struct orphan *next;                      /* in order of closing */
+    struct orphan *next_here, *previous_here; /* of its port's bucket */
     ltcp_handle handle;
     struct ltcp_address local;
     uint16_t port;
     bool reuse;
 };
 
+#define PORT_BUCKETS 512
 struct ltcp_sockets {
     struct ltcp_host *host;
     struct ltcp_allocator allocator;
     struct file *files;
     int capacity, first, most;
+    int lowest; /* every descriptor below it is open */
     uint64_t serial;
     struct socket *sockets;
-    struct orphan *orphans;
-    uint32_t orphan_count, orphan_room;
+    struct orphan *orphan_first, *orphan_last;
+    /* By port: sockets that are bound, and orphans. */
+    struct socket *bound[PORT_BUCKETS];
+    struct orphan *closed[PORT_BUCKETS];
     uint16_t next_port;
     uint32_t not_sent_low; /* of sockets that do not say */
 };
@@ -135,10 +142,25 @@ struct socket *table_socket(const struct ltcp_sockets *t, int fd, int *error);
 int table_open(struct ltcp_sockets *t, enum file_kind kind, void *object, uint32_t status,
                bool close_on_exec);
 void table_free(struct ltcp_sockets *t, int fd);
-/* Lets go of connections that are over. */
+/* ports.c */
+/* The socket is bound to its local port now; or is not any more. */
+void socket_bind(struct ltcp_sockets *t, struct socket *s);
+void socket_unbind(struct ltcp_sockets *t, struct socket *s);
+/* Whether `s` could be bound there. */
+bool socket_may_bind(const struct ltcp_sockets *t, const struct socket *s,
+                     const struct ltcp_address *address, uint16_t port);
+/* Whether another socket listens where `s` is bound. */
+bool socket_has_rival(const struct ltcp_sockets *t, const struct socket *s);
+/* A free port, in turn; 0: none. */
+uint16_t socket_choose_port(struct ltcp_sockets *t, const struct socket *s,
+                            const struct ltcp_address *address);
+/* Looks at connections that outlive their descriptors, oldest first, and lets go of those that are
+ * over, until it has met two that are not: however many there are, a closing costs as much. */
 void table_sweep(struct ltcp_sockets *t);
-/* Without memory it is only released, and its port not remembered. */
+/* The socket's connection is left to itself. Without memory it is only released, and its port not
+ * remembered. */
 void table_orphan(struct ltcp_sockets *t, const struct socket *s);
+void orphans_release(struct ltcp_sockets *t);
 
 /* state.c: what a socket's connection is now */
 struct socket *socket_create(struct ltcp_sockets *t, uint16_t domain);

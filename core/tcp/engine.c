@@ -3,6 +3,7 @@
 
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
+#include "tcp/path_cache.h"
 
 void *engine_resize(struct ltcp_engine *e, void *old, size_t old_size, size_t size)
 {

@@ -112,6 +112,38 @@ static void time_wait_keeps_the_port(void)
     processes_close(&p);
 }
 
+/* Connections that were closed hold their port until the last of them is over, however many. */
+static void many_that_were_closed(void)
+{
+    processes_open(&p, &ltcp_profile_linux);
+    make_connected(&p, fd);
+    for (int i = 0; i < 500; i++) {
+        close_fd(&p, 1, fd[1]);
+        settle(&p);
+        close_fd(&p, 0, fd[0]);
+        settle(&p);
+        fd[0] = (int)make_socket(&p, 0, LTCP_SOCK_NONBLOCK);
+        CHECK_EQUAL(connect_to(0, fd[0], 80), -LTCP_EINPROGRESS);
+        settle(&p);
+        fd[1] = (int)CALL(1, .op = LTCP_CALL_ACCEPT, .fd = fd[2]);
+        CHECK(fd[1] >= 3);
+    }
+    close_fd(&p, 1, fd[2]);
+    close_fd(&p, 0, fd[0]);
+    settle(&p);
+    close_fd(&p, 1, fd[1]);
+    settle(&p);
+    const int other = (int)make_socket(&p, 1, 0);
+    CHECK_EQUAL(bind_to(1, other, 80), -LTCP_EADDRINUSE);
+    CHECK_EQUAL(ltcp_host_counters(p.pair.host[1])->time_waits, 500);
+    while (pair_wait(&p.pair))
+        settle(&p);
+    CHECK_EQUAL(bind_to(1, other, 80), 0);
+    ltcp_sockets_advance(p.at[1], p.pair.now);
+    CHECK_EQUAL(ltcp_host_counters(p.pair.host[1])->connections, 0);
+    processes_close(&p);
+}
+
 static void backlog_bounds_the_queue(void)
 {
     processes_open(&p, NULL);
@@ -525,6 +557,7 @@ int main(void)
     refused();
     addresses_in_use();
     time_wait_keeps_the_port();
+    many_that_were_closed();
     backlog_bounds_the_queue();
     reads_and_writes();
     gathers_and_scatters();

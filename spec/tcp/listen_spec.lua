@@ -245,3 +245,58 @@ describe("ephemeral ports", function()
     net:close()
   end)
 end)
+
+describe("listeners", function()
+  it("are found by address first, then as any of IPv4, then as any", function()
+    local net = lab.pair { listen = false }
+    local at = {
+      any = net.server:listen(80, { address = "::" }),
+      v4 = net.server:listen(80, { address = "0.0.0.0" }),
+      own = net.server:listen(80, { address = net.server:address() }),
+    }
+    local function taken()
+      local conn = assert(net.client:connect(net.server, 80))
+      for name, listener in pairs(at) do
+        if not listener.closed and listener:accept { timeout = 0.1 } then return name, conn end
+      end
+    end
+    for _, name in ipairs { "own", "v4", "any" } do
+      assert.equal(name, (taken()))
+      at[name]:close()
+    end
+    assert.equal("ECONNREFUSED", select(3, net.client:connect(net.server, 80)))
+  end)
+
+  it("may be 10,000: each is found, and those that are closed no more", function()
+    local net = lab.pair { listen = false, network = { trace = false } }
+    local listeners = {}
+    for port = 1, 10000 do listeners[port] = assert(net.server:listen(port)) end
+    assert.equal(10000, net.server:counters().listeners)
+    for port = 2, 10000, 2 do listeners[port]:close() end
+    for port = 1, 10000, 997 do
+      local conn, _, code = net.client:connect(net.server, port)
+      if port % 2 == 0 then
+        assert.equal("ECONNREFUSED", code)
+      else
+        assert(conn)
+        assert.equal(port, assert(listeners[port]:accept { timeout = 1 }):info().local_port)
+      end
+    end
+    assert.equal("EADDRINUSE", select(3, net.server:listen(9999)))
+    assert(net.server:listen(10000))
+    for port = 1, 10000, 2 do listeners[port]:close() end
+    assert.equal(1, net.server:counters().listeners)
+  end)
+
+  it("tell of their connections in the order of these, and forget it when they are closed", function()
+    local net = lab.pair { listen = false }
+    local listeners = {}
+    for port = 1, 5 do listeners[port] = net.server:listen(port) end
+    for _, port in ipairs { 4, 2, 5, 1, 3 } do net.client:connect(net.server, port) end
+    listeners[2]:close()
+    listeners[3]:close()
+    listeners[4]:close()
+    for _, port in ipairs { 5, 1 } do assert(listeners[port]:accept { timeout = 1 }) end
+    assert.equal(2, net.server:counters().listeners)
+  end)
+end)

@@ -1,5 +1,23 @@
 -- Many connections: listeners, cookies, TIME-WAIT, replies, ICMP, fragments.
 return {
+  -- core/host/listener_table.c
+  {
+    name = "any-of-ipv4-is-not-asked",
+    requirement = "RFC 9293 section 3.9.1.1: an unspecified local address is any of the host's",
+    file = "host/listener_table.c",
+    shown_by = "spec/tcp/listen_spec.lua",
+    text = "if (l == NULL && ltcp_address_is_v4(local)) l =",
+    with = "if (l == NULL && !ltcp_address_is_v4(local)) l =",
+  },
+  {
+    name = "growing-loses-listeners",
+    requirement = "RFC 9293 section 3.10.7.2: a SYN finds its listener, however many there are",
+    file = "host/listener_table.c",
+    shown_by = "spec/tcp/listen_spec.lua",
+    text = "    for (struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)\n        put(host, l);\n",
+    with = "",
+  },
+
   -- core/host/authentication.c
   {
     name = "unsigned-segments-to-listeners",
