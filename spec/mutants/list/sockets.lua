@@ -76,7 +76,7 @@ return {
   {
     name = "port-shared-with-a-listener",
     requirement = "socket(7): SO_REUSEADDR shares no port on which one listens",
-    file = "socket/opening.c",
+    file = "socket/ports.c",
     shown_by = "core/test/socket_calls_test.c",
     text = "return a->options.reuse_address && b->options.reuse_address && a->role != ROLE_LISTENING &&",
     with = "return a->options.reuse_address && b->options.reuse_address && true &&",
