@@ -92,8 +92,8 @@ static int give_meminfo(const struct option_call *o, void *raw, size_t *length)
                                         ? (uint32_t)o->s->options.receive_buffer
                                         : o->s->settings.receive_buffer;
     value[LTCP_SK_MEMINFO_WMEM_ALLOC] = info->unacked;
-    value[LTCP_SK_MEMINFO_SNDBUF] = socket_send_buffer(o->s);
-    value[LTCP_SK_MEMINFO_WMEM_QUEUED] = info->unsent + info->unacked;
+    value[LTCP_SK_MEMINFO_SNDBUF] = socket_send_limit(o->s, info);
+    value[LTCP_SK_MEMINFO_WMEM_QUEUED] = info->send_memory;
     return give(raw, length, value, sizeof value);
 }
 
@@ -182,7 +182,7 @@ int option_socket_get(const struct option_call *o, int64_t *value, void *raw, si
     case LTCP_SO_PROTOCOL: *value = LTCP_IPPROTO_TCP; return 0;
     case LTCP_SO_ERROR: *value = -socket_take_error(s); return 0;
     case LTCP_SO_ACCEPTCONN: *value = s->role == ROLE_LISTENING; return 0;
-    case LTCP_SO_SNDBUF: *value = socket_send_buffer(s); return 0;
+    case LTCP_SO_SNDBUF: *value = socket_send_limit(s, o->info); return 0;
     case LTCP_SO_RCVBUF:
         *value = p->receive_buffer != 0 ? p->receive_buffer : (int64_t)s->settings.receive_buffer;
         return 0;

@@ -135,6 +135,19 @@ static int set_flag(int32_t *field, int64_t value)
     return 0;
 }
 
+/* None of its own: the table's, or the host's. More than a gigabyte is no bound. */
+#define NOT_SENT_MOST 1073741824u
+static int set_not_sent_low(const struct option_call *o)
+{
+    struct socket *s = o->s;
+    const uint32_t inherited =
+        o->t->not_sent_low != 0 ? o->t->not_sent_low : ltcp_host_settings(o->t->host)->not_sent_low;
+    const uint32_t own = s->options.not_sent_low;
+    const uint32_t low = own != 0 ? own : inherited;
+    s->not_sent_low = s->settings.not_sent_low = low <= NOT_SENT_MOST ? low : 0;
+    return socket_apply(o->t, o->now, s);
+}
+
 int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, size_t length)
 {
     struct socket *s = o->s;
@@ -167,8 +180,7 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
                         MOST_TIMEOUT, LTCP_MILLISECOND);
     case LTCP_TCP_NOTSENT_LOWAT:
         s->options.not_sent_low = (uint32_t)value;
-        s->not_sent_low = value != 0 ? (uint32_t)value : o->t->not_sent_low;
-        return 0;
+        return set_not_sent_low(o);
     case LTCP_TCP_INQ: return set_flag(&s->options.inq, value);
     case LTCP_TCP_THIN_LINEAR_TIMEOUTS: return set_flag(&s->options.thin_linear, value);
     case LTCP_TCP_THIN_DUPACK: return set_flag(&s->options.thin_dupack, value);

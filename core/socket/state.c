@@ -10,8 +10,9 @@ struct socket *socket_create(struct ltcp_sockets *t, uint16_t domain)
     if (s == NULL) return NULL;
     s->serial = ++t->serial;
     s->domain = domain;
-    s->not_sent_low = t->not_sent_low;
     s->settings = *ltcp_host_settings(t->host);
+    if (t->not_sent_low != 0) s->settings.not_sent_low = t->not_sent_low;
+    s->not_sent_low = s->settings.not_sent_low;
     s->options = (struct socket_options){.receive_low = 1,
                                          .receive_timeout = LTCP_NEVER,
                                          .send_timeout = LTCP_NEVER,
@@ -61,6 +62,13 @@ static void look_at_listener(const struct ltcp_sockets *t, struct socket *s)
     s->seen_waiting = waiting;
 }
 
+/* Who was told to wait is woken later: when less than half of what may wait unsent does. */
+static bool has_enough_room(const struct socket *s, const struct ltcp_info *info)
+{
+    if (s->not_sent_low != 0 && 2 * (uint64_t)info->unsent >= s->not_sent_low) return false;
+    return socket_writable(s, info);
+}
+
 void socket_look(struct ltcp_sockets *t, ltcp_time now, struct socket *s, struct ltcp_info *info)
 {
     (void)now;
@@ -87,7 +95,7 @@ void socket_look(struct ltcp_sockets *t, ltcp_time now, struct socket *s, struct
     if (info->rcv_nxt.n != s->seen_rcv_nxt && info->unread >= (uint32_t)s->options.receive_low)
         s->wakes.in++;
     if (socket_urgent(s, info) && !s->seen_urgent) s->wakes.in++;
-    if (s->no_space && socket_writable(s, info)) {
+    if (s->no_space && has_enough_room(s, info)) {
         s->no_space = false;
         s->wakes.out++;
     }
@@ -109,13 +117,8 @@ uint32_t socket_send_buffer(const struct socket *s)
     return s->options.send_buffer != 0 ? (uint32_t)s->options.send_buffer : s->settings.send_buffer;
 }
 
-static uint32_t queued(const struct ltcp_info *info)
-{
-    return info->unsent + info->unacked;
-}
-
 /* Before there is a connection it is the one that it will begin with. */
-static uint32_t send_limit(const struct socket *s, const struct ltcp_info *info)
+uint32_t socket_send_limit(const struct socket *s, const struct ltcp_info *info)
 {
     return info->send_buffer != 0 ? info->send_buffer : socket_send_buffer(s);
 }
@@ -124,12 +127,12 @@ bool socket_has_room(const struct socket *s, const struct ltcp_info *info)
 {
     const uint32_t low = s->not_sent_low;
     if (low != 0 && info->unsent >= low) return false;
-    return queued(info) < send_limit(s, info);
+    return info->send_memory < socket_send_limit(s, info);
 }
 
 bool socket_writable(const struct socket *s, const struct ltcp_info *info)
 {
-    const uint32_t held = queued(info), limit = send_limit(s, info);
+    const uint32_t held = info->send_memory, limit = socket_send_limit(s, info);
     return socket_has_room(s, info) && limit - held >= held / 2;
 }
 

@@ -180,6 +180,7 @@ bool socket_readable(const struct socket *s, const struct ltcp_info *info, uint3
 /* Hands the settings to the engine after an option changed them. */
 int socket_apply(struct ltcp_sockets *t, ltcp_time now, struct socket *s);
 uint32_t socket_send_buffer(const struct socket *s);
+uint32_t socket_send_limit(const struct socket *s, const struct ltcp_info *info);
 /* How many connections accept would give. */
 uint32_t socket_waiting(const struct ltcp_sockets *t, const struct socket *s);
 /* The oldest of them; 0: none. */

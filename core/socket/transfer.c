@@ -229,29 +229,6 @@ static unsigned write_flags(const struct transfer *x, size_t left, size_t piece)
     return flags;
 }
 
-/* What could leave at once if it were there. */
-static uint32_t sendable(const struct ltcp_info *info)
-{
-    const uint32_t flight = seq_diff(info->snd_nxt, info->snd_una);
-    const uint32_t window = info->snd_wnd > flight ? info->snd_wnd - flight : 0;
-    const uint32_t congestion = info->cwnd > info->pipe ? info->cwnd - info->pipe : 0;
-    return window < congestion ? window : congestion;
-}
-
-/* TCP_NOTSENT_LOWAT is looked at when a new run of segments is begun, and what leaves at once does
- * not count. A run has at most half of the peer's greatest window (RFC 9293 section 3.8.6.2.1,
- * (3)): so the mark is passed by less than one run. */
-static size_t send_room(const struct transfer *x)
-{
-    const struct ltcp_info *info = &x->info;
-    const uint32_t low = x->s->not_sent_low, most = info->max_snd_wnd / 2;
-    if (low == 0 || info->snd_mss == 0) return SIZE_MAX;
-    uint32_t run = (most < 65535 ? most : 65535) / info->snd_mss * info->snd_mss;
-    if (run == 0) run = info->snd_mss;
-    const uint64_t limit = ((uint64_t)low + run - 1) / run * run + sendable(info);
-    return limit > info->unsent ? (size_t)(limit - info->unsent) : 0;
-}
-
 static enum ltcp_status put(struct transfer *x)
 {
     struct ltcp_call *call = x->call;
@@ -259,10 +236,8 @@ static enum ltcp_status put(struct transfer *x)
     size_t left;
     const uint8_t *from;
     while ((from = call_piece(call, call->progress.moved, &left)) != NULL) {
-        size_t taken = 0, room = send_room(x);
-        if (room == 0) return LTCP_AGAIN;
+        size_t taken = 0;
         const size_t rest = x->length - call->progress.moved;
-        if (left > room) left = room;
         status = ltcp_write(x->t->host, x->now, x->s->handle, from, left,
                             write_flags(x, rest, left), &taken);
         call->progress.moved += taken;

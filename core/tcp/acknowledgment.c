@@ -87,7 +87,7 @@ static void tell_user(struct ltcp_connection *c)
 {
     send_queue_release(c);
     if (c->out == NULL || c->out->octets == 0) connection_event(c, LTCP_EVENT_SENT);
-    if (c->write_blocked) send_queue_tell_room(c);
+    if (c->write_blocked && !settings_of(c)->write_pieces) send_queue_tell_room(c);
 }
 
 /* RFC6298:3-2 RFC6298:5-9 */

@@ -35,6 +35,7 @@ static const char *check_send_queue(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;
     uint32_t octets = 0, unsent = 0, sacked = 0, sacked_segments = 0, lost = 0, again = 0;
+    uint32_t ended = 0;
     ltcp_seq seq = c->snd_una;
     if (q->head == q->tail) return "send queue: an empty one is given back";
     for (uint32_t i = q->head; i != q->tail; i++) {
@@ -47,6 +48,7 @@ static const char *check_send_queue(const struct ltcp_connection *c)
         if (broken != NULL) return broken;
         seq = record_end(r);
         octets += r->length;
+        ended += (r->flags & LTCP_RECORD_ENDS) != 0;
         if (!sent) unsent += r->length;
         if (r->marks & LTCP_MARK_SACKED) {
             sacked += record_span(r);
@@ -57,6 +59,7 @@ static const char *check_send_queue(const struct ltcp_connection *c)
     }
     if (seq_gt(c->snd_up, seq)) return "SND.UP is not past what was written (RFC 9293, 3.8.5)";
     if (octets != q->octets) return "send queue: octets are counted";
+    if (ended != q->pieces_ended) return "send queue: pieces are counted";
     if (unsent != q->unsent_octets) return "send queue: unsent octets are counted";
     if (sacked != q->sacked) return "scoreboard: SACKed octets are counted (RFC 6675)";
     if (sacked_segments != q->sacked_segments) return "scoreboard: SACKed segments are counted";

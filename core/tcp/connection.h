@@ -55,7 +55,7 @@ struct ltcp_record {
     uint32_t length; /* octets of data; SYN and FIN come on top */
     uint32_t offset; /* into block->data */
     uint16_t transmissions;
-    uint8_t flags; /* LTCP_SYN, LTCP_FIN, LTCP_PSH */
+    uint8_t flags; /* LTCP_SYN, LTCP_FIN, LTCP_PSH, LTCP_RECORD_ENDS */
     uint8_t marks;
     struct ltcp_block *block;
     ltcp_time last_sent;
@@ -64,6 +64,8 @@ struct ltcp_record {
     ltcp_time delivered_time, first_sent_time;
     uint32_t tx_in_flight, lost_before;
 };
+/* The last record of a piece (pieces.c); no flag of a segment. */
+#define LTCP_RECORD_ENDS 0x80
 static inline uint32_t record_span(const struct ltcp_record *r)
 {
     return r->length + ((r->flags & LTCP_SYN) != 0) + ((r->flags & LTCP_FIN) != 0);
@@ -98,6 +100,10 @@ struct ltcp_send_queue {
     uint32_t head, unsent, tail;
     uint32_t octets;                      /* of data, sent and unsent */
     uint32_t unsent_octets;               /* of data */
+    uint32_t pieces_ended;                /* records that end one (pieces.c) */
+    bool piece_follows;                   /* what leaves now is not the end of what was written */
+    ltcp_seq piece_start;                 /* where the last piece began */
+    ltcp_seq pushed;                      /* what was written by the last PSH */
     uint32_t sacked, lost, retransmitted; /* sequence numbers with that mark, among those sent */
     uint32_t sacked_segments;
     uint32_t loss_position; /* before it every hole has been judged (RFC 6675 IsLost) ... */
@@ -223,8 +229,9 @@ struct ltcp_tuning {
 /* What most connections never need; made when something first happens (rare_of). */
 struct ltcp_rare {
     ltcp_time challenge_since;
-    uint32_t challenges; /* since then */
-    uint8_t oob_octet;   /* the out-of-band octet, once the stream was read past it */
+    uint32_t challenges;  /* since then */
+    uint32_t send_buffer; /* what it has grown to (pieces.c); 0: as it was set */
+    uint8_t oob_octet;    /* the out-of-band octet, once the stream was read past it */
     bool oob_held;
     uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
     uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
@@ -651,8 +658,9 @@ void send_queue_close(struct ltcp_connection *c);
 /* One record more at the tail, or NULL when there is no memory. */
 struct ltcp_record *send_queue_append(struct ltcp_connection *c);
 /* `flags`: enum ltcp_write_flag. */
-size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length,
-                        unsigned flags);
+size_t send_queue_write(struct ltcp_connection *c, ltcp_time now, const uint8_t *bytes,
+                        size_t length, unsigned flags);
+size_t send_queue_put(struct ltcp_connection *c, const uint8_t *bytes, size_t length);
 void send_queue_tell_room(struct ltcp_connection *c);
 bool send_queue_fin(struct ltcp_connection *c);
 /* An acknowledgment lets go of what only waited for more to follow (setting more_is_quiet). */
@@ -669,6 +677,17 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length);
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times);
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
 ltcp_seq send_queue_end(const struct ltcp_connection *c);
+
+/* pieces.c: for connections with the setting `write_pieces`, but for the first two */
+/* What the send queue holds: octets, and what their pieces cost. */
+uint32_t pieces_memory(const struct ltcp_connection *c);
+void pieces_pushed(struct ltcp_connection *c);
+uint32_t pieces_buffer(const struct ltcp_connection *c);
+void pieces_tell_room(struct ltcp_connection *c);
+void pieces_end(struct ltcp_send_queue *q, uint32_t position);
+void pieces_forget(struct ltcp_send_queue *q, struct ltcp_record *r);
+/* What is full may leave meanwhile. Returns how many octets were queued. */
+size_t pieces_write(struct ltcp_connection *c, ltcp_time now, const uint8_t *bytes, size_t length);
 
 /* receive_queue.c */
 bool receive_queue_append(struct ltcp_connection *c, struct ltcp_slices *to,
@@ -713,6 +732,8 @@ bool window_update_wanted(const struct ltcp_connection *c);
 /* output.c */
 /* Makes the segments that may leave now; returns how many. */
 void output_run(struct ltcp_connection *c, ltcp_time now);
+/* One burst of new data; output_run is still to follow. */
+void output_burst(struct ltcp_connection *c, ltcp_time now);
 void output_reset(struct ltcp_connection *c, ltcp_time now);
 
 /* timers.c */

@@ -84,6 +84,10 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
                 (uint64_t)(q->loss_position - q->head) << 32 | (q->retransmit_position - q->head));
     digest_word(d, (uint64_t)q->sacked_above << 32 | q->segments_above);
     digest_word(d, (uint64_t)q->duplicate_point.n << 32 | q->duplicate_octets);
+    if (settings_of(c)->write_pieces) {
+        digest_word(d, (uint64_t)q->piece_start.n << 32 | q->pushed.n);
+        digest_word(d, tuning_send_buffer(c));
+    }
     digest_time(d, now, q->waiting_since);
     digest_word(d, (uint64_t)q->usage_most << 8 | (uint64_t)q->usage_limited << 1 | q->small_sent);
     digest_word(d, (uint64_t)q->usage_end.n << 32 | q->small_end.n);

@@ -187,12 +187,13 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
         }
     }
     if (r->transmissions > 0) packet->notes |= LTCP_NOTE_RETRANSMISSION;
-    uint16_t flags = r->flags;
+    uint16_t flags = r->flags & (uint8_t)~LTCP_RECORD_ENDS;
     if (flags & LTCP_SYN)
         flags = (uint16_t)((flags & ~LTCP_PSH) | ecn_syn_flags(c, r->transmissions > 0));
     if (has_received_syn(c)) flags |= LTCP_ACK;
     /* RFC9293:MUST-61: the last segment that is buffered pushes, whatever the user said. */
-    if (r->length > 0 && position + 1 == q->tail && !(flags & LTCP_SYN)) flags |= LTCP_PSH;
+    const bool last = position + 1 == q->tail && !q->piece_follows;
+    if (r->length > 0 && last && !(flags & LTCP_SYN)) flags |= LTCP_PSH;
     if (r->marks & LTCP_MARK_QUIET) flags &= (uint16_t)~LTCP_PSH;
     if (!send_packet(c, now, packet, r->seq, flags)) return false;
     const bool rearm = position == q->head && r->transmissions > 0 && settings_of(c)->rto_rearm;
@@ -265,9 +266,79 @@ static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
     return pipe == 0 || pipe + octets <= c->cc.cwnd;
 }
 
+/* What leaves within 2^-10 seconds at the pace of two windows in a round trip of slow start, and of
+ * 1.2 later: as much as a sender of bursts makes at a time. */
+static uint64_t burst_by_pace(const struct ltcp_connection *c)
+{
+    const uint64_t fifths = c->cc.cwnd < c->cc.ssthresh / 2 ? 10 : 6;
+    const uint32_t flight = flight_size(c);
+    const uint64_t window = c->cc.cwnd > flight ? c->cc.cwnd : flight;
+    if (c->srtt <= 0) return UINT32_MAX;
+    return window * fifths * (uint64_t)BURST_TIME / (5 * (uint64_t)c->srtt);
+}
+
+/* As many segments as one burst has: by the pace, but not more than half of the peer's greatest
+ * window, and what an IP packet could hold. */
+static uint32_t burst_by_size(const struct ltcp_connection *c)
+{
+    uint32_t most = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
+    const uint64_t least = (uint64_t)settings_of(c)->burst_least * c->snd_mss;
+    uint64_t paced = burst_by_pace(c);
+    if (paced < least) paced = least;
+    if (paced < most) most = (uint32_t)paced;
+    return most > c->snd_mss ? most / c->snd_mss : 1;
+}
+
+/* New data also leaves no more than half of the congestion window at a time. */
+static uint32_t burst_most(const struct ltcp_connection *c)
+{
+    if (!settings_of(c)->push_bursts) return UINT32_MAX;
+    const uint32_t most = burst_by_size(c), half = c->cc.cwnd / 2 / c->snd_mss;
+    return half >= most ? most : half > 1 ? half : 1;
+}
+
+static bool bursts_retransmissions(const struct ltcp_connection *c)
+{
+    return c->out != NULL && settings_of(c)->push_bursts && settings_of(c)->write_pieces;
+}
+
+/* A receiver that gathers a burst hands it over at once if its last segment pushes (RFC9293:MAY-16:
+ * PSH may come oftener than the user asks). */
+static void push_last(struct ltcp_connection *c)
+{
+    ltcp_segment_push(c->engine->out_last);
+    if (c->authenticated) authentication_sign(c, c->engine->out_last);
+}
+
+static uint32_t end_burst(struct ltcp_connection *c, uint32_t segments)
+{
+    if (segments > 0 && settings_of(c)->write_pieces) pieces_end(c->out, c->out->unsent - 1);
+    if (segments > 1 && settings_of(c)->push_bursts) push_last(c);
+    return 0;
+}
+
+/* Retransmissions that follow each other within one piece leave as a burst. */
+struct run {
+    uint32_t count, most, next;
+};
+
+static void end_run(struct ltcp_connection *c, struct run *run)
+{
+    if (run->count > 1) push_last(c);
+    run->count = 0;
+}
+
+static void extend_run(struct ltcp_connection *c, struct run *run, uint32_t position)
+{
+    run->count++;
+    run->next = position + 1;
+    if (run->count == run->most) pieces_end(c->out, position);
+    if (record_at(c->out, position)->flags & LTCP_RECORD_ENDS) end_run(c, run);
+}
+
 /* What was lost goes first. A segment beyond a shrunk window waits (RFC9293:SHLD-15, SHLD-16), but
  * the first one never does (MAY-7). RFC5681:4.3-2 RFC6675:5-11 RFC8985:9.3-1 */
-static void send_lost(struct ltcp_connection *c, ltcp_time now)
+static void send_each_lost(struct ltcp_connection *c, ltcp_time now, struct run *run)
 {
     uint32_t position;
     struct ltcp_record *r;
@@ -284,8 +355,17 @@ static void send_lost(struct ltcp_connection *c, ltcp_time now)
         }
         if (!c->force_retransmit && !pacing_allows(c, now)) return;
         c->force_retransmit = false;
+        if (position != run->next) end_run(c, run);
         if (!send_record(c, now, position)) return;
+        if (run->most > 1) extend_run(c, run, position);
     }
+}
+
+static void send_lost(struct ltcp_connection *c, ltcp_time now)
+{
+    struct run run = {.most = bursts_retransmissions(c) ? burst_by_size(c) : 1};
+    send_each_lost(c, now, &run);
+    end_run(c, &run);
 }
 
 /* RFC9293:SHLD-7; with Minshall's change a small segment waits only for the ACK of a small one. */
@@ -394,41 +474,6 @@ static void send_loss_probe(struct ltcp_connection *c, ltcp_time now)
     loss_probe_sent(c, now, record_at(q, position), again);
 }
 
-/* What leaves within 2^-10 seconds at the pace of two windows in a round trip of slow start, and of
- * 1.2 later: as much as a sender of bursts makes at a time. */
-static uint64_t burst_by_pace(const struct ltcp_connection *c)
-{
-    const uint64_t fifths = c->cc.cwnd < c->cc.ssthresh / 2 ? 10 : 6;
-    const uint32_t flight = flight_size(c);
-    const uint64_t window = c->cc.cwnd > flight ? c->cc.cwnd : flight;
-    if (c->srtt <= 0) return UINT32_MAX;
-    return window * fifths * (uint64_t)BURST_TIME / (5 * (uint64_t)c->srtt);
-}
-
-/* As many segments as one burst has: by the pace, but not more than half of the peer's greatest
- * window, half of the congestion window, and what an IP packet could hold. */
-static uint32_t burst_most(const struct ltcp_connection *c)
-{
-    if (!settings_of(c)->push_bursts) return UINT32_MAX;
-    uint32_t most = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
-    const uint64_t least = (uint64_t)settings_of(c)->burst_least * c->snd_mss;
-    uint64_t paced = burst_by_pace(c);
-    if (paced < least) paced = least;
-    if (paced < most) most = (uint32_t)paced;
-    if (c->cc.cwnd / 2 < most) most = c->cc.cwnd / 2;
-    return most > c->snd_mss ? most / c->snd_mss : 1;
-}
-
-/* A receiver that gathers a burst hands it over at once if its last segment pushes (RFC9293:MAY-16:
- * PSH may come oftener than the user asks). */
-static uint32_t end_burst(struct ltcp_connection *c, uint32_t segments)
-{
-    if (segments <= 1 || !settings_of(c)->push_bursts) return 0;
-    ltcp_segment_push(c->engine->out_last);
-    if (c->authenticated) authentication_sign(c, c->engine->out_last);
-    return 0;
-}
-
 /* RFC5681:3.2-12 */
 enum probing { NO_PROBE, PROBE_SENT, PROBE_WAITS };
 
@@ -453,13 +498,19 @@ static enum probing send_mtu_probe(struct ltcp_connection *c, ltcp_time now)
     return PROBE_SENT;
 }
 
-static void send_new(struct ltcp_connection *c, ltcp_time now)
+static bool piece_ends(const struct ltcp_send_queue *q)
+{
+    return record_at(q, q->unsent - 1)->flags & LTCP_RECORD_ENDS;
+}
+
+/* No more than so many bursts. */
+static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
 {
     struct ltcp_send_queue *q = c->out;
     const uint32_t most = burst_most(c);
     uint32_t burst = 0;
     bool fresh = false;
-    while (q != NULL && q->unsent != q->tail) {
+    while (q != NULL && q->unsent != q->tail && bursts > 0) {
         const enum probing probing = c->mtu_watched ? send_mtu_probe(c, now) : NO_PROBE;
         if (probing == PROBE_WAITS) break;
         if (probing == PROBE_SENT) {
@@ -483,11 +534,18 @@ static void send_new(struct ltcp_connection *c, ltcp_time now)
             q->small_end = seq_add(c->snd_nxt, n);
         }
         if (!send_record(c, now, q->unsent)) break;
-        if (++burst == most) burst = end_burst(c, burst);
         fresh = true;
+        if (++burst < most && !piece_ends(q)) continue;
+        burst = end_burst(c, burst);
+        bursts--;
     }
     end_burst(c, burst);
     if (fresh) loss_probe_schedule(c, now);
+}
+
+void output_burst(struct ltcp_connection *c, ltcp_time now)
+{
+    if (state_may_send(c->state)) send_new(c, now, 1);
 }
 
 /* RFC 5681 section 4.1. RFC5681:4.1-1 */
@@ -522,7 +580,7 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         const bool answered = c->out != NULL && c->out->unsent != c->out->head;
         if (answered && fast_opened(c)) { /* RFC7413:3-3: before the handshake has ended */
             c->cwnd_limited = c->pace_held = false;
-            send_new(c, now);
+            send_new(c, now, UINT32_MAX);
         }
     } else {
         if (c->accecn && accecn_owes_handshake_ack(c)) send_acknowledgment(c, now);
@@ -532,11 +590,13 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         if (!undo_frto_waits(c)) send_lost(c, now);
         if (c->probe_due) send_probe(c, now);
         if (c->loss_probe_due) send_loss_probe(c, now);
-        if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state)) send_new(c, now);
+        if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state))
+            send_new(c, now, UINT32_MAX);
         rate_look_for_limit(c);
         rate_note_usage(c);
         after_fin_sent(c, now);
-        if (c->write_blocked && settings_of(c)->not_sent_low != 0) send_queue_tell_room(c);
+        if (c->write_blocked && (settings_of(c)->not_sent_low != 0 || settings_of(c)->write_pieces))
+            send_queue_tell_room(c);
     }
     if (c->keepalive_due) send_keepalive(c, now);
     if (c->ack_now) send_acknowledgment(c, now);

@@ -38,7 +38,7 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
         if (times->stamped && (int32_t)(times->echo - stamp) < 0) return;
         if (rtt < c->min_rtt) return;
     }
-    if (r->last_sent >= times->sent) {
+    if (r->last_sent >= times->sent || settings_of(c)->rack_by_number) {
         times->sent = r->last_sent;
         k->rtt = rtt;
     }

@@ -33,6 +33,12 @@ static void note_least(struct ltcp_connection *c, ltcp_time now, ltcp_time sampl
     r->least_since = 0;
 }
 
+static void follow(struct ltcp_connection *c, ltcp_time sample)
+{
+    c->srtt += (sample - c->srtt) / 8;
+    if (c->srtt <= 0) c->srtt = 1;
+}
+
 /* RFC 6298 section 2 (RFC9293:MUST-18). Every sample counts for the least RTT; one a round trip is
  * smoothed, so that the gains mean what the RFC says. RFC6298:2-2 RFC6298:2-3 RFC6298:2-4
  * RFC8985:6.2-1 */
@@ -42,15 +48,17 @@ void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool
     c->latest_rtt = sample;
     note_least(c, now, sample);
     connection_trace(c, now, LTCP_TRACE_RTT, sample);
-    if (c->srtt != 0 && !smooth) return;
+    if (c->srtt != 0 && !smooth) { /* the variance keeps its gain: a window's samples are alike */
+        if (settings_of(c)->smooth_every_rtt) follow(c, sample);
+        return;
+    }
     if (c->srtt == 0) { /* (2.2) */
         c->srtt = sample > 0 ? sample : 1;
         c->rttvar = sample / 2;
     } else { /* (2.3): beta 1/4, alpha 1/8 */
         const ltcp_time error = c->srtt > sample ? c->srtt - sample : sample - c->srtt;
         c->rttvar += (error - c->rttvar) / 4;
-        c->srtt += (sample - c->srtt) / 8;
-        if (c->srtt <= 0) c->srtt = 1;
+        follow(c, sample);
     }
 }
 

@@ -27,6 +27,7 @@ bool send_queue_open(struct ltcp_connection *c)
     q->rack.xmit_ts = -1;
     q->rack.fack = c->snd_una;
     q->rtt_mark = c->snd_una;
+    q->piece_start = q->pushed = c->snd_nxt;
     q->rack.deadline = q->probe_deadline = q->pace_deadline = q->loss_deadline = LTCP_NEVER;
     q->app_limited = c->bytes_acked; /* nothing waited: the sender is the limit */
     c->out = q;
@@ -96,8 +97,8 @@ static struct ltcp_record *open_tail(const struct ltcp_connection *c)
     struct ltcp_send_queue *q = c->out;
     if (q == NULL || q->tail == q->unsent) return NULL;
     struct ltcp_record *r = record_at(q, q->tail - 1);
-    if (r->block == NULL || r->block->refs != 1 || (r->flags & (LTCP_SYN | LTCP_FIN)) ||
-        (r->marks & LTCP_MARK_BOUNDARY))
+    if (r->block == NULL || r->block->refs != 1 ||
+        (r->flags & (LTCP_SYN | LTCP_FIN | LTCP_RECORD_ENDS)) || (r->marks & LTCP_MARK_BOUNDARY))
         return NULL;
     if (r->offset + r->length != r->block->length) return NULL;
     return r->length < c->snd_mss && r->block->length < r->block->capacity ? r : NULL;
@@ -129,29 +130,16 @@ static void fill(struct ltcp_block *block, const uint8_t *bytes, uint32_t n)
     block->length += n;
 }
 
-/* Queues as much as the send buffer lets in; returns how many octets. Without LTCP_WRITE_MORE or
- * _HOLD the last octet ends a SEND, and its segment carries PSH (RFC9293:MUST-61; successive ones
- * merge, SHLD-27). */
-size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t length,
-                        unsigned flags)
+/* Appends octets; fewer than `length`: there is no memory. */
+size_t send_queue_put(struct ltcp_connection *c, const uint8_t *bytes, size_t length)
 {
-    const bool push = !(flags & (LTCP_WRITE_MORE | LTCP_WRITE_HOLD));
-    const bool quiet = (flags & LTCP_WRITE_MORE) && settings_of(c)->more_is_quiet;
-    const uint32_t limit = tuning_send_buffer(c);
-    const uint32_t held = c->out != NULL ? c->out->octets : 0;
-    size_t left = limit > held ? limit - held : 0;
-    const uint32_t low = settings_of(c)->not_sent_low;
-    const uint32_t unsent = c->out != NULL ? c->out->unsent_octets : 0;
-    if (low != 0 && left > (low > unsent ? low - unsent : 0))
-        left = low > unsent ? low - unsent : 0;
-    if (left > length) left = length;
     size_t taken = 0;
-    while (taken < left) {
+    while (taken < length) {
         struct ltcp_record *r = open_tail(c);
-        if (r == NULL && (r = fresh_tail(c, left - taken)) == NULL) break;
+        if (r == NULL && (r = fresh_tail(c, length - taken)) == NULL) break;
         uint32_t n = r->block->capacity - r->block->length;
         if (n > (uint32_t)c->snd_mss - r->length) n = (uint32_t)c->snd_mss - r->length;
-        if (n > left - taken) n = (uint32_t)(left - taken);
+        if (n > length - taken) n = (uint32_t)(length - taken);
         fill(r->block, bytes + taken, n);
         r->length += n;
         r->flags &= (uint8_t)~LTCP_PSH;
@@ -161,9 +149,41 @@ size_t send_queue_write(struct ltcp_connection *c, const uint8_t *bytes, size_t 
         taken += n;
     }
     memory_charge(c->engine, (uint32_t)taken);
+    return taken;
+}
+
+/* What the send buffer has room for. */
+static size_t room_to_write(const struct ltcp_connection *c)
+{
+    const uint32_t limit = tuning_send_buffer(c), low = settings_of(c)->not_sent_low;
+    const uint32_t held = c->out != NULL ? c->out->octets : 0;
+    const uint32_t unsent = c->out != NULL ? c->out->unsent_octets : 0;
+    const uint32_t left = limit > held ? limit - held : 0;
+    const uint32_t most = low > unsent ? low - unsent : 0;
+    return low != 0 && left > most ? most : left;
+}
+
+/* Queues as much as the send buffer lets in; returns how many octets. Without LTCP_WRITE_MORE or
+ * _HOLD the last octet ends a SEND, and its segment carries PSH (RFC9293:MUST-61; successive ones
+ * merge, SHLD-27). */
+size_t send_queue_write(struct ltcp_connection *c, ltcp_time now, const uint8_t *bytes,
+                        size_t length, unsigned flags)
+{
+    const bool push = !(flags & (LTCP_WRITE_MORE | LTCP_WRITE_HOLD));
+    const bool quiet = (flags & LTCP_WRITE_MORE) && settings_of(c)->more_is_quiet;
+    size_t taken;
+    if (settings_of(c)->write_pieces) {
+        taken = pieces_write(c, now, bytes, length);
+        if (taken > 0 && !has_unsent(c)) return taken; /* all of it left while it was written */
+    } else {
+        const size_t room = room_to_write(c);
+        taken = send_queue_put(c, bytes, room < length ? room : length);
+    }
     /* A buffer that is full is as good as a PUSH: nothing can join what waits in it. */
-    if (taken > 0 && (push || taken < length))
+    if (taken > 0 && (push || taken < length)) {
         record_at(c->out, c->out->tail - 1)->flags |= LTCP_PSH;
+        pieces_pushed(c);
+    }
     if (taken > 0 && taken == length)
         record_at(c->out, c->out->tail - 1)->marks |=
             (uint8_t)((quiet ? LTCP_MARK_QUIET : 0) |
@@ -205,6 +225,10 @@ uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint3
 /* The user waits for room: a quarter of the buffer, and half of what may wait unsent. */
 void send_queue_tell_room(struct ltcp_connection *c)
 {
+    if (settings_of(c)->write_pieces) {
+        pieces_tell_room(c);
+        return;
+    }
     const uint32_t limit = tuning_send_buffer(c), low = settings_of(c)->not_sent_low;
     const uint32_t held = c->out != NULL ? c->out->octets : 0;
     const uint32_t unsent = c->out != NULL ? c->out->unsent_octets : 0;
@@ -243,7 +267,7 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
     *second = *first;
     if (second->block != NULL) ltcp_block_ref(second->block);
     first->length = length;
-    first->flags &= (uint8_t) ~(LTCP_FIN | LTCP_PSH);
+    first->flags &= (uint8_t) ~(LTCP_FIN | LTCP_PSH | LTCP_RECORD_ENDS);
     first->marks &= (uint8_t)~LTCP_MARK_BOUNDARY;
     second->flags &= (uint8_t)~LTCP_SYN;
     second->seq = record_end(first);
@@ -258,7 +282,9 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, q->unsent);
     if (r->marks & LTCP_MARK_BOUNDARY) return;
-    if (r->length >= length || q->tail - q->unsent < 2 || r->flags != (r->flags & LTCP_PSH)) return;
+    if (r->length >= length || q->tail - q->unsent < 2 ||
+        (r->flags & ~(LTCP_PSH | LTCP_RECORD_ENDS)))
+        return;
     struct ltcp_block *block = ltcp_block_create(c->engine->pool, length);
     if (block == NULL) return;
     block->sum = 0;
@@ -267,6 +293,7 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
     ltcp_block_unref(r->block);
     r->block = block;
     r->offset = 0;
+    pieces_forget(q, r);
     uint32_t gone = 0;
     for (uint32_t i = q->unsent + 1; i != q->tail && r->length < length; i++) {
         struct ltcp_record *from = record_at(q, i);
@@ -398,6 +425,7 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
         memory_give_back(c->engine, r->length);
         c->bytes_acked += r->length;
         ltcp_block_unref(r->block);
+        pieces_forget(q, r);
         if (q->loss_position == q->head) q->loss_position++;
         if (q->retransmit_position == q->head) q->retransmit_position++;
         if (q->rack.position == q->head) q->rack.position++;

@@ -100,6 +100,7 @@ static void fill_queues(const struct ltcp_connection *c, struct ltcp_info *out)
     out->unread = c->unread;
     out->out_of_order = c->ahead != NULL ? c->ahead->octets : 0;
     out->send_buffer = tuning_send_buffer(c);
+    out->send_memory = pieces_memory(c);
     out->receive_buffer = tuning_receive_buffer(c);
     out->receive_rtt = tuning_of(c) != NULL ? tuning_of(c)->rtt : 0;
     out->fin_sent = c->fin_queued && !has_unsent(c);

@@ -29,6 +29,7 @@ uint32_t tuning_send_buffer(const struct ltcp_connection *c)
         return m->used >= m->most && least < buffer ? least : buffer;
     }
     if (!s->tune_send_buffer) return buffer;
+    if (s->write_pieces) return pieces_buffer(c) > buffer ? pieces_buffer(c) : buffer;
     const uint32_t first = INITIAL_SEGMENTS * (uint32_t)c->snd_mss;
     const uint32_t window = c->cc.cwnd > first ? c->cc.cwnd : first;
     const uint32_t wanted = (uint32_t)least_of(2 * (uint64_t)window, s->send_buffer_most);

@@ -27,17 +27,16 @@ static void mark_urgent(struct ltcp_connection *c)
 enum ltcp_status user_write(struct ltcp_connection *c, ltcp_time now, const void *bytes,
                             size_t length, unsigned flags, size_t *taken)
 {
-    (void)now;
     *taken = 0;
     if (c->state == LTCP_CLOSED) /* RFC9293:3.10.2-1 */
         return c->error != LTCP_OK ? (enum ltcp_status)c->error : LTCP_ERR_PIPE;
     if (c->fin_wanted || c->user_closed) return LTCP_ERR_PIPE; /* RFC9293:3.10.2-4 */
     if (length == 0) return LTCP_OK;
-    *taken = send_queue_write(c, bytes, length, flags);
+    *taken = send_queue_write(c, now, bytes, length, flags);
     if (*taken < length) c->write_blocked = true;
     if (*taken == 0) {
         const uint32_t low = settings_of(c)->not_sent_low;
-        const bool full = c->out != NULL && (c->out->octets >= tuning_send_buffer(c) ||
+        const bool full = c->out != NULL && (pieces_memory(c) >= tuning_send_buffer(c) ||
                                              (low != 0 && c->out->unsent_octets >= low));
         return full ? LTCP_AGAIN : LTCP_ERR_NO_BUFFERS;
     }
@@ -53,6 +52,7 @@ enum ltcp_status user_push(struct ltcp_connection *c)
     if (!has_unsent(c)) return LTCP_OK;
     struct ltcp_record *last = record_at(c->out, c->out->tail - 1);
     if (last->length > 0) last->flags |= LTCP_PSH;
+    pieces_pushed(c);
     connection_want_output(c);
     return LTCP_OK;
 }
@@ -70,6 +70,7 @@ size_t user_flush(struct ltcp_connection *c)
         fin = fin || (r->flags & LTCP_FIN);
         dropped += r->length;
         ltcp_block_unref(r->block);
+        pieces_forget(q, r);
         q->tail--;
     }
     q->octets -= (uint32_t)dropped;
@@ -289,6 +290,8 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     if (tuning != NULL && settings->receive_buffer != settings_of(c)->receive_buffer)
         tuning->buffer = settings->receive_buffer;
     c->tunes = settings->tune_receive_buffer;
+    if (c->rare != NULL && settings->send_buffer != settings_of(c)->send_buffer)
+        c->rare->send_buffer = 0;
     share_unref(c->engine, c->share);
     c->share = share;
     c->engine->template_of = NULL;

@@ -570,6 +570,7 @@ function Listener:close() end
 ---@field unread integer
 ---@field out_of_order integer
 ---@field send_buffer integer
+---@field send_memory integer what counts against it: octets, and what the pieces they lie in cost
 ---@field receive_buffer integer
 ---@field receive_rtt? number
 ---@field urgent_remaining integer

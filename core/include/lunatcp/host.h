@@ -292,8 +292,9 @@ struct ltcp_info {
     uint32_t unread, out_of_order;        /* octets in the receive buffer; `unread` of a listener:
                                            * connections that wait for ltcp_accept */
     uint32_t send_buffer, receive_buffer; /* what the two may hold now */
-    ltcp_time receive_rtt;                /* as a receiver that tunes its buffer sees it; 0: not */
-    uint32_t urgent_remaining;            /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
+    uint32_t send_memory;  /* what counts against send_buffer: octets, and what their pieces cost */
+    ltcp_time receive_rtt; /* as a receiver that tunes its buffer sees it; 0: not */
+    uint32_t urgent_remaining; /* octets until RCV.UP (RFC9293:MUST-33); 0: none */
     bool fin_sent, fin_acked, fin_received;
     bool accept_deferred; /* its listener kept it until there was data, or too long */
     bool pushed;          /* unread data was pushed by the peer (RFC9293:MAY-17) */

@@ -70,6 +70,8 @@ extern "C" {
       "greatest retransmission timeout, also after backoff")                                       \
     X(TIME, rto_granularity, INT64_C(1000000), INT64_C(200000000), 0, INT64_C(1000000000),         \
       "G of RTO = SRTT + max(G, 4 RTTVAR)")                                                        \
+    X(FLAG, smooth_every_rtt, 0, 1, 0, 1,                                                          \
+      "every RTT sample moves SRTT, not one a round trip; RTTVAR keeps to one")                    \
     X(FLAG, rto_rearm, 0, 1, 0, 1, "sending the first segment again restarts it (RFC 6675, 6)")    \
     X(COUNT, r1_count, 3, 3, 0, 255, "retransmissions until the user is advised (R1); 0: by time") \
     X(TIME, r1_time, 0, 0, 0, INT64_C(86400000000000), "the same by time; 0: by count")            \
@@ -95,6 +97,8 @@ extern "C" {
     X(FLAG, limited_transmit, 1, 1, 0, 1, "new data on the first two duplicate ACKs (RFC 3042)")   \
     X(FLAG, dsack, 0, 1, 0, 1, "report duplicates in the SACK option (RFC 2883)")                  \
     X(FLAG, rack, 0, 1, 0, 1, "losses told by time (RACK, RFC 8985), where SACK was agreed")       \
+    X(FLAG, rack_by_number, 0, 1, 0, 1,                                                            \
+      "RACK.rtt is of the last segment by number, not by time, that an ACK tells of")              \
     X(FLAG, tlp, 0, 1, 0, 1, "tail loss probes (RFC 8985), where RACK works")                      \
     X(TIME, tlp_max_ack_delay, INT64_C(200000000), INT64_C(200000000), 0, INT64_C(1000000000),     \
       "what a probe waits longer for the ACK of a single segment")                                 \
@@ -156,6 +160,9 @@ extern "C" {
     X(COUNT, burst_least, 2, 2, 1, 65535,                                                          \
       "segments of such a burst at least, where that many fit")                                    \
     X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \
+    X(FLAG, write_pieces, 0, 1, 0, 1,                                                              \
+      "written octets lie in pieces of half of the peer's window; each asks for room once")        \
+    X(BYTES, piece_overhead, 0, 1280, 0, 65535, "memory that a piece takes beside its octets")     \
     X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
     X(BYTES, not_sent_low, 0, 0, 0, 1073741824,                                                    \

@@ -101,7 +101,7 @@ local MEANS <const> = {
   tcp_ecn_option_beacon = count "accecn_beacon",
   tcp_pacing_ss_ratio = nothing,
   tcp_pacing_ca_ratio = nothing,
-  tcp_notsent_lowat = nothing,
+  tcp_notsent_lowat = function(value) return { not_sent_low = value < 0x7fffffff and value or 0 } end,
   tcp_fastopen = function(value) return { fast_open_mode = value & 0xffff } end,
   tcp_fastopen_key = fast_open_keys,
   tcp_fastopen_blackhole_timeout_sec = seconds "fast_open_retry",

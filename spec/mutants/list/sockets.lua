@@ -58,10 +58,10 @@ return {
   {
     name = "not-sent-low-ignored",
     requirement = "tcp(7): TCP_NOTSENT_LOWAT",
-    file = "socket/transfer.c",
-    shown_by = "core/test/socket_calls_test.c",
-    text = "if (low == 0 || info->snd_mss == 0) return SIZE_MAX;",
-    with = "if (true) return SIZE_MAX;",
+    file = "socket/options_tcp.c",
+    shown_by = "core/test/socket_ready_test.c",
+    text = "s->not_sent_low = s->settings.not_sent_low = low <= NOT_SENT_MOST ? low : 0;",
+    with = "s->not_sent_low = low <= NOT_SENT_MOST ? low : 0;",
   },
   {
     name = "cork-ignored",
