@@ -116,6 +116,19 @@ static void finds_k(void)
     }
 }
 
+/* RFC9438:4.2-3 when the curve has run away, half of a segment for each one: 1.5 cwnd in a round
+ * trip. */
+static void is_not_carried_away(void)
+{
+    start(1000, 10, 100 * MS);
+    cc.ops->on_loss(&cc, now, 1000 * MSS);
+    acknowledge(MSS, true);
+    now += 60 * LTCP_SECOND; /* the curve is beyond 50,000 segments */
+    const uint32_t before = cc.cwnd;
+    acknowledge(MSS, true);
+    CHECK_EQUAL(cc.cwnd, before + MSS / 2);
+}
+
 /* RFC9438:4.3 with a short RTT: alpha = 3 * (1 - 0.7) / (1 + 0.7) segments a round trip, and one
  * once W_est has come to cwnd_prior. RFC9438:4.3-1 RFC9438:4.3-2 */
 static void is_friendly_to_reno(void)
@@ -430,6 +443,7 @@ static void bears_extremes(void)
 int main(void)
 {
     follows_the_curve();
+    is_not_carried_away();
     finds_k();
     is_friendly_to_reno();
     converges_fast();

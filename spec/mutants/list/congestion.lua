@@ -27,9 +27,9 @@ return {
   },
   {
     name = "ecn-echo-opens-the-window",
-    requirement = "RFC 3168 section 6.1.2: cwnd does not grow for an ACK with ECN-Echo",
+    requirement = "RFC3168:6.1.2-2: cwnd does not grow for an ACK with ECN-Echo",
     file = "congestion/newreno.c",
-    shown_by = "core/test/congestion_newreno_test.c",
+    shown_by = "spec/tcp/recovery_rules_spec.lua",
     text = "if (ack->ece) return;",
     with = "",
   },
@@ -92,6 +92,14 @@ return {
     shown_by = "core/test/congestion_cubic_test.c",
     text = "e->w_max = converge ? scale(cc->cwnd, (100 + beta) / 2) : cc->cwnd;",
     with = "(void)converge;\n    e->w_max = cc->cwnd;",
+  },
+  {
+    name = "cubic-grows-with-ecn-echo",
+    requirement = "RFC3168:6.1.2-2: cwnd does not grow for an ACK with ECN-Echo",
+    file = "congestion/cubic.c",
+    shown_by = "spec/tcp/recovery_rules_spec.lua",
+    text = "if (ack->ece) return;           /* RFC3168:6.1.2-2 */",
+    with = "",
   },
   {
     name = "cubic-target-without-bound",
