@@ -468,7 +468,7 @@ describe("fast open, the client", function()
     assert.equal("yours", conn:read())
   end)
 
-  it("keeps what it knows of at most 256 servers", function()
+  it("keeps what it knows of at most 256 servers, and of one that is asked for again and again", function()
     local net, host, peer = lab.forge {
       host = { isn = 5000 }, link = { addresses = { "10.9.0.1/16", "10.9.9.9/16" } },
     }
@@ -482,6 +482,7 @@ describe("fast open, the client", function()
       conn:abort()
       net:run { until_ = net:now() + 0.1 }
       wire.drain(peer)
+      assert.is_truthy(host:fast_open_known "10.9.10.2", i)
     end
     local known = 0
     for i = 1, 600 do
