@@ -6,12 +6,12 @@
 -- that loss by its own law, and a median above it would be somebody else's share:
 --   * newreno: 1.15 * 1.31 / sqrt(p) segments a round trip (Mathis and others 1997, each segment
 --     acknowledged; the path's round trip without its queue);
---   * cubic: its response function is the greater of 1.054 * (RTT / p)^(3/4) segments (RFC 9438, equation (6)
---     with C = 0.4) and Reno's; at these losses and 20 ms that is Reno's, the Reno-friendly region. They are for
---     losses at equal distances. For random ones it is 1.15 times the mean of 1,000 ideal windows by the RFC's
---     equations (1) to (4) on that path (bench/support/law.lua), which is more than Reno's: W_est gains a
---     segment a round trip once it is past cwnd_prior, as Reno's window does, but each loss takes three tenths
---     of it, not half;
+--   * cubic: its response function is the greater of 1.054 * (RTT / p)^(3/4) segments (RFC 9438, equation
+--     (6) with C = 0.4) and Reno's; at these losses and 20 ms that is Reno's, the Reno-friendly region. They
+--     are for losses at equal distances. For random ones it is 1.15 times the mean of 1,000 ideal windows by
+--     the RFC's equations (1) to (4) on that path (bench/support/law.lua), which is more than Reno's: W_est
+--     gains a segment a round trip once it is past cwnd_prior, as Reno's window does, but each loss takes
+--     three tenths of it, not half;
 --   * bbr1: the link, less what is lost. bbr (version 3): that up to its loss threshold of 2 %, and above it
 --     no more than it, since each round with more loss shrinks its upper bound (BBRLossThresh).
 -- `own` holds each seed to the losses that it met: the greatest ratio of a seed's goodput to what an ideal

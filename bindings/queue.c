@@ -353,6 +353,9 @@ static void push_state(lua_State *L, const struct ltcp_queue_state *state)
         set_time(L, "delay", state->delay);
         bind_set_number(L, "classic_packets", state->queue_packets[0]);
         bind_set_number(L, "l4s_packets", state->queue_packets[1]);
+        bind_set_number(L, "overloads", state->overloads);
+        set_time(L, "overload_time", state->overload_time);
+        set_time(L, "overload_since", state->overload_since);
         break;
     case LTCP_QUEUE_FQ_CODEL:
         bind_set_number(L, "flows_new", state->flows_new);
@@ -365,6 +368,7 @@ static void push_state(lua_State *L, const struct ltcp_queue_state *state)
     }
 }
 
+/* RFC9332:2.5.2.2-1, RFC7567:4.3-4, 4.3-5 */
 void bind_push_queue_counters(lua_State *L, const struct ltcp_path *path, ltcp_time now)
 {
     const struct ltcp_queue_counters *c = &ltcp_path_counters(path)->queue;
@@ -374,14 +378,18 @@ void bind_push_queue_counters(lua_State *L, const struct ltcp_path *path, ltcp_t
     push_state(L, &state);
     bind_set_number(L, "marked", c->marked);
     bind_set_number(L, "early", c->early);
+    bind_set_number(L, "early_ect", c->early_ect_of[0] + c->early_ect_of[1]);
     bind_set_number(L, "overflow", c->overflow);
     push_sojourn(L, &c->sojourn[0]);
     lua_setfield(L, -2, "sojourn");
     if (state.kind == LTCP_QUEUE_FQ_CODEL) bind_set_number(L, "new_flows", c->new_flows);
     if (state.kind != LTCP_QUEUE_DUALPI2) return;
-    lua_createtable(L, 0, 3);
+    bind_set_number(L, "classic_bytes", c->bytes_of[0]);
+    lua_createtable(L, 0, 5);
     bind_set_number(L, "marked", c->marked_of[1]);
     bind_set_number(L, "early", c->early_of[1]);
+    bind_set_number(L, "early_ect", c->early_ect_of[1]);
+    bind_set_number(L, "bytes", c->bytes_of[1]);
     push_sojourn(L, &c->sojourn[1]);
     lua_setfield(L, -2, "sojourn");
     lua_setfield(L, -2, "l4s");

@@ -1,9 +1,8 @@
 --- What an algorithm may get out of a path by its own equations, and nothing else.
 --
--- A window that knows each loss a round trip later: one round trip after the other, each segment lost by
--- chance, one reduction for all losses of a round, no growth in the round that repairs them, no timeout, nothing sent
--- twice. NewReno by RFC 5681, CUBIC by RFC 9438, equations (1) to (4), and fast convergence; slow start
--- without HyStart++.
+-- A window that knows each loss a round trip later: each segment lost by chance, one reduction for all
+-- losses of a round, no growth in the round that repairs them, no timeout, nothing sent twice. NewReno by
+-- RFC 5681, CUBIC by RFC 9438, equations (1) to (4), and fast convergence; slow start without HyStart++.
 -- @module law
 
 local M = {}

@@ -309,6 +309,7 @@ static void serve(struct ltcp_path *path, ltcp_time now)
         if (!leaves) break;
         const bool is_l4s = path->config.queue.kind == LTCP_QUEUE_DUALPI2 && waiting.ecn % 2 == 1;
         sojourn_count(&path->counters.queue.sojourn[is_l4s], free - waiting.passage.arrived);
+        path->counters.queue.bytes_of[is_l4s] += waiting.length;
         let_go(path, &waiting, free);
     }
     count_queue(path);

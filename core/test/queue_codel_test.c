@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Section 5.6: interval / sqrt(count). */
+/* Section 5.6: interval / sqrt(count). RFC8289:5.5-2 */
 static void control_law(void)
 {
     CHECK_EQUAL(codel_law(100 * MS, 1), 100 * MS);
@@ -29,6 +29,7 @@ static struct got tick(struct rig *rig, ltcp_time now, ltcp_time delay, uint8_t 
     return rig_get(rig, now);
 }
 
+/* RFC8289:4.3-1 */
 static void stays_quiet_below_the_target(void)
 {
     struct rig rig;
@@ -42,7 +43,8 @@ static void stays_quiet_below_the_target(void)
 
 /* The first packet above the target leaves at 20 ms; an interval later comes the first drop, and
  * each next one an interval / sqrt(count) behind the one before, as near as packets leave: 1 ms.
- * Each drop takes a packet more out, so two come in each time to keep the queue. */
+ * Each drop takes a packet more out, so two come in each time to keep the queue. RFC8289:3.3-1,
+ * RFC8289:4-1, RFC8289:4.2-1, 4.3-2, 5.5-1, 5.5-2 */
 static void drops_by_the_law(void)
 {
     struct rig rig;
@@ -70,7 +72,7 @@ static void drops_by_the_law(void)
 }
 
 /* Section 5.5: one packet below the target ends it; above it again within 16 intervals, the count
- * goes on from where the last cycle had come to. */
+ * goes on from where the last cycle had come to. RFC8289:4.3-2, 5.5-3, 5.5-4 */
 static void leaves_and_resumes(void)
 {
     struct rig rig;
@@ -117,7 +119,8 @@ static void leaves_and_resumes(void)
     rig_close(&rig);
 }
 
-/* bytes() <= maxpacket_: one packet that is left behind is no queue, however long it waited. */
+/* bytes() <= maxpacket_: one packet that is left behind is no queue, however long it waited.
+ * RFC8289:4.1-1 */
 static void spares_a_queue_of_one_packet(void)
 {
     struct rig rig;
@@ -131,7 +134,8 @@ static void spares_a_queue_of_one_packet(void)
     rig_close(&rig);
 }
 
-/* Marks stand where drops would; nothing is lost, and what came with CE keeps it. */
+/* Marks stand where drops would; nothing is lost, and what came with CE keeps it. RFC8290:5.2.6-1,
+ * RFC7567:4.2.1-1 */
 static void marks(void)
 {
     struct rig rig;
@@ -159,7 +163,7 @@ static void marks(void)
     rig_close(&rig);
 }
 
-/* RFC 8290 section 5.2.7. */
+/* RFC8290:5.2.7-1, RFC7567:4.2.1-2 */
 static void ce_threshold(void)
 {
     struct rig rig;
@@ -175,6 +179,45 @@ static void ce_threshold(void)
     CHECK_EQUAL(other.ecn, LTCP_ECN_NOT_ECT);
     CHECK_EQUAL(other.dropped, 0);
     rig_close(&rig);
+}
+
+/* Other figures are taken: 100 us and 1 ms, for a data centre. RFC8289:4.3-4, 4.5-1, 4.5-2 */
+static void other_figures(void)
+{
+    struct rig rig;
+    rig_open(&rig, LTCP_QUEUE_CODEL);
+    rig.path.queue.target = MS / 10;
+    rig.path.queue.interval = MS;
+    rig_start(&rig);
+    ltcp_time first = 0;
+    for (ltcp_time now = 0; now < 10 * MS && first == 0; now += MS / 100)
+        if (tick(&rig, now, MS / 2, LTCP_ECN_NOT_ECT).dropped > 0) first = now;
+    CHECK_EQUAL(first, MS / 2 + MS);
+    rig_close(&rig);
+}
+
+/* What nothing answers is dropped where there is no room, ECN-capable or not, and only then.
+ * RFC7567:4.2.1-5, 4.6-1 */
+static void limit_of_what_is_not_answered(void)
+{
+    static const enum ltcp_queue_kind kinds[] = {LTCP_QUEUE_RED,      LTCP_QUEUE_CODEL,
+                                                 LTCP_QUEUE_FQ_CODEL, LTCP_QUEUE_PIE,
+                                                 LTCP_QUEUE_STEP,     LTCP_QUEUE_DUALPI2};
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct rig rig;
+        rig_open(&rig, kinds[i]);
+        rig.path.queue_packets = 50;
+        rig_start(&rig);
+        for (ltcp_time now = 0; now < 1000 * MS; now += MS) { /* two in for each one out */
+            rig_put(&rig, now, 1000, LTCP_ECN_ECT0);
+            rig_put(&rig, now, 1000, LTCP_ECN_ECT0);
+            CHECK(rig_get(&rig, now).id != 0);
+            CHECK(rig.aqm.backlog.packets <= 50);
+        }
+        CHECK(rig.counters.overflow + rig.counters.early > 900);
+        CHECK_EQUAL(rig.counters.early_ect_of[0], rig.counters.early);
+        rig_close(&rig);
+    }
 }
 
 static void limit_and_digest(void)
@@ -212,6 +255,8 @@ int main(void)
     spares_a_queue_of_one_packet();
     marks();
     ce_threshold();
+    other_figures();
+    limit_of_what_is_not_answered();
     limit_and_digest();
     return check_finish();
 }

@@ -12,7 +12,7 @@ static void begin(void)
     rig_start(&rig);
 }
 
-/* ECT(1) and CE into the L queue, the others into the C queue. */
+/* ECT(1) and CE into the L queue, the others into the C queue. RFC9332:2.5.1-1, 2.5.1-2, 2.5.1-4 */
 static void classifier(void)
 {
     begin();
@@ -32,7 +32,8 @@ static void classifier(void)
 }
 
 /* The scheduler's weights: with both queues full, the C queue gets one octet of sixteen. An idle
- * link forgets what was owed. */
+ * link forgets what was owed. And while one of them has packets, one leaves.
+ * RFC9332:2.5.1-4, 2.5.1-5, RFC9332:2.5.1-6, 2.5.2.1-4 */
 static void scheduler(void)
 {
     begin();
@@ -47,12 +48,21 @@ static void scheduler(void)
         octets[got.ecn % 2] += got.length;
     }
     CHECK_NEAR((double)octets[1] / (double)octets[0], 15, 0.2);
+    for (unsigned i = 0; i < 6000; i++)
+        CHECK(rig_get(&rig, 0).id != 0);
+    CHECK_EQUAL(rig_get(&rig, 0).id, 0);
+    /* The C queue is owed more than it has. */
+    rig_put(&rig, 0, 1500, LTCP_ECN_ECT1);
+    rig_put(&rig, 0, 1500, LTCP_ECN_ECT1);
+    rig_put(&rig, 0, 40, LTCP_ECN_ECT0);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(rig_get(&rig, 0).id != 0);
     rig_close(&rig);
 }
 
 /* Figures 2 and 6: p' = p' + alpha (curq - target) + beta (curq - prevq) every Tupdate = 15 ms,
  * with alpha = 0.1 Tupdate / RTT_max^2 = 0.15 Hz and beta = 0.3 / RTT_max = 3 Hz; p_CL = k p', p_C
- * = p'^2. */
+ * = p'^2. RFC9332:A.1-1, RFC9332:A.1-2, RFC9332:2.5.1-9, 2.5.2.1-3 */
 static void controller(void)
 {
     begin();
@@ -121,7 +131,8 @@ static void pass(ltcp_time now, uint8_t ecn, unsigned count, unsigned *marked, u
     }
 }
 
-/* Section 2.1: the C queue's probability is the square of what the L queue's is k times. */
+/* Section 2.1: the C queue's probability is the square of what the L queue's is k times.
+ * RFC9332:2.5.1-3, 2.5.1-7, 2.5.1-8 */
 static void coupling(void)
 {
     static const double wanted[] = {0.05, 0.2, 0.4};
@@ -145,7 +156,7 @@ static void coupling(void)
 }
 
 /* A.2: from p_CL = 1 on (p_C = 25 %), both queues drop with p_C, whatever the codepoint; what is
- * left of the L queue is all marked. */
+ * left of the L queue is all marked. RFC9332:2.5.1.1-4 */
 static void overload(void)
 {
     const ltcp_time now = begin_with(0.6);
@@ -163,8 +174,63 @@ static void overload(void)
     rig_close(&rig);
 }
 
+/* Overload is told of: how often, since when and how long. RFC9332:2.5.2.3-1 */
+static void tells_of_overload(void)
+{
+    begin_with(0.4);
+    CHECK_EQUAL(rig_state(&rig, LTCP_SECOND).overloads, 0);
+    CHECK(rig_state(&rig, LTCP_SECOND).overload_since == LTCP_NEVER);
+    rig_close(&rig);
+
+    begin_with(0.6);
+    struct ltcp_queue_state state = rig_state(&rig, LTCP_SECOND);
+    CHECK_EQUAL(state.overloads, 1);
+    CHECK_EQUAL(state.overload_since, LTCP_SECOND);
+    CHECK_EQUAL(rig_state(&rig, LTCP_SECOND + 700 * MS).overload_time, 700 * MS);
+    /* Nothing waits at the next update, a second later: p' falls by 0.015 of the gain, and again.
+     */
+    ltcp_time now = 2 * LTCP_SECOND;
+    while (rig_state(&rig, now).coupled == LTCP_CERTAIN)
+        now += LTCP_SECOND;
+    state = rig_state(&rig, now + 10 * LTCP_SECOND);
+    CHECK(state.overload_since == LTCP_NEVER);
+    CHECK_EQUAL(state.overloads, 1);
+    CHECK_EQUAL(state.overload_time, now - LTCP_SECOND);
+    rig_close(&rig);
+}
+
+/* Another k, another weight. RFC9332:2.5.1-10, 2.5.2.1-2 */
+static void other_figures(void)
+{
+    rig_open(&rig, LTCP_QUEUE_DUALPI2);
+    rig.path.queue.interval = LTCP_SECOND;
+    rig.path.queue.alpha = 65536 / 10;
+    rig.path.queue.beta = 1;
+    rig.path.queue.coupling = 3;
+    rig_start(&rig);
+    rig_put(&rig, 0, 100, LTCP_ECN_NOT_ECT);
+    const struct ltcp_queue_state state = rig_state(&rig, LTCP_SECOND);
+    CHECK(state.base > 0);
+    CHECK_NEAR(OF_32(state.coupled), 3 * OF_32(state.base), 1e-8);
+    rig_close(&rig);
+
+    rig_open(&rig, LTCP_QUEUE_DUALPI2);
+    rig.path.queue.classic_weight = 4;
+    rig_start(&rig);
+    rig.path.queue_bytes = 1u << 30;
+    for (unsigned i = 0; i < 2000; i++) {
+        rig_put(&rig, 0, 1000, LTCP_ECN_ECT1);
+        rig_put(&rig, 0, 1000, LTCP_ECN_ECT0);
+    }
+    unsigned packets[2] = {0, 0};
+    for (unsigned i = 0; i < 1000; i++)
+        packets[rig_get(&rig, 0).ecn % 2]++;
+    CHECK_NEAR(packets[1], 3 * packets[0], 4);
+    rig_close(&rig);
+}
+
 /* Figure 5: 0 up to minTh = 800 us, then linearly to 1 at 1,200 us; and nothing for a queue of one.
- */
+ * RFC9332:A.1-3, RFC9332:A.2-1 */
 static void ramp(void)
 {
     static const ltcp_time waits[] = {0, 799999, 800000, 900000, 1000000, 1100000, 1200000, 5 * MS};
@@ -196,7 +262,7 @@ static void ramp(void)
     rig_close(&rig);
 }
 
-/* Line 2a: without Classic traffic the L queue drives the controller. */
+/* Line 2a: without Classic traffic the L queue drives the controller. RFC9332:A.1-1 */
 static void l4s_alone(void)
 {
     begin();
@@ -207,7 +273,7 @@ static void l4s_alone(void)
     rig_close(&rig);
 }
 
-/* Figure 3: 250 ms of the link, where one packet more of any size may go in. */
+/* Figure 3: 250 ms of the link, where one packet more of any size may go in. RFC9332:A.1-4 */
 static void limit(void)
 {
     begin();
@@ -244,6 +310,8 @@ int main(void)
     controller();
     coupling();
     overload();
+    tells_of_overload();
+    other_figures();
     ramp();
     l4s_alone();
     limit();

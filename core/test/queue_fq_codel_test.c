@@ -23,7 +23,7 @@ static void find_ports(void)
     rig_close(&rig);
 }
 
-/* Section 3: octets are shared evenly, whatever the packets' sizes. */
+/* Section 3: octets are shared evenly, whatever the packets' sizes. RFC8290:3-1, 5.2.4-1 */
 static void shares_octets(void)
 {
     struct rig rig;
@@ -50,7 +50,8 @@ static void shares_octets(void)
     rig_close(&rig);
 }
 
-/* Section 4.2: a flow that has built no queue lately goes before those that have. */
+/* Section 4.2: a flow that has built no queue lately goes before those that have. RFC8290:4.1-3,
+ * RFC8290:4.2-1, 4.2-3 */
 static void new_flows_go_first(void)
 {
     struct rig rig;
@@ -82,7 +83,8 @@ static void new_flows_go_first(void)
     rig_close(&rig);
 }
 
-/* A turn lasts as long as there are credits: one quantum at least, one packet more at most. */
+/* A turn lasts as long as there are credits: one quantum at least, one packet more at most.
+ * RFC8290:3-1 */
 static void a_turn_is_a_quantum(void)
 {
     struct rig rig;
@@ -100,7 +102,7 @@ static void a_turn_is_a_quantum(void)
 }
 
 /* Section 4.1: over the limit, half of the packets of the fattest queue go, from its head, at
- * most 64. */
+ * most 64. RFC8290:4.1-4, 5.2.3-1 */
 static void overload(void)
 {
     struct rig rig;
@@ -136,7 +138,8 @@ static void overload(void)
     rig_close(&rig);
 }
 
-/* Each flow has a CoDel of its own: who builds a queue is dropped, who does not is left alone. */
+/* Each flow has a CoDel of its own: who builds a queue is dropped, who does not is left alone.
+ * RFC8290:4.2-2, 5.2.1-1, 5.2.2-1, RFC7567:4.4-3 */
 static void drops_where_the_queue_is(void)
 {
     struct rig rig;
@@ -161,7 +164,7 @@ static void drops_where_the_queue_is(void)
 }
 
 /* Section 4.1: the hash is salted by the seed; one bucket makes a plain queue; what has no ports is
- * told apart by its addresses and protocol. */
+ * told apart by its addresses and protocol. RFC8290:4.1-1, 4.1-2, 5.2.5-1 */
 static void classification(void)
 {
     struct rig rig;
@@ -199,6 +202,79 @@ static void classification(void)
     CHECK_EQUAL(aqm_enqueue(&rig.aqm, &at, &waiting), LTCP_DROP_NONE);
     CHECK_EQUAL(rig_get(&rig, 0).length, sizeof junk);
     rig_close(&rig);
+}
+
+/* A packet of protocol 47, which has no ports that could be read. */
+static void put_gre(struct rig *rig, uint8_t last_octet, uint8_t body)
+{
+    struct waiting waiting = {.packet = rig_packet(rig, 100, LTCP_ECN_NOT_ECT, body),
+                              .length = 100};
+    uint8_t *header = waiting.packet->head;
+    header[9] = 47;
+    header[19] = last_octet; /* of the destination */
+    header[10] = header[11] = 0;
+    const uint16_t checksum = ltcp_sum_finish(ltcp_sum(0, header, 20));
+    memcpy(header + 10, &checksum, sizeof checksum);
+    const struct aqm_moment at = {0, 0, &rig->path};
+    CHECK_EQUAL(aqm_enqueue(&rig->aqm, &at, &waiting), LTCP_DROP_NONE);
+}
+
+/* By addresses and protocol number where there are no ports. RFC8290:4.1.1-1 */
+static void without_ports(void)
+{
+    struct rig rig;
+    rig_open(&rig, LTCP_QUEUE_FQ_CODEL);
+    rig_start(&rig);
+    put_gre(&rig, 2, 1);
+    put_gre(&rig, 2, 99); /* what stands where ports would is not looked at */
+    CHECK_EQUAL(rig_state(&rig, 0).flows_new, 1);
+    for (uint8_t i = 3; i < 13; i++)
+        put_gre(&rig, i, 1);
+    CHECK(rig_state(&rig, 0).flows_new >= 10);
+    rig_close(&rig);
+}
+
+/* How many packets of a flow the queue drops before the next one leaves, which is `*left`. */
+static unsigned drops_before(struct rig *rig, ltcp_time now, uint16_t port, uint16_t *left)
+{
+    const struct aqm_moment at = {now, now, &rig->path};
+    struct waiting waiting;
+    unsigned dropped = 0;
+    *left = 0;
+    if (aqm_dequeue(&rig->aqm, &at, &waiting)) {
+        *left = (uint16_t)(waiting.packet->head[20] << 8 | waiting.packet->head[21]);
+        ltcp_packet_unref(waiting.packet);
+    }
+    while (aqm_next_dropped(&rig->aqm, &waiting)) {
+        dropped += (waiting.packet->head[20] << 8 | waiting.packet->head[21]) == port;
+        ltcp_packet_unref(waiting.packet);
+    }
+    return dropped;
+}
+
+/* A flow that has never more than one packet is told of a long queue as well: what waits in all
+ * counts, not what is the flow's. Alone it is let be. RFC8289:4.4-1 */
+static void occupancy_of_all_flows(void)
+{
+    for (unsigned others = 0; others < 2; others++) {
+        struct rig rig;
+        rig_open(&rig, LTCP_QUEUE_FQ_CODEL);
+        rig.path.queue.quantum = 1500; /* a packet a turn */
+        rig_start(&rig);
+        rig_put_flow(&rig, 0, 1500, LTCP_ECN_NOT_ECT, ports[1]);
+        for (unsigned i = 0; i < 400 * others; i++)
+            rig_put_flow(&rig, 0, 1500, LTCP_ECN_NOT_ECT, ports[0]);
+        unsigned dropped = 0;
+        for (ltcp_time now = 10 * MS; now < 1000 * MS; now += 10 * MS) {
+            uint16_t left = 0;
+            const unsigned lost = drops_before(&rig, now, ports[1], &left);
+            dropped += lost;
+            if (lost > 0 || left == ports[1])
+                rig_put_flow(&rig, now, 1500, LTCP_ECN_NOT_ECT, ports[1]);
+        }
+        CHECK((dropped > 0) == (others > 0));
+        rig_close(&rig);
+    }
 }
 
 /* The flows are made once, and nothing is allocated on the way of a packet when there is room. */
@@ -260,6 +336,8 @@ int main(void)
     overload();
     drops_where_the_queue_is();
     classification();
+    without_ports();
+    occupancy_of_all_flows();
     allocates_nothing();
     digest();
     return check_finish();

@@ -46,6 +46,7 @@ static void sample(struct rig *rig, ltcp_time now, ltcp_time delay)
     CHECK(rig_get(rig, now).id != 0);
 }
 
+/* RFC8033:4.2-1, 4.2-2, 4.2-3, 4.2-6, 4.3-1, 5.5-1, 6-1 */
 static void follows_the_controller(void)
 {
     struct rig rig;
@@ -112,7 +113,7 @@ static void makes_up_for_time(void)
 
 /* Section 4.4: for 150 ms nothing is dropped, however long the queue; then it is. Once the
  * congestion is gone (no probability, delays below half the target), the next burst is let through
- * again. */
+ * again. RFC8033:4.4-1, 4.4-2, 4.4-3 */
 static void burst_allowance(void)
 {
     struct rig rig;
@@ -194,7 +195,8 @@ static unsigned drops_of(struct rig *rig, ltcp_time now, uint8_t ecn, unsigned c
     return dropped;
 }
 
-/* Section 5.1: marks up to 10 %, drops above. */
+/* Section 5.1: marks up to 10 %, drops above. RFC8033:4.1-1, 5.1-1, 5.1-2, RFC7567:4.2.1-2, 4.2.1-5
+ */
 static void ecn(void)
 {
     struct rig rig;
@@ -219,7 +221,7 @@ static void ecn(void)
     rig_close(&rig);
 }
 
-/* Section 5.4: none before 0.85 / p packets have come, one before 8.5 / p have. */
+/* Section 5.4: none before 0.85 / p packets have come, one before 8.5 / p have. RFC8033:5.4-1 */
 static void derandomization(void)
 {
     struct rig rig;
@@ -241,7 +243,7 @@ static void derandomization(void)
     rig_close(&rig);
 }
 
-/* drop_early: a queue of two packets, or a delay below half the target, is let be. */
+/* drop_early: a queue of two packets is let be. RFC8033:4.1-3 */
 static void safeguards(void)
 {
     struct rig rig;
@@ -265,8 +267,74 @@ static void safeguards(void)
     rig_close(&rig);
 }
 
+/* A last delay below half of 15 ms lets all pass while drop_prob is below 0.2, and no other. Little
+ * gain, so that drop_prob stays. RFC8033:4.1-2, 4.2-5 */
+static void spares_a_short_delay(void)
+{
+    static const struct {
+        double probability;
+        ltcp_time delay;
+        bool drops;
+    } cases[] = {{0.19, 7 * MS, false}, {0.19, 8 * MS, true}, {0.25, 7 * MS, true}};
+    for (unsigned i = 0; i < 3; i++) {
+        struct rig rig;
+        rig_open(&rig, LTCP_QUEUE_PIE);
+        rig_start(&rig);
+        ltcp_time now = raise_to(&rig, cases[i].probability);
+        rig.aqm.config.alpha = rig.aqm.config.beta = 1;
+        now += 15 * MS;
+        sample(&rig, now, cases[i].delay);
+        sample(&rig, now + 15 * MS, cases[i].delay);
+        const double p = OF_32(rig_state(&rig, now + 15 * MS).probability);
+        CHECK_NEAR(p, cases[i].probability, 0.02);
+        CHECK(p < 0.2 || cases[i].probability > 0.2);
+        CHECK((drops_of(&rig, now + 15 * MS, LTCP_ECN_NOT_ECT, 1000) > 0) == cases[i].drops);
+        rig_close(&rig);
+    }
+}
+
+/* A T_UPDATE of 5 ms: three updates where there was one. RFC8033:4.2-4 */
+static void a_shorter_update(void)
+{
+    struct rig rig;
+    rig_open(&rig, LTCP_QUEUE_PIE);
+    rig.path.queue.interval = 5 * MS;
+    rig_start(&rig);
+    struct oracle o = {0, 0};
+    rig_put(&rig, 0, 1000, LTCP_ECN_NOT_ECT);
+    for (unsigned i = 1; i <= 200; i++) {
+        sample(&rig, i * 5 * MS - MS, 30 * MS);
+        oracle_update(&o, 0.030);
+        CHECK_NEAR(OF_32(rig_state(&rig, i * 5 * MS).probability), o.drop_prob, 1e-6);
+    }
+    CHECK(o.drop_prob > 0);
+    rig_close(&rig);
+}
+
+/* 40 ms are three updates of 15 ms. RFC8033:4.4-4 */
+static void a_burst_is_rounded_up(void)
+{
+    struct rig rig;
+    rig_open(&rig, LTCP_QUEUE_PIE);
+    rig.path.queue.burst = 40 * MS;
+    rig.path.queue.alpha = rig.path.queue.beta = 1 << 30;
+    rig_start(&rig);
+    rig_put(&rig, 0, 1000, LTCP_ECN_NOT_ECT);
+    for (unsigned i = 1; i <= 3; i++) {
+        CHECK(rig_state(&rig, i * 15 * MS - 1).burst_allowance > 0);
+        sample(&rig, i * 15 * MS - MS, 40 * MS);
+        CHECK_EQUAL(drops_of(&rig, i * 15 * MS - 1, LTCP_ECN_NOT_ECT, 20), 0);
+    }
+    CHECK_EQUAL(rig_state(&rig, 45 * MS).burst_allowance, 0);
+    CHECK(drops_of(&rig, 45 * MS, LTCP_ECN_NOT_ECT, 20) > 5);
+    rig_close(&rig);
+}
+
 int main(void)
 {
+    spares_a_short_delay();
+    a_shorter_update();
+    a_burst_is_rounded_up();
     follows_the_controller();
     makes_up_for_time();
     burst_allowance();

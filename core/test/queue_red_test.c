@@ -6,7 +6,7 @@
 
 #define TWO_32 4294967296.0
 
-/* avg = (1 - w) * avg + w * q at each arrival. */
+/* avg = (1 - w) * avg + w * q at each arrival. RFC7567:4.2-1, 4.4-1 */
 static void average(void)
 {
     struct rig rig;
@@ -110,7 +110,7 @@ static void probability(void)
 }
 
 /* p_a = p_b / (1 - count p_b), where figure 2 counts the packet itself: the gaps between two marks
- * are uniform in 1 .. 1/p_b - 1, so none is longer, and their mean is 1 / (2 p_b). */
+ * are uniform in 1 .. 1/p_b - 1, so none is longer, and their mean is 1 / (2 p_b). RFC7567:4.2-2 */
 static void marks_are_spread(void)
 {
     struct rig rig;
@@ -142,7 +142,8 @@ static void marks_are_spread(void)
     rig_close(&rig);
 }
 
-/* Not ECN-capable: the same draws drop. Below min nothing happens, and the count begins anew. */
+/* Not ECN-capable: the same draws drop. Below min nothing happens, and the count begins anew.
+ * RFC7567:4.2.1-1 */
 static void drops(void)
 {
     struct rig rig;
@@ -238,8 +239,45 @@ static void draws_are_the_seeds(void)
     CHECK(patterns[0] != patterns[2]);
 }
 
+/* The draws are the same for short packets and long ones, and whatever the protocol is.
+ * RFC7567:4.4-2, 4.5-1 */
+static void looks_at_no_size_and_no_transport(void)
+{
+    uint64_t marked[3][400];
+    unsigned count[3] = {0, 0, 0};
+    for (unsigned i = 0; i < 3; i++) {
+        struct rig rig;
+        rig_open(&rig, LTCP_QUEUE_RED);
+        rig.path.queue.weight = LTCP_CERTAIN;
+        rig_start(&rig);
+        rig.busy_until = INT64_MAX / 4;
+        for (unsigned n = 0; n < 4000; n++) {
+            const uint32_t length = i == 1 ? 40 : 1500;
+            struct waiting waiting = {.packet = rig_packet(&rig, length, LTCP_ECN_ECT0, 1000)};
+            waiting.length = length;
+            waiting.passage.index = rig.index;
+            if (i == 2) waiting.packet->head[9] = 17;
+            const struct aqm_moment at = {0, rig.busy_until, &rig.path};
+            const uint64_t before = rig.counters.marked;
+            CHECK_EQUAL(aqm_enqueue(&rig.aqm, &at, &waiting), LTCP_DROP_NONE);
+            if (rig.counters.marked > before && count[i] < 400) marked[i][count[i]++] = n;
+            if (rig.aqm.backlog.packets < 12) continue;
+            struct waiting out;
+            CHECK(aqm_take_waiting(&rig.aqm, &out));
+            ltcp_packet_unref(out.packet);
+        }
+        rig_close(&rig);
+    }
+    CHECK(count[0] > 100);
+    for (unsigned i = 1; i < 3; i++) {
+        CHECK_EQUAL(count[i], count[0]);
+        CHECK(memcmp(marked[i], marked[0], count[0] * sizeof **marked) == 0);
+    }
+}
+
 int main(void)
 {
+    looks_at_no_size_and_no_transport();
     average();
     idle_time();
     probability();

@@ -81,7 +81,7 @@ static void by_time(void)
     rig_close(&rig);
 }
 
-/* RFC 7567 section 4.2.1: who cannot be told by a mark is told by a drop. */
+/* RFC7567:4.2.1-1: who cannot be told by a mark is told by a drop. */
 static void not_ect(void)
 {
     for (unsigned drops = 0; drops < 2; drops++) {

@@ -672,11 +672,11 @@ function Link:set_up(up, direction) end
 function Link:set_mtu(mtu) end
 ---packets bytes delivered delivered_bytes duplicated corrupted delayed queued_packets queued_bytes
 ---greatest_queue_packets greatest_queue_bytes marked, and dropped: {loss = n, ...} with every reason.
----queue: {kind, marked, early, overflow, sojourn = {packets, mean, median, p99, greatest}} and how the
+---queue: {kind, marked, early, early_ect, overflow, sojourn = {packets, mean, median, p99, greatest}} and how the
 ---algorithm stands: red: average probability; codel, fq_codel: dropping count; fq_codel: flows_new
 ---flows_old new_flows; pie: probability delay burst_allowance; dualpi2: probability base coupled delay
----classic_packets l4s_packets, and l4s = {marked, early, sojourn} (the rest of its sojourn is the Classic
----queue's).
+---classic_packets l4s_packets classic_bytes overloads overload_time overload_since (false: not now), and
+---l4s = {marked, early, early_ect, bytes, sojourn} (the rest of its sojourn is the Classic queue's).
 ---@param direction 1|2
 ---@return table
 function Link:counters(direction) end

@@ -20,25 +20,27 @@ describe("the queue of a link", function()
     assert.same({ kind = "drop_tail", packets = 0, bytes = 0 }, configured(nil))
   end)
 
-  it("RFC8289:5.3 has CoDel's figures, said by name alone", function()
+  it("RFC8289:4.2-1 RFC8289:4.3-1 RFC8289:4.5-4 has CoDel's figures, said by name alone", function()
     assert.same({ kind = "codel", packets = 1000, bytes = 0, ecn = true, packet_size = 1500, target = 0.005,
       interval = 0.1, ce_threshold = false }, configured "codel")
   end)
 
-  it("RFC8290:5.2 has FQ-CoDel's", function()
+  it("RFC8290:5.2.1-1 RFC8290:5.2.2-1 RFC8290:5.2.3-2 RFC8290:5.2.4-1 RFC8290:5.2.5-1 RFC8290:5.2.7-1 "
+    .. "has FQ-CoDel's", function()
     assert.same({ kind = "fq_codel", packets = 10240, bytes = 0, ecn = true, packet_size = 1500,
       target = 0.005, interval = 0.1, ce_threshold = false, flows = 1024, quantum = 1514 },
       configured { kind = "fq_codel" })
   end)
 
-  it("RFC8033:4 has PIE's", function()
+  it("RFC8033:4.2-3 RFC8033:4.2-5 RFC8033:4.2-6 RFC8033:4.4-3 RFC8033:5.1-2 RFC8033:6-1 has PIE's", function()
     local queue = configured "pie"
     assert.same({ 0.015, 0.015, 0.125, 1.25, 0.15, false },
       { queue.target, queue.update, queue.alpha, queue.beta, queue.burst, queue.derandomize })
     assert.is_true(math.abs(queue.ecn_threshold - 0.1) < 1e-9)
   end)
 
-  it("RFC9332:A.1 has DualPI2's, where the gains follow from rtt_max", function()
+  it("RFC9332:A.1-2 RFC9332:2.5.1-9 RFC9332:2.5.2.1-1 RFC9332:2.5.2.1-3 has DualPI2's, where the gains "
+    .. "follow from rtt_max", function()
     assert.same({ kind = "dualpi2", packets = 0, bytes = 0, packet_size = 1500, target = 0.015, rtt_max = 0.1,
       k = 2, min_threshold = 0.0008, range = 0.0004, threshold_packets = 1, classic_weight = 16 },
       configured "dualpi2")
@@ -63,7 +65,7 @@ describe("the queue of a link", function()
       { by_both.threshold, by_both.threshold_bytes, by_both.threshold_time, by_both.drop_not_ect })
   end)
 
-  it("comes back as it was put in, for every kind", function()
+  it("RFC7567:4.2.1-4 RFC7567:4.3-3 RFC9332:2.5.2.1-2 comes back as it was put in, for every kind", function()
     for _, queue in ipairs {
       { kind = "red", packets = 50, min = 4, max = 20, weight = 0.25, max_probability = 0.5, gentle = false,
         in_bytes = false, ecn = false, packet_size = 1000 },

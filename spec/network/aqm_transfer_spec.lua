@@ -43,7 +43,7 @@ describe("a queue that is managed", function()
   local plain
   setup(function() plain = transfer({ packets = 1000 }, 8) end)
 
-  it("is worth having: drop-tail alone is full all the time", function()
+  it("RFC7567:4-1 is worth having: drop-tail alone is full all the time", function()
     assert.is_true(plain.queue.sojourn.greatest > 0.5, plain.queue.sojourn.greatest)
   end)
 
@@ -78,7 +78,7 @@ describe("a queue that is managed", function()
     assert.is_true(net.queue.sojourn.median <= 0.007, net.queue.sojourn.median)
   end)
 
-  it("RFC8290:1 shares the link among flows, and lets the thin one pass at once", function()
+  it("RFC8289:1-1 RFC8290:4.2-2 shares the link among flows, and lets the thin one pass at once", function()
     local net = transfer("fq_codel", 2, { flows = 4 })
     net:run { until_ = 10 }
     local before = table.move(net.received, 1, 4, 1, {})
@@ -132,7 +132,8 @@ describe("a queue that is managed", function()
     assert.is_true(net.goodput > 8e6, net.goodput)
   end)
 
-  it("RFC9332:2.1 keeps what is ECT(1) out of the Classic queue's delay, and couples its marks", function()
+  it("RFC9332:2.5.2.2-1 RFC9332:2.5.2.2-2 RFC9332:2.5.2.2-3 RFC9332:2.5.1-8 keeps what is ECT(1) out of the "
+    .. "Classic queue's delay, and couples its marks", function()
     local net = transfer("dualpi2", 5)
     -- A paced stream of ECT(1) beside it: 1 Mbit/s of packets of 250 octets, each 2 ms.
     net:spawn(function()
@@ -147,6 +148,12 @@ describe("a queue that is managed", function()
     net:run { until_ = 16 }
     local queue = net.wire:counters(net.client).queue
     assert.equal(5000, queue.l4s.sojourn.packets)
+    assert.equal(5000 * 250, queue.l4s.bytes)
+    assert.same({ 0, 0, 0 }, { queue.early, queue.early_ect, queue.l4s.early_ect })
+    assert.is_true(queue.classic_bytes > 16 * 0.8 * 1e7 / 8 - queue.l4s.bytes, queue.classic_bytes)
+    for _, waited in ipairs { queue.sojourn, queue.l4s.sojourn } do
+      assert.is_true(waited.mean > 0 and waited.mean <= waited.p99 and waited.p99 <= waited.greatest)
+    end
     assert.is_true(queue.l4s.sojourn.greatest < 0.003, queue.l4s.sojourn.greatest)
     assert.is_true(queue.l4s.marked > 50, queue.l4s.marked)
     -- p_CL = 2 p' and p_C = p'^2: the L queue is marked far more often, here more than by 4 / p_CL.
@@ -154,6 +161,18 @@ describe("a queue that is managed", function()
     local classic = (queue.marked - queue.l4s.marked) / packets
     local l4s = queue.l4s.marked / 5000
     assert.is_true(l4s > 4 * classic, ("%g %g"):format(l4s, classic))
+  end)
+
+  it("RFC7567:4.3-1 RFC7567:4.3-2 RFC7567:4.3-4 RFC7567:4.3-5 RFC8289:4.3-3 RFC8290:5.2.6-1 is said by its name "
+    .. "alone, fills the link, keeps the delay low, counts, and changes nothing of itself", function()
+    for _, kind in ipairs { "red", "codel", "fq_codel", "pie", "dualpi2" } do
+      local before = transfer(kind, 0.1)
+      local net = transfer(kind, 5)
+      assert.is_true(net.goodput > 5.5e6, ("%s %g"):format(kind, net.goodput))
+      assert.is_true(net.queue.sojourn.mean < 0.035, ("%s %g"):format(kind, net.queue.sojourn.mean))
+      assert.is_true(net.queue.marked + net.queue.early > 0, kind)
+      assert.same(before.wire:configuration(before.client).queue, net.wire:configuration(net.client).queue)
+    end
   end)
 
   it("does the same again for the same seed", function()

@@ -100,6 +100,8 @@ struct ltcp_queue_counters {
     uint64_t new_flows; /* FQ-CoDel: how often a flow became active */
     /* DualPI2: [0] is the Classic, [1] the L4S queue. Others: all are in [0]. */
     uint64_t marked_of[2], early_of[2];
+    uint64_t early_ect_of[2]; /* those of `early_of` that were ECN-capable */
+    uint64_t bytes_of[2];     /* of IP packets whose first bit has left */
     struct ltcp_sojourn sojourn[2];
 };
 
@@ -116,6 +118,10 @@ struct ltcp_queue_state {
     uint32_t count;            /* and the count of it */
     uint32_t flows_new, flows_old;
     uint32_t queue_packets[2]; /* DualPI2: Classic, L4S */
+    /* DualPI2, RFC 9332 section 2.5.2.3: how often p_CL came to 1, how long it was there in all,
+     * and since when it is; LTCP_NEVER: it is not. */
+    uint64_t overloads;
+    ltcp_time overload_time, overload_since;
 };
 
 #ifdef __cplusplus

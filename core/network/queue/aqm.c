@@ -3,6 +3,7 @@
 #include "network/share.h"
 #include "lunatcp/wire.h"
 
+/* RFC7567:4-1, 4.4-3 */
 static const struct aqm_ops *const kinds[LTCP_QUEUE_KINDS] = {
     [LTCP_QUEUE_DROP_TAIL] = NULL,       [LTCP_QUEUE_RED] = &aqm_red,
     [LTCP_QUEUE_CODEL] = &aqm_codel,     [LTCP_QUEUE_FQ_CODEL] = &aqm_fq_codel,
@@ -77,6 +78,7 @@ uint8_t packet_ecn(const struct ltcp_packet *packet)
     }
 }
 
+/* RFC7567:4.2.1-5, 4.6-1 */
 bool aqm_is_full(const struct aqm *aqm, const struct aqm_moment *at, uint32_t length)
 {
     const struct ltcp_path_config *path = at->path;
@@ -129,6 +131,7 @@ bool packet_set_ce(struct ltcp_packet **packet)
     return true;
 }
 
+/* RFC7567:4.2.1-1, 4.5-1: by the IP header alone. */
 bool aqm_mark(struct aqm *aqm, struct waiting *waiting, bool l4s)
 {
     if (!aqm->config.ecn || waiting->ecn == LTCP_ECN_NOT_ECT) return false;
@@ -136,6 +139,13 @@ bool aqm_mark(struct aqm *aqm, struct waiting *waiting, bool l4s)
     aqm->counters->marked++;
     aqm->counters->marked_of[l4s]++;
     return true;
+}
+
+static void count_early(struct ltcp_queue_counters *counters, uint8_t ecn, bool l4s)
+{
+    counters->early++;
+    counters->early_of[l4s]++;
+    if (ecn != LTCP_ECN_NOT_ECT) counters->early_ect_of[l4s]++;
 }
 
 void aqm_drop(struct aqm *aqm, const struct waiting *waiting, enum ltcp_drop reason, bool l4s)
@@ -149,14 +159,12 @@ void aqm_drop(struct aqm *aqm, const struct waiting *waiting, enum ltcp_drop rea
         aqm->counters->overflow++;
         return;
     }
-    aqm->counters->early++;
-    aqm->counters->early_of[l4s]++;
+    count_early(aqm->counters, dropped.ecn, l4s);
 }
 
-enum ltcp_drop aqm_refuse(struct aqm *aqm)
+enum ltcp_drop aqm_refuse(struct aqm *aqm, const struct waiting *waiting)
 {
-    aqm->counters->early++;
-    aqm->counters->early_of[0]++;
+    count_early(aqm->counters, waiting->ecn, false);
     return LTCP_DROP_AQM;
 }
 

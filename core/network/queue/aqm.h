@@ -97,7 +97,7 @@ bool aqm_mark(struct aqm *aqm, struct waiting *waiting, bool l4s);
 /* The packet is not in a queue any more, and will be fetched by aqm_next_dropped. */
 void aqm_drop(struct aqm *aqm, const struct waiting *waiting, enum ltcp_drop reason, bool l4s);
 /* Counts an early drop of a packet that was not taken in. */
-enum ltcp_drop aqm_refuse(struct aqm *aqm);
+enum ltcp_drop aqm_refuse(struct aqm *aqm, const struct waiting *waiting);
 /* Whether one more packet of that length goes beyond the limits. */
 bool aqm_is_full(const struct aqm *aqm, const struct aqm_moment *at, uint32_t length);
 /* True with `probability` out of 2^bits (at most 40), drawn at the packet's index. */

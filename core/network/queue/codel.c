@@ -18,8 +18,8 @@ static uint64_t square_root(uint64_t n)
     return root;
 }
 
-/* floor(interval / sqrt(count)) is floor(sqrt(floor(interval^2 / count))): exact below 4.29 s, and
- * to 2^-32 of itself above. */
+/* RFC8289:5.5-2. floor(interval / sqrt(count)) is floor(sqrt(floor(interval^2 / count))): exact
+ * below 4.29 s, and to 2^-32 of itself above. */
 ltcp_time codel_law(ltcp_time interval, uint32_t count)
 {
     uint64_t length = (uint64_t)interval;
@@ -37,6 +37,7 @@ struct dodequeue_result {
     bool has_packet, ok_to_drop;
 };
 
+/* RFC8289:4.1-1, 4.3-2, 5.5-4; RFC8289:4.4-1: the occupancy of all flows together. */
 static struct dodequeue_result dodequeue(struct codel *codel, struct aqm *aqm, struct fifo *fifo,
                                          ltcp_time now, struct waiting *out)
 {
@@ -48,7 +49,8 @@ static struct dodequeue_result dodequeue(struct codel *codel, struct aqm *aqm, s
     fifo_pop(&aqm->backlog, fifo, out);
     r.has_packet = true;
     ltcp_time sojourn_time = now - out->passage.arrived;
-    if (sojourn_time < aqm->config.target || fifo->bytes <= aqm->config.packet_size)
+    const bool is_small = aqm->backlog.bytes <= aqm->config.packet_size;
+    if (sojourn_time < aqm->config.target || is_small)
         codel->first_above_time = LTCP_NEVER;
     else if (codel->first_above_time == LTCP_NEVER)
         codel->first_above_time = now + aqm->config.interval;
@@ -60,8 +62,8 @@ static struct dodequeue_result dodequeue(struct codel *codel, struct aqm *aqm, s
 /* ---- section 5.5: dequeue ---------------------------------------------------------------------
  */
 
-/* In drop state: what is due is dropped, one after the other; a mark ends it, as the packet goes
- * out. */
+/* RFC8289:5.5-1, 5.5-2. In drop state: what is due is dropped, one after the other; a mark ends it,
+ * as the packet goes out. */
 static bool go_on_dropping(struct codel *codel, struct aqm *aqm, struct fifo *fifo, ltcp_time now,
                            struct waiting *out, struct dodequeue_result r)
 {
@@ -84,7 +86,7 @@ static bool go_on_dropping(struct codel *codel, struct aqm *aqm, struct fifo *fi
 }
 
 /* The sojourn time was above the target for an interval. Close to the last time, the rate that
- * controlled the queue then is where to begin. */
+ * controlled the queue then is where to begin. RFC8289:5.5-3, 3.3-1, 4-1 */
 static bool begin_dropping(struct codel *codel, struct aqm *aqm, struct fifo *fifo, ltcp_time now,
                            struct waiting *out)
 {
@@ -112,7 +114,7 @@ bool codel_dequeue(struct codel *codel, struct aqm *aqm, struct fifo *fifo, ltcp
         has_packet = go_on_dropping(codel, aqm, fifo, now, out, r);
     else if (r.ok_to_drop)
         has_packet = begin_dropping(codel, aqm, fifo, now, out);
-    /* RFC 8290 section 5.2.7. */
+    /* RFC8290:5.2.7-1 */
     if (has_packet && now - out->passage.arrived > aqm->config.ce_threshold &&
         (out->packet->notes & LTCP_NOTE_CE_MARKED) == 0)
         aqm_mark(aqm, out, false);

@@ -17,6 +17,11 @@ const char *ltcp_queue_name(enum ltcp_queue_kind kind)
     return (unsigned)kind < LTCP_QUEUE_KINDS ? names[kind] : "unknown";
 }
 
+/* RFC8033:4.2-3, 4.2-5, 4.2-6, 4.4-3, 5.1-2, 6-1
+ * RFC8289:4.2-1, 4.3-1, 4.5-4
+ * RFC8290:5.2.1-1, 5.2.2-1, 5.2.4-1, 5.2.5-1, 5.2.6-1, 5.2.7-1
+ * RFC9332:2.5.1-9, 2.5.2.1-1, 2.5.2.1-3, RFC9332:A.1-2
+ * RFC7567:4.3-1, 4.3-2 */
 void ltcp_queue_defaults(struct ltcp_queue_config *config, enum ltcp_queue_kind kind)
 {
     *config = (struct ltcp_queue_config){
@@ -56,6 +61,7 @@ void ltcp_queue_defaults(struct ltcp_queue_config *config, enum ltcp_queue_kind 
     }
 }
 
+/* RFC8290:5.2.3-2 */
 uint32_t ltcp_queue_default_limit(enum ltcp_queue_kind kind)
 {
     switch (kind) {
@@ -71,6 +77,10 @@ static bool within(ltcp_time time, ltcp_time least)
     return time >= least && time <= GREATEST;
 }
 
+/* What a user may set, within these bounds; nothing changes it but he. RFC8033:4.2-4
+ * RFC8289:4.3-3, 4.3-4, 4.5-1, 4.5-2
+ * RFC9332:2.5.1-10, 2.5.2.1-2
+ * RFC7567:4.2.1-2, 4.2.1-4, 4.3-3 */
 bool queue_config_is_valid(const struct ltcp_queue_config *c)
 {
     if ((unsigned)c->kind >= LTCP_QUEUE_KINDS) return false;
@@ -122,6 +132,7 @@ static ltcp_time edge_of(unsigned bin)
     return (ltcp_time)((4 + (uint64_t)(bin & 3)) << (bin / 4 - 1)) * MICROSECOND;
 }
 
+/* RFC9332:2.5.2.2-2, 2.5.2.2-3 */
 ltcp_time ltcp_sojourn_percentile(const struct ltcp_sojourn *sojourn, unsigned percent)
 {
     const uint64_t wanted = (sojourn->packets * percent + 99) / 100;

@@ -8,6 +8,7 @@
 
 enum { CLASSIC, L4S };
 
+/* RFC9332:2.5.1-2 */
 struct dualpi2 {
     struct fifo queues[2];
     int64_t base;     /* p' */
@@ -15,6 +16,8 @@ struct dualpi2 {
     ltcp_time prevq;
     ltcp_time next_update; /* LTCP_NEVER: nothing has come since all was at rest */
     int64_t credit;        /* above 0 the C queue is owed something */
+    uint64_t overloads;
+    ltcp_time overload_time, overload_since; /* told, and not heeded */
 };
 
 static size_t state_size(const struct ltcp_queue_config *config)
@@ -26,7 +29,7 @@ static size_t state_size(const struct ltcp_queue_config *config)
 static void start(struct aqm *aqm)
 {
     struct dualpi2 *dual = aqm->state;
-    *dual = (struct dualpi2){.next_update = LTCP_NEVER};
+    *dual = (struct dualpi2){.next_update = LTCP_NEVER, .overload_since = LTCP_NEVER};
     dual->queues[CLASSIC] = dual->queues[L4S] = fifo_empty();
 }
 
@@ -40,7 +43,8 @@ static ltcp_time update_interval(const struct ltcp_queue_config *config)
     return config->target < third ? config->target : third;
 }
 
-/* alpha = 0.1 * Tupdate / RTT_max^2, from microseconds: 0.1 * 10^6 * 65,536 * T / R^2. */
+/* RFC9332:A.1-2: alpha = 0.1 * Tupdate / RTT_max^2, from microseconds: 0.1 * 10^6 * 65,536 * T /
+ * R^2. */
 static uint32_t alpha_of(const struct ltcp_queue_config *config)
 {
     if (config->alpha > 0) return config->alpha;
@@ -61,6 +65,7 @@ static uint32_t beta_of(const struct ltcp_queue_config *config)
 /* ---- probabilities ----------------------------------------------------------------------------
  */
 
+/* RFC9332:2.5.1-7 */
 static int64_t classic_probability(const struct dualpi2 *dual)
 {
     const uint64_t base = (uint64_t)dual->base >> 9; /* out of 2^31 */
@@ -79,7 +84,7 @@ static int64_t greatest_classic(const struct ltcp_queue_config *config)
     return CERTAIN_40 / ((int64_t)config->coupling * (int64_t)config->coupling);
 }
 
-/* Figure 5, out of 2^40. */
+/* Figure 5, out of 2^40. RFC9332:A.1-3 */
 static int64_t laqm(const struct ltcp_queue_config *config, ltcp_time qdelay)
 {
     if (qdelay >= config->ramp_start + config->ramp_length) return CERTAIN_40;
@@ -113,7 +118,16 @@ static ltcp_time greater_time(const struct aqm *aqm, const struct dualpi2 *dual,
     return classic > l4s ? classic : l4s;
 }
 
-/* The updates that were due since the queues were last looked at. */
+/* RFC9332:2.5.2.3-1 */
+static void note_overload(struct dualpi2 *dual, bool is_overload, ltcp_time now)
+{
+    if (is_overload == (dual->overload_since != LTCP_NEVER)) return;
+    if (is_overload) dual->overloads++;
+    if (!is_overload) dual->overload_time += now - dual->overload_since;
+    dual->overload_since = is_overload ? now : LTCP_NEVER;
+}
+
+/* The updates that were due since the queues were last looked at. RFC9332:A.1-1 */
 static void catch_up(const struct aqm *aqm, struct dualpi2 *dual, ltcp_time now)
 {
     const struct ltcp_queue_config *config = &aqm->config;
@@ -123,6 +137,7 @@ static void catch_up(const struct aqm *aqm, struct dualpi2 *dual, ltcp_time now)
         dual->base = probability_bound(
             dual->base + controller_change(alpha, beta, curq, dual->prevq, config->target));
         dual->prevq = curq;
+        note_overload(dual, coupled_probability(dual, config) >= CERTAIN_40, dual->next_update);
         dual->next_update += update_interval(config);
         if (aqm->backlog.packets == 0 && dual->base == 0 && curq == 0)
             dual->next_update = LTCP_NEVER;
@@ -132,7 +147,7 @@ static void catch_up(const struct aqm *aqm, struct dualpi2 *dual, ltcp_time now)
 /* ---- figure 3: enqueue ------------------------------------------------------------------------
  */
 
-/* One packet of any size is always allowed. By default 250 ms of the link. */
+/* One packet of any size is always allowed. By default 250 ms of the link. RFC9332:A.1-4 */
 static bool is_over_limit(const struct aqm *aqm, const struct ltcp_path_config *path)
 {
     if (path->queue_packets > 0 && aqm->backlog.packets >= path->queue_packets) return true;
@@ -158,6 +173,7 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
         return LTCP_DROP_QUEUE;
     }
     if (aqm->backlog.packets == 0) dual->credit = 0;
+    /* RFC9332:2.5.1-1 */
     fifo_push(&aqm->backlog, &dual->queues[waiting->ecn % 2 == 1 ? L4S : CLASSIC], waiting);
     return LTCP_DROP_NONE;
 }
@@ -165,7 +181,8 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
 /* ---- figure 7: dequeue ------------------------------------------------------------------------
  */
 
-/* Weighted round robin: while both have packets, the C queue gets one octet of `classic_weight`. */
+/* Weighted round robin: while both have packets, the C queue gets one octet of `classic_weight`.
+ * RFC9332:2.5.1-4, 2.5.1-5, 2.5.1-6, 2.5.2.1-4 */
 static int scheduler(struct aqm *aqm, struct dualpi2 *dual)
 {
     const struct fifo *classic = &dual->queues[CLASSIC], *l4s = &dual->queues[L4S];
@@ -180,7 +197,8 @@ static int scheduler(struct aqm *aqm, struct dualpi2 *dual)
     return chosen;
 }
 
-/* Lines 4b to 8j. False: dropped. `length` is of the queue with this packet in it. */
+/* Lines 4b to 8j. False: dropped. `length` is of the queue with this packet in it. RFC9332:2.5.1-3,
+ * RFC9332:2.5.1-8, 2.5.1.1-4, RFC9332:A.2-1 */
 static bool l4s_leaves(struct aqm *aqm, struct dualpi2 *dual, struct waiting *out, uint32_t length,
                        ltcp_time now)
 {
@@ -201,7 +219,7 @@ static bool l4s_leaves(struct aqm *aqm, struct dualpi2 *dual, struct waiting *ou
     return true;
 }
 
-/* Lines 11 to 17. False: dropped. */
+/* Lines 11 to 17. False: dropped. RFC9332:2.5.1.1-4 */
 static bool classic_leaves(struct aqm *aqm, struct dualpi2 *dual, struct waiting *out)
 {
     const int64_t probability = classic_probability(dual);
@@ -270,6 +288,10 @@ static void state(const struct aqm *aqm, ltcp_time now, struct ltcp_queue_state 
     out->delay = dual.prevq;
     out->queue_packets[CLASSIC] = dual.queues[CLASSIC].packets;
     out->queue_packets[L4S] = dual.queues[L4S].packets;
+    out->overloads = dual.overloads;
+    out->overload_since = dual.overload_since;
+    out->overload_time = dual.overload_time;
+    if (dual.overload_since != LTCP_NEVER) out->overload_time += now - dual.overload_since;
 }
 
 const struct aqm_ops aqm_dualpi2 = {.state_size = state_size,

@@ -30,6 +30,7 @@ static size_t state_size(const struct ltcp_queue_config *config)
     return sizeof(struct fq_codel) + config->flows * sizeof(struct flow);
 }
 
+/* RFC8290:5.2.5-1 */
 static void start(struct aqm *aqm)
 {
     struct fq_codel *fq = aqm->state;
@@ -69,7 +70,8 @@ static uint32_t remove_first(struct fq_codel *fq, struct flow_list *list)
 /* ---- section 4.1: enqueue ---------------------------------------------------------------------
  */
 
-/* By protocol, addresses and ports where there are some; what is no IP packet is one flow. */
+/* By protocol, addresses and ports where there are some; what is no IP packet is one flow.
+ * RFC8290:4.1-1, 4.1-2, 4.1.1-1 */
 static uint32_t classify(const struct aqm *aqm, const struct ltcp_packet *packet)
 {
     const struct fq_codel *fq = aqm->state;
@@ -87,7 +89,8 @@ static uint32_t classify(const struct aqm *aqm, const struct ltcp_packet *packet
     return (uint32_t)(ltcp_siphash(&aqm->salt, key, sizeof key) % fq->count);
 }
 
-/* Half of the packets of the queue with the most octets, at most 64, from its head. */
+/* Half of the packets of the queue with the most octets, at most 64, from its head. RFC8290:4.1-4
+ */
 static void drop_from_fattest(struct aqm *aqm)
 {
     struct fq_codel *fq = aqm->state;
@@ -104,12 +107,14 @@ static void drop_from_fattest(struct aqm *aqm)
     }
 }
 
+/* RFC8290:5.2.3-1 */
 static bool is_over_limit(const struct aqm *aqm, const struct ltcp_path_config *path)
 {
     return (path->queue_packets > 0 && aqm->backlog.packets > path->queue_packets) ||
            (path->queue_bytes > 0 && aqm->backlog.bytes > path->queue_bytes);
 }
 
+/* RFC8290:4.1-3 */
 static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, struct waiting *waiting)
 {
     struct fq_codel *fq = aqm->state;
@@ -133,6 +138,7 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
 /* ---- section 4.2: dequeue ---------------------------------------------------------------------
  */
 
+/* RFC8290:3-1, 4.2-1, 4.2-2, 4.2-3, RFC8289:1-1 */
 static bool dequeue(struct aqm *aqm, const struct aqm_moment *at, struct waiting *out)
 {
     struct fq_codel *fq = aqm->state;

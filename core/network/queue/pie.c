@@ -28,7 +28,7 @@ static void start(struct aqm *aqm)
 /* ---- section 4.2: every T_UPDATE --------------------------------------------------------------
  */
 
-/* The gains are tuned to how likely a drop is. */
+/* The gains are tuned to how likely a drop is. RFC8033:4.2-1 */
 static int64_t tuned(int64_t p, int64_t drop_prob)
 {
     static const struct {
@@ -43,6 +43,7 @@ static int64_t tuned(int64_t p, int64_t drop_prob)
     return p;
 }
 
+/* RFC8033:4.2-1, 4.2-2, 4.4-1, 4.4-4, 5.5-1 */
 static void calculate_drop_prob(struct pie *pie, const struct ltcp_queue_config *config)
 {
     const ltcp_time qdelay = pie->current_qdelay;
@@ -80,6 +81,7 @@ static void catch_up(struct pie *pie, const struct ltcp_queue_config *config, lt
 /* ---- section 4.1: random dropping -------------------------------------------------------------
  */
 
+/* RFC8033:4.1-1, 5.4-1 */
 static bool is_drawn(struct aqm *aqm, const struct waiting *waiting)
 {
     struct pie *pie = aqm->state;
@@ -91,6 +93,7 @@ static bool is_drawn(struct aqm *aqm, const struct waiting *waiting)
     return pie->accu_prob >= PERCENT(850) || aqm_draw(aqm, waiting, probability, 40);
 }
 
+/* RFC8033:4.1-2, 4.1-3 */
 static bool drop_early(struct aqm *aqm, const struct waiting *waiting)
 {
     const struct pie *pie = aqm->state;
@@ -100,6 +103,7 @@ static bool drop_early(struct aqm *aqm, const struct waiting *waiting)
     return is_drawn(aqm, waiting);
 }
 
+/* RFC8033:4.4-1, 4.4-2, 5.1-1, 5.1-2 */
 static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, struct waiting *waiting)
 {
     struct pie *pie = aqm->state;
@@ -113,12 +117,13 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
         pie->accu_prob = 0;
         const bool may_mark = (uint64_t)pie->drop_prob < config->ecn_threshold
                                                              << 8; /* section 5.1 */
-        if (!may_mark || !aqm_mark(aqm, waiting, false)) return aqm_refuse(aqm);
+        if (!may_mark || !aqm_mark(aqm, waiting, false)) return aqm_refuse(aqm, waiting);
     }
     fifo_push(&aqm->backlog, &aqm->waiting, waiting);
     return LTCP_DROP_NONE;
 }
 
+/* RFC8033:4.3-1 */
 static bool dequeue(struct aqm *aqm, const struct aqm_moment *at, struct waiting *out)
 {
     struct pie *pie = aqm->state;

@@ -70,6 +70,7 @@ static uint64_t decay(uint64_t weight, uint64_t m)
     return result;
 }
 
+/* RFC7567:4.2-1, 4.4-1 */
 static uint64_t average(const struct aqm *aqm, const struct aqm_moment *at)
 {
     const struct red *red = aqm->state;
@@ -100,7 +101,7 @@ static uint64_t base_probability(const struct ltcp_queue_config *config, uint64_
     return most + share_of(ONE - most, ratio(avg - high, high));
 }
 
-/* p_a = p_b / (1 - count * p_b), which spreads the marks evenly. */
+/* p_a = p_b / (1 - count * p_b), which spreads the marks evenly. RFC7567:4.2-2 */
 static uint64_t spread(uint64_t p, int64_t count)
 {
     if (count <= 0) return p;
@@ -109,6 +110,7 @@ static uint64_t spread(uint64_t p, int64_t count)
     return p >= rest ? ONE : ratio(p, rest);
 }
 
+/* RFC7567:4.2.1-1, 4.2.1-5, 4.4-2 */
 static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, struct waiting *waiting)
 {
     struct red *red = aqm->state;
@@ -119,7 +121,7 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
         red->count = -1;
     } else if (red->probability > ONE) {
         red->count = 0;
-        return aqm_refuse(aqm);
+        return aqm_refuse(aqm, waiting);
     } else {
         red->count++;
         uint64_t p = red->probability;
@@ -127,7 +129,7 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
             p = p * waiting->length / config->packet_size;
         if (p > 0 && aqm_draw(aqm, waiting, spread(p, red->count), 32)) {
             red->count = 0;
-            if (!aqm_mark(aqm, waiting, false)) return aqm_refuse(aqm);
+            if (!aqm_mark(aqm, waiting, false)) return aqm_refuse(aqm, waiting);
         }
     }
     fifo_push(&aqm->backlog, &aqm->waiting, waiting);

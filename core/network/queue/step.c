@@ -15,7 +15,8 @@ static enum ltcp_drop enqueue(struct aqm *aqm, const struct aqm_moment *at, stru
     const bool over =
         (config->step_packets != LTCP_STEP_OFF && aqm->backlog.packets > config->step_packets) ||
         (config->step_bytes != LTCP_STEP_OFF && aqm->backlog.bytes > config->step_bytes);
-    if (over && !aqm_mark(aqm, waiting, false) && config->drop_not_ect) return aqm_refuse(aqm);
+    if (over && !aqm_mark(aqm, waiting, false) && config->drop_not_ect)
+        return aqm_refuse(aqm, waiting);
     fifo_push(&aqm->backlog, &aqm->waiting, waiting);
     return LTCP_DROP_NONE;
 }
