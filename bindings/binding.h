@@ -169,6 +169,7 @@ struct bind_network {
     struct ltcp_pool *pool;
     struct ltcp_trace *trace;
     struct ltcp_tunnels tunnels;
+    struct ltcp_relay *relays; /* uv_relay.h */
     lua_Alloc allocate; /* the Lua state's; used without its accounts */
     void *allocate_context;
     uint64_t seed;

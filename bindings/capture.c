@@ -107,8 +107,9 @@ static void make_comment(const struct bind_capture *capture, unsigned notes, uns
     add_word(out, 200, at, dropped);
 }
 
-/* Number of the link's interface in the file; its block is written when it is met first. */
-static uint32_t interface_of(struct bind_capture *capture, uint32_t link)
+/* Number of the link's interface in the file; its block is written when it is met first, with a
+ * description (or NULL). */
+static uint32_t interface_of(struct bind_capture *capture, uint32_t link, const char *description)
 {
     if (link >= capture->interface_room) {
         uint32_t more = link < 8 ? 8 : link * 2;
@@ -125,7 +126,8 @@ static uint32_t interface_of(struct bind_capture *capture, uint32_t link)
         capture->interface_room = more;
     }
     if (capture->interfaces[link] == 0) {
-        put_block(capture, ltcp_pcapng_interface(capture->block, capture->net->links[link].name));
+        put_block(capture, ltcp_pcapng_interface(capture->block, capture->net->links[link].name,
+                                                 description));
         capture->interfaces[link] = ++capture->interface_count;
     }
     return capture->interfaces[link] - 1;
@@ -136,7 +138,7 @@ static void write_packet(struct bind_capture *capture, const struct ltcp_capture
 {
     char comment[200];
     if (capture->error != 0) return;
-    uint32_t number = interface_of(capture, captured->link);
+    uint32_t number = interface_of(capture, captured->link, NULL);
     make_comment(capture, notes, reason, comment);
     put_block(capture, ltcp_pcapng_packet(capture->block, number, captured->time, captured->packet,
                                           captured->direction == 0 ? LTCP_PCAPNG_OUTBOUND
@@ -218,19 +220,19 @@ static bool decide(struct bind_capture *capture, const struct ltcp_captured *cap
 static void take_captured(struct bind_capture *capture, const struct ltcp_captured *captured)
 {
     if (captured->link == LTCP_NOWHERE) return; /* it was on no link */
+    const struct bind_link_record *link = &capture->net->links[captured->link];
     if (capture->receivers) {
-        if (captured->kind != LTCP_TRACE_SENT)
+        /* What leaves for a node of this network is seen once more, where it arrives. */
+        bool again = captured->left && link->node[1 - captured->direction] != LTCP_NOWHERE;
+        if (captured->kind != LTCP_TRACE_SENT && !again)
             write_packet(capture, captured, captured->packet->notes, captured->reason);
         return;
     }
-    const struct bind_link_record *link = &capture->net->links[captured->link];
     bool from_outside = link->node[captured->direction] == LTCP_NOWHERE;
     bool copy = (captured->packet->notes & LTCP_NOTE_DUPLICATE) != 0;
     if (captured->kind == LTCP_TRACE_SENT) {
-        struct held *held = hold(capture, captured);
-        /* Nobody tells what becomes of what leaves by a tunnel. */
-        if (held != NULL && link->tunnel && !from_outside) held->decided = captured->time;
-    } else if (!decide(capture, captured) && from_outside && !copy) {
+        hold(capture, captured);
+    } else if (!decide(capture, captured) && from_outside && !copy && !captured->left) {
         /* What a tunnel brought in, past the path, is seen first where it arrives. */
         struct held *held = hold(capture, captured);
         if (held != NULL) held->decided = captured->time;
@@ -413,6 +415,47 @@ static int capture_missed(lua_State *L)
     return 1;
 }
 
+static uint32_t check_link(lua_State *L, const struct bind_capture *capture)
+{
+    uint32_t link = bind_opt_link(L, 2, capture->net);
+    luaL_argcheck(L, link != LTCP_NOWHERE, 2, "link expected");
+    return link;
+}
+
+/* Before the link's first packet: what it does, for its interface in the file. */
+static int capture_describe(lua_State *L)
+{
+    struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
+    if (capture->net == NULL) return 0;
+    interface_of(capture, check_link(L, capture), luaL_checkstring(L, 3));
+    return outcome(L, capture);
+}
+
+/* What it has done by now. */
+static int capture_statistics(lua_State *L)
+{
+    struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
+    if (capture->net == NULL) return 0;
+    uint32_t link = check_link(L, capture);
+    const char *comment = luaL_checkstring(L, 3);
+    bind_captures_drain(capture->net);
+    write_held(capture, LTCP_NEVER, true);
+    uint64_t packets = 0, dropped = 0;
+    for (unsigned direction = 0; direction < 2; direction++) {
+        struct ltcp_network *network = capture->net->network;
+        const struct ltcp_path_counters *c =
+            ltcp_path_counters(ltcp_network_path(network, link, direction));
+        packets += c->packets;
+        for (int i = LTCP_DROP_NONE + 1; i < LTCP_DROP_COUNT; i++)
+            dropped += c->dropped[i];
+    }
+    uint32_t number = interface_of(capture, link, NULL);
+    put_block(capture, ltcp_pcapng_statistics(capture->block, number,
+                                              ltcp_network_now(capture->net->network), packets,
+                                              dropped, comment));
+    return outcome(L, capture);
+}
+
 static int capture_close(lua_State *L)
 {
     struct bind_capture *capture = luaL_checkudata(L, 1, BIND_CAPTURE);
@@ -451,9 +494,11 @@ static int capture_tostring(lua_State *L)
 
 void bind_open_capture(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"flush", capture_flush},     {"take", capture_take},
-                                       {"packets", capture_packets}, {"missed", capture_missed},
-                                       {"close", capture_close},     {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"flush", capture_flush},       {"take", capture_take},
+        {"packets", capture_packets},   {"missed", capture_missed},
+        {"describe", capture_describe}, {"statistics", capture_statistics},
+        {"close", capture_close},       {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", capture_gc},
                                     {"__close", capture_close},
                                     {"__tostring", capture_tostring},

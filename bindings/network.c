@@ -1,5 +1,6 @@
 /* bindings/network.c - the class of networks: making, nodes, memory, the forgotten, the end. */
 #include "binding.h"
+#include "uv_relay.h"
 #include "crypto.h"
 #include "explore.h"
 
@@ -52,6 +53,7 @@ static void network_destroy(struct bind_network *net)
     bind_captures_detach(net);
     bind_explore_detach(net);
     ltcp_tunnels_detach(&net->tunnels);
+    ltcp_relays_detach(&net->relays);
     if (net->network != NULL) ltcp_network_destroy(net->network);
     net->network = NULL;
     if (net->view != NULL) net->view->packet = NULL;

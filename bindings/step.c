@@ -2,6 +2,7 @@
  * called between two steps of the core, protected, on the thread that entered step. */
 #include "binding.h"
 #include "explore.h"
+#include "uv_relay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,7 +167,9 @@ static enum outcome go_on(lua_State *L, struct bind_network *net, ltcp_time limi
         case LTCP_STEP_TRACE: break;
         case LTCP_STEP_BROKEN: return raise_broken(L, net, detail);
         case LTCP_STEP_EXIT:
-            if (!ltcp_tunnels_flush(&net->tunnels, detail->link, detail->direction)) return SAY;
+            if (!ltcp_tunnels_flush(&net->tunnels, detail->link, detail->direction) &&
+                !ltcp_relays_flush(net->relays, detail->link, detail->direction))
+                return SAY;
             break;
         default: return SAY;
         }

@@ -10,6 +10,7 @@
 
 #define BIND_LOOP       "lunatcp.Loop"
 #define BIND_TUNNEL     "lunatcp.Tunnel"
+#define BIND_RELAY      "lunatcp.Relay"
 #define BIND_DESCRIPTOR "lunatcp.Descriptor"
 
 /* User value 1: table whose keys are the loop's tunnels and descriptors, so that a tunnel that
@@ -45,6 +46,10 @@ bool bind_read_peer(lua_State *L, int index, int arg, const char *where, struct 
 /* Those in the table at `index`, which was read before; 0 or an errno value. */
 int bind_add_peers(lua_State *L, int index, struct ltcp_tunnel *tunnel);
 void bind_open_tunnel(lua_State *L);
+
+/* ---- relay.c ---- */
+int bind_loop_relay(lua_State *L);
+void bind_open_relay(lua_State *L);
 
 /* ---- uv_descriptor.c ---- */
 int bind_loop_descriptor(lua_State *L);

@@ -28,9 +28,11 @@
  *   which from now on do nothing else. loop:step returns "descriptor", descriptor, bits for both.
  *
  * loop:udp { ... }, loop:tun { ... } -> tunnel | nil, message, CODE: see uv_udp.c
- * loop:close()  closes the tunnels too. Idempotent; also __close and __gc. Everything else raises
- *   "loop is closed" after it. */
+ * loop:relay { ... } -> relay | nil, message, CODE: see relay.c
+ * loop:close()  closes the tunnels and relays too. Idempotent; also __close and __gc. Everything
+ * else raises "loop is closed" after it. */
 #include "uv_classes.h"
+#include "uv_relay.h"
 
 #include <errno.h>
 #include <string.h>
@@ -68,8 +70,12 @@ static int loop_close(lua_State *L)
     struct bind_loop *loop = luaL_checkudata(L, 1, BIND_LOOP);
     if (loop->loop == NULL) return 0;
     struct ltcp_watch *watch;
-    while ((watch = ltcp_loop_watches(loop->loop)->first) != NULL)
-        bind_descriptor_detach(watch);
+    while ((watch = ltcp_loop_watches(loop->loop)->first) != NULL) {
+        if (ltcp_watch_is_called(watch))
+            ltcp_relay_detach(ltcp_relay_of_watch(watch));
+        else
+            bind_descriptor_detach(watch);
+    }
     struct ltcp_member *member;
     while ((member = ltcp_loop_first(loop->loop)) != NULL) {
         struct bind_tunnel *tunnel = ltcp_member_owner(member);
@@ -205,6 +211,7 @@ static const luaL_Reg loop_methods[] = {{"now", loop_now},
                                         {"tun", bind_loop_tun},
                                         {"descriptor", bind_loop_descriptor},
                                         {"signal", bind_loop_signal},
+                                        {"relay", bind_loop_relay},
                                         {"close", loop_close},
                                         {NULL, NULL}};
 
@@ -216,6 +223,7 @@ void bind_open_loop(lua_State *L)
     bind_class(L, BIND_LOOP, loop_methods, loop_meta);
     bind_open_tunnel(L);
     bind_open_descriptor(L);
+    bind_open_relay(L);
     lua_pushcfunction(L, loop_new);
     lua_setfield(L, -2, "loop");
 }

@@ -24,6 +24,7 @@ struct ltcp_watch {
     struct ltcp_watch *next;
     struct ltcp_watches *watches;
     void *owner;
+    void (*call)(void *owner); /* or NULL: readiness is noted */
 };
 
 static void note_ready(struct ltcp_watch *watch, unsigned bits)
@@ -44,6 +45,12 @@ static void set_wanted(struct ltcp_watch *watch, unsigned bits)
 static void became_ready(uv_poll_t *poll, int status, int events)
 {
     struct ltcp_watch *watch = poll->data;
+    if (watch->call != NULL) {
+        /* libuv stops polling where there was an error, which the call reads off. */
+        if (status < 0) uv_poll_start(poll, UV_READABLE, became_ready);
+        watch->call(watch->owner);
+        return;
+    }
     unsigned bits = status < 0 ? watch->wanted : 0;
     if (events & (UV_READABLE | UV_DISCONNECT)) bits |= LTCP_WATCH_READ;
     if (events & (UV_WRITABLE | UV_DISCONNECT)) bits |= LTCP_WATCH_WRITE;
@@ -148,6 +155,17 @@ int ltcp_watch_want(struct ltcp_watch *watch, unsigned bits)
     watch->watches->changed = true;
     set_wanted(watch, error == 0 ? bits : 0);
     return error;
+}
+
+int ltcp_watch_call(struct ltcp_watch *watch, void (*call)(void *owner))
+{
+    watch->call = call;
+    return ltcp_watch_want(watch, LTCP_WATCH_READ);
+}
+
+bool ltcp_watch_is_called(const struct ltcp_watch *watch)
+{
+    return watch->call != NULL;
 }
 
 struct ltcp_watch *ltcp_watches_take(struct ltcp_watches *watches, unsigned *bits)

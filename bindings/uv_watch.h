@@ -33,6 +33,11 @@ void ltcp_watch_close(struct ltcp_watch *watch);
 
 /* What is waited for, once: what becomes ready is no more waited for. 0: nothing. */
 int ltcp_watch_want(struct ltcp_watch *watch, unsigned bits);
+/* From now on `call(owner)` is called whenever the descriptor is readable, from within the loop;
+ * nothing is to be taken. It may close watches. 0 or an errno value. */
+int ltcp_watch_call(struct ltcp_watch *watch, void (*call)(void *owner));
+/* True: it was given such a call. */
+bool ltcp_watch_is_called(const struct ltcp_watch *watch);
 /* One that is ready, and what of it; NULL: none. */
 struct ltcp_watch *ltcp_watches_take(struct ltcp_watches *watches, unsigned *bits);
 

@@ -173,7 +173,8 @@ static bool link_is_valid(const struct ltcp_network *network, const struct ltcp_
 {
     if (config->mtu != 0 && (config->mtu < SMALLEST_MTU || config->mtu > GREATEST_MTU))
         return false;
-    if (config->end[0].node == config->end[1].node) return false;
+    if (config->end[0].node == config->end[1].node && config->end[0].node != LTCP_NOWHERE)
+        return false;
     return end_is_valid(network, config, 0) && end_is_valid(network, config, 1);
 }
 

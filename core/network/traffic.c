@@ -3,10 +3,10 @@
 #include "path.h"
 #include "share.h"
 
-void network_record(struct ltcp_network *network, enum ltcp_trace_kind kind, uint32_t link,
-                    unsigned direction, enum ltcp_drop reason, struct ltcp_packet *packet)
+static void record_capture(struct ltcp_network *network, enum ltcp_trace_kind kind, uint32_t link,
+                           unsigned direction, enum ltcp_drop reason, bool left,
+                           struct ltcp_packet *packet)
 {
-    ltcp_trace_packet(network->trace, kind, network->now, link, (uint8_t)direction, reason, packet);
     if (network->capture.limit == 0) return;
     struct ltcp_captured captured = {
         .time = network->now,
@@ -15,8 +15,16 @@ void network_record(struct ltcp_network *network, enum ltcp_trace_kind kind, uin
         .direction = (uint8_t)direction,
         .kind = (uint8_t)kind,
         .reason = (uint8_t)reason,
+        .left = left,
     };
     capture_add(&network->capture, network->allocator, &captured);
+}
+
+void network_record(struct ltcp_network *network, enum ltcp_trace_kind kind, uint32_t link,
+                    unsigned direction, enum ltcp_drop reason, struct ltcp_packet *packet)
+{
+    ltcp_trace_packet(network->trace, kind, network->now, link, (uint8_t)direction, reason, packet);
+    record_capture(network, kind, link, direction, reason, false, packet);
 }
 
 /* The last that is heard of a packet; the reference is used up. */
@@ -101,18 +109,29 @@ static void arrive(struct ltcp_network *network, uint32_t link, unsigned directi
     }
 }
 
+/* What comes out of this direction's path goes to a tunnel, and not to the node at its end. */
+static bool leads_out(const struct link *link, unsigned direction)
+{
+    if (!link->tunnel) return false;
+    return link->side[direction].node != LTCP_NOWHERE ||
+           link->side[1 - direction].node == LTCP_NOWHERE;
+}
+
 /* A packet is past the path: it arrives, or leaves by a tunnel. The reference is used up. */
 static void come_out(struct ltcp_network *network, uint32_t number, unsigned direction,
                      struct ltcp_packet *packet)
 {
     struct link *link = network->links[number];
     struct direction *d = &link->direction[direction];
-    if (!link->tunnel || link->side[direction].node == LTCP_NOWHERE)
+    if (!leads_out(link, direction)) {
         arrive(network, number, direction, network->now, packet);
-    else if (put_in(network, &d->exits, MOST_EXITS, packet))
+    } else if (put_in(network, &d->exits, MOST_EXITS, packet)) {
+        record_capture(network, LTCP_TRACE_DELIVERED, number, direction, LTCP_DROP_NONE, true,
+                       packet);
         report_exit(network, number, direction);
-    else
+    } else {
         drop(network, number, direction, LTCP_DROP_QUEUE, packet);
+    }
 }
 
 /* Brings the event queue up to date with what the path wants next. */
@@ -131,8 +150,7 @@ static void arm(struct ltcp_network *network, struct direction *d)
 
 void network_deliver(struct ltcp_network *network, uint32_t number, unsigned direction)
 {
-    struct link *link = network->links[number];
-    struct direction *d = &link->direction[direction];
+    struct direction *d = &network->links[number]->direction[direction];
     enum ltcp_drop reason;
     struct ltcp_packet *packet = ltcp_path_pop(d->path, network->now, &reason);
     arm(network, d);
@@ -327,7 +345,7 @@ enum ltcp_status ltcp_network_enter(struct ltcp_network *network, uint32_t link,
 {
     const struct link *l = network_link(network, link);
     if (l == NULL || direction > 1 || !l->tunnel) return LTCP_ERR_INVALID;
-    if (l->side[1 - direction].node == LTCP_NOWHERE) return LTCP_ERR_INVALID;
+    if (!impaired && l->side[1 - direction].node == LTCP_NOWHERE) return LTCP_ERR_INVALID;
     /* What leaves the path of a local sender goes out by the tunnel: it would never arrive. */
     if (impaired && l->side[direction].node != LTCP_NOWHERE) return LTCP_ERR_INVALID;
     struct entering entering = {.packet = packet,

@@ -3,12 +3,20 @@
 
 #include <string.h>
 
-enum block_type { INTERFACE_BLOCK = 1, PACKET_BLOCK = 6, SECTION_BLOCK = 0x0A0D0D0A };
+enum block_type {
+    INTERFACE_BLOCK = 1,
+    STATISTICS_BLOCK = 5,
+    PACKET_BLOCK = 6,
+    SECTION_BLOCK = 0x0A0D0D0A
+};
 enum option_code {
     END_OF_OPTIONS = 0,
     COMMENT = 1,
     INTERFACE_NAME = 2,
     PACKET_FLAGS = 2,
+    INTERFACE_DESCRIPTION = 3,
+    STATISTICS_RECEIVED = 4,
+    STATISTICS_DROPPED = 5,
     TIME_RESOLUTION = 9
 };
 #define BYTE_ORDER_MAGIC 0x1A2B3C4Du
@@ -65,10 +73,25 @@ static void put_option(struct writer *w, enum option_code code, const void *data
     pad(w);
 }
 
-static void put_text(struct writer *w, enum option_code code, const char *text)
+static void put_text(struct writer *w, enum option_code code, const char *text, size_t most)
 {
     size_t length = strlen(text);
-    put_option(w, code, text, length < LONGEST_TEXT ? length : LONGEST_TEXT);
+    put_option(w, code, text, length < most ? length : most);
+}
+
+static void put_count(struct writer *w, enum option_code code, uint64_t count)
+{
+    uint8_t octets[8];
+    for (unsigned i = 0; i < sizeof octets; i++)
+        octets[i] = (uint8_t)(count >> 8 * i);
+    put_option(w, code, octets, sizeof octets);
+}
+
+static void put_time(struct writer *w, ltcp_time time)
+{
+    uint64_t stamp = time > 0 ? (uint64_t)time : 0;
+    put_32(w, (uint32_t)(stamp >> 32));
+    put_32(w, (uint32_t)stamp);
 }
 
 static void end_options(struct writer *w)
@@ -88,15 +111,32 @@ size_t ltcp_pcapng_section(uint8_t out[LTCP_PCAPNG_SECTION_MOST])
     return finish(&w);
 }
 
-size_t ltcp_pcapng_interface(uint8_t out[LTCP_PCAPNG_INTERFACE_MOST], const char *name)
+size_t ltcp_pcapng_interface(uint8_t out[LTCP_PCAPNG_INTERFACE_MOST], const char *name,
+                             const char *description)
 {
     static const uint8_t nanoseconds = 9; /* 10^-9 */
     struct writer w = begin(out, INTERFACE_BLOCK);
     put_16(&w, LTCP_LINKTYPE_RAW);
     put_16(&w, 0);
     put_32(&w, 0); /* nothing is cut off */
-    if (name != NULL) put_text(&w, INTERFACE_NAME, name);
+    if (name != NULL) put_text(&w, INTERFACE_NAME, name, LONGEST_TEXT);
+    if (description != NULL)
+        put_text(&w, INTERFACE_DESCRIPTION, description, LTCP_PCAPNG_TEXT_MOST);
     put_option(&w, TIME_RESOLUTION, &nanoseconds, 1);
+    end_options(&w);
+    return finish(&w);
+}
+
+size_t ltcp_pcapng_statistics(uint8_t out[LTCP_PCAPNG_STATISTICS_MOST], uint32_t interface_number,
+                              ltcp_time time, uint64_t packets, uint64_t dropped,
+                              const char *comment)
+{
+    struct writer w = begin(out, STATISTICS_BLOCK);
+    put_32(&w, interface_number);
+    put_time(&w, time);
+    if (comment != NULL) put_text(&w, COMMENT, comment, LTCP_PCAPNG_TEXT_MOST);
+    put_count(&w, STATISTICS_RECEIVED, packets);
+    put_count(&w, STATISTICS_DROPPED, dropped);
     end_options(&w);
     return finish(&w);
 }
@@ -105,13 +145,11 @@ size_t ltcp_pcapng_packet(uint8_t out[LTCP_PCAPNG_PACKET_MOST], uint32_t interfa
                           ltcp_time time, const struct ltcp_packet *packet,
                           enum ltcp_pcapng_direction direction, const char *comment)
 {
-    uint64_t stamp = time > 0 ? (uint64_t)time : 0;
     size_t length = ltcp_packet_length(packet);
     if (length > LONGEST_PACKET) length = LONGEST_PACKET;
     struct writer w = begin(out, PACKET_BLOCK);
     put_32(&w, interface_number);
-    put_32(&w, (uint32_t)(stamp >> 32));
-    put_32(&w, (uint32_t)stamp);
+    put_time(&w, time);
     put_32(&w, (uint32_t)length);
     put_32(&w, (uint32_t)ltcp_packet_length(packet));
     w.next += ltcp_packet_bytes(packet, w.next, length);
@@ -120,7 +158,7 @@ size_t ltcp_pcapng_packet(uint8_t out[LTCP_PCAPNG_PACKET_MOST], uint32_t interfa
         uint8_t flags[4] = {(uint8_t)direction, 0, 0, 0};
         put_option(&w, PACKET_FLAGS, flags, sizeof flags);
     }
-    if (comment != NULL && comment[0] != '\0') put_text(&w, COMMENT, comment);
+    if (comment != NULL && comment[0] != '\0') put_text(&w, COMMENT, comment, LONGEST_TEXT);
     if (direction != LTCP_PCAPNG_UNKNOWN || (comment != NULL && comment[0] != '\0'))
         end_options(&w);
     return finish(&w);

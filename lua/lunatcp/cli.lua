@@ -6,7 +6,9 @@ local core = require "lunatcp.core"
 
 local M = {}
 
-local COMMANDS <const> = { "new_spec", "run", "cat", "decode", "pkt", "settings", "version" }
+local COMMANDS <const> = {
+  "new_spec", "run", "cat", "proxy", "capture", "decode", "pkt", "settings", "version",
+}
 local USAGE <const> = 2
 
 --- Says what went wrong; gives the exit status for it.

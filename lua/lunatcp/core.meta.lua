@@ -924,6 +924,17 @@ function Capture:take() end
 function Capture:packets() end
 ---@return integer packets that found no room
 function Capture:missed() end
+---What a link does, as its interface's description in the file; nothing when that stands there already.
+---@param link lunatcp.core.Link
+---@param text string
+---@return true?, string? message, string? code
+function Capture:describe(link, text) end
+---What it has done by now: a block of statistics, packets and drops, with a comment. Call it last: what was
+---held back until its fate is known is written before.
+---@param link lunatcp.core.Link
+---@param text string
+---@return true?, string? message, string? code
+function Capture:statistics(link, text) end
 ---Completes the file. Idempotent; gives the first failure to write.
 ---@return true?, string? message, string? code
 function Capture:close() end
@@ -1069,6 +1080,31 @@ function Loop:descriptor(fd) end
 function Loop:signal(name) end
 ---Closes its tunnels too. Idempotent.
 function Loop:close() end
+
+---@class lunatcp.core.RelayOptions
+---@field link lunatcp.core.Link both ends outside: network:link { {}, {}, tunnel = true }
+---@field bind string "127.0.0.1:9000", where clients send to
+---@field server string where it goes
+---@field clients? integer default 64: so many at a time
+---@field idle? number default 60: seconds of silence after which one may be forgotten for a new one
+---@field batch? "auto"|"gso"|"mmsg"|"plain"
+
+---Stands between UDP sockets; what passes goes through the link: direction 1 to the server, 2 from it.
+---@param options lunatcp.core.RelayOptions
+---@return lunatcp.core.Relay?, string? message, string? code
+function Loop:relay(options) end
+
+---@class lunatcp.core.Relay
+local Relay = {}
+---@return string host, integer port
+function Relay:address() end
+---`clients`, `clients_now`, `refused` (datagrams of clients without a place), `forgotten` (clients), `misled`
+---(packets whose headers were corrupted), `crowded` (datagrams that the kernel did not take), `no_memory`; of
+---the clients' socket `near_datagrams_in` and so on, of those to the server `far_...`.
+---@return table<string, integer>
+function Relay:counters() end
+---Idempotent.
+function Relay:close() end
 
 ---@class lunatcp.core.Descriptor
 local Descriptor = {}

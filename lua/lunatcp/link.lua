@@ -140,24 +140,43 @@ function M.new(net, a, b, options)
   return M.register(link, via)
 end
 
---- A link from a node to the outside: for `lunatcp.tunnel`.
-function M.outside(net, node, addresses, options)
-  check.options(options, OUTSIDE_KEYS, "tunnel: options")
-  check_node(net, node, "tunnel: node")
-  local forward, message, code = path_of(options, options.forward, "tunnel: forward")
+-- The two paths of a link that leads outside.
+local function outside_paths(options, name)
+  check.options(options, OUTSIDE_KEYS, name .. ": options")
+  local forward, message, code = path_of(options, options.forward, name .. ": forward")
   if not forward then return nil, message, code end
   local back
-  back, message, code = path_of(options, options.back, "tunnel: back")
+  back, message, code = path_of(options, options.back, name .. ": back")
   if not back then return nil, message, code end
+  return { forward = forward, back = back }
+end
+
+--- A link from a node to the outside: for `lunatcp.tunnel`.
+function M.outside(net, node, addresses, options)
+  check_node(net, node, "tunnel: node")
+  local paths, message, code = outside_paths(options, "tunnel")
+  if not paths then return nil, message, code end
   local made
   made, message, code = check.call(net.core.link, net.core, {
-    { node = node.core, addresses = addresses, path = forward }, { path = back },
+    { node = node.core, addresses = addresses, path = paths.forward }, { path = paths.back },
     mtu = options.mtu, tunnel = true,
   })
   if not made then return nil, message, code end
   local link = setmetatable({ net = net, core = made, a = node, subnets = {} }, Link)
   give_addresses(net, link, node, addresses)
   return M.register(link)
+end
+
+--- A link both of whose ends are outside: for `lunatcp.proxy`.
+function M.between(net, a, b, options)
+  local paths, message, code = outside_paths(options, "proxy")
+  if not paths then return nil, message, code end
+  local made
+  made, message, code = check.call(net.core.link, net.core, {
+    { path = paths.forward }, { path = paths.back }, tunnel = true, name = "proxy",
+  })
+  if not made then return nil, message, code end
+  return M.register(setmetatable({ net = net, core = made, a = a, b = b, subnets = {} }, Link))
 end
 
 --- Makes a link known to its network.
@@ -174,6 +193,7 @@ function M.register(link, via)
     if not ok then return nil, message, code end
   end
   net.hooks:link_added(link)
+  for _, capture in ipairs(net.captures) do capture:link_added(link) end
   return link
 end
 

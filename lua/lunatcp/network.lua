@@ -29,6 +29,12 @@ local KEYS <const> = { "seed", "clock", "profile", "settings", "trace", "via" }
 local TRACE_KEYS <const> = { "events", "packets" }
 local RESERVED_ALARM <const> = 0 -- waits count from 1
 
+local watcher -- of networks that are made
+
+--- Calls a function with every network that is made from now on: for programs that run scripts of others.
+-- @tparam function hook nil: no more
+function M.watch(hook) watcher = hook end
+
 --- Makes a network.
 -- @tparam[opt] table options
 --
@@ -73,6 +79,7 @@ function M.new(options)
   net.trace = trace.new(net, records.packets == 0)
   net.hooks = hooks.new(net)
   net.scheduler = scheduler.new(net.world)
+  if watcher then watcher(net) end
   return net
 end
 
@@ -119,6 +126,9 @@ function Network:link(a, b, options) return link.new(self, a, b, options) end
 
 --- A link that leads out of this process: see `lunatcp.tunnel`.
 function Network:tunnel(host, options) return tunnel.new(self, host, options) end
+
+--- Stands between two UDP sockets: see `lunatcp.proxy`.
+function Network:proxy(options) return require "lunatcp.proxy".new(self, options) end
 
 --- Names the other end of a tunnel: see `lunatcp.remote`.
 function Network:remote(options) return remote.new(self, options) end
@@ -339,8 +349,9 @@ end
 function Network:on(kind, hook, conn) return self.hooks:add(kind, hook, conn) end
 
 --- Writes everything that links carry from here on into a pcapng file.
--- @string path
--- @tparam[opt] table options `view`: `"sender"` (default), `"receiver"`, `"both"`; `limit`
+-- @param path its path, or an open file
+-- @tparam[opt] table options `view`: `"sender"` (default), `"receiver"`; `limit`; `live = true`: in real
+--   time, what passes is written five times a second, and not only when a run is over
 -- @treturn Capture has `close` (also by `<close>`), `flush`, `packets`; or nil, message, code
 function Network:capture(path, options)
   return require "lunatcp.capture".new(self, path, options)

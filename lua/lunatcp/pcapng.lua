@@ -19,8 +19,9 @@ local BLOCK_MOST <const> = 16 << 20 -- octets of a block: no packet is near that
 
 -- Blocks of pcapng, and codes of their options.
 local SECTION <const>, INTERFACE <const>, OLD_PACKET <const> = 0x0A0D0D0A, 1, 2
-local SIMPLE_PACKET <const>, PACKET <const> = 3, 6
-local COMMENT <const>, NAME <const>, RESOLUTION <const>, OFFSET <const> = 1, 2, 9, 14
+local SIMPLE_PACKET <const>, STATISTICS <const>, PACKET <const> = 3, 5, 6
+local COMMENT <const>, NAME <const>, DESCRIPTION <const> = 1, 2, 3
+local RESOLUTION <const>, OFFSET <const> = 9, 14
 
 local NS <const> = 1000000000
 
@@ -125,6 +126,8 @@ local function take_interface(self, block)
   each_option(self, block, 9, function(code, value)
     if code == NAME then
       interface.name = value
+    elseif code == DESCRIPTION then
+      interface.description = value
     elseif code == RESOLUTION and #value == 1 then
       local octet = value:byte()
       interface.base, interface.exponent = octet & 0x80 ~= 0 and 2 or 10, octet & 0x7f
@@ -203,9 +206,17 @@ local function take_simple_packet(self, block)
   return packet_of(self, block, interface, 4, captured, length)
 end
 
+local function take_statistics(self, block)
+  need(self, block, 12, "a block of statistics")
+  local interface = interface_of(self, block, (unpack_from(self, "I4", block.body)))
+  each_option(self, block, 13, function(code, value)
+    if code == COMMENT then interface.statistics = value end
+  end)
+end
+
 local HANDLERS <const> = {
   [INTERFACE] = take_interface, [PACKET] = take_packet, [OLD_PACKET] = take_packet,
-  [SIMPLE_PACKET] = take_simple_packet,
+  [SIMPLE_PACKET] = take_simple_packet, [STATISTICS] = take_statistics,
 }
 
 local function next_of_blocks(self)

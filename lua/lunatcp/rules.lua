@@ -26,6 +26,7 @@ end
 local DELAY_KEYS <const> = with "by"
 local DUPLICATE_KEYS <const> = with("copies", "after")
 local CORRUPT_KEYS <const> = with "bits"
+local SAID <const> = with("by", "copies", "after", "bits")
 
 -- Turns a script's words into the core's.
 local function translate(link, match, keys, name)
@@ -66,15 +67,44 @@ local function translate(link, match, keys, name)
   return rule
 end
 
-local function install(link, rule)
+-- A rule as a person would write it: "drop { fin = true, nth = 1 }".
+local function text_of(link, verb, match)
+  local words = {}
+  for _, key in ipairs(SAID) do
+    local value = match and match[key]
+    if value == link.a or value == link.b then value = value and value.name end
+    if value ~= nil then words[#words + 1] = ("%s = %s"):format(key, tostring(value)) end
+  end
+  if #words == 0 then return verb end
+  return ("%s { %s }"):format(verb, table.concat(words, ", "))
+end
+
+local function install(link, rule, text)
   local id, message, code = check.call(link.core.rule, link.core, rule)
   if not id then return nil, message, code end
+  local said = { text = text, id = id }
+  link.rules_said = link.rules_said or {}
+  link.rules_said[#link.rules_said + 1] = said
   local handle = hooks.handle(function()
-    if not link.net.closed then link.core:remove_rule(id) end
+    if link.net.closed then return end
+    said.matched, said.answered = link.core:rule_counts(id)
+    link.core:remove_rule(id)
   end)
   handle.link, handle.id = link, id
   handle.counts = function(self) return self.link.core:rule_counts(self.id) end
   return handle
+end
+
+--- What rules a link has had, in order: a list of texts, and how often each matched and answered.
+-- @treturn {table,...} `text`, `matched`, `answered`
+function M.said(link)
+  local list = {}
+  for i, said in ipairs(link.rules_said or {}) do
+    local matched, answered = said.matched, said.answered
+    if not matched then matched, answered = link.core:rule_counts(said.id) end
+    list[i] = { text = said.text, matched = matched or 0, answered = answered or 0 }
+  end
+  return list
 end
 
 --- Adds the methods to the class of links.
@@ -94,7 +124,7 @@ function M.install(Link)
       scheduler.busy_hook = nil
       return verdict
     end
-    return install(self, data)
+    return install(self, data, text_of(self, "rule", match))
   end
 
   --- Drops packets: `link:drop { fin = true, nth = 1, from = client }`.
@@ -104,14 +134,14 @@ function M.install(Link)
   function Link:drop(match)
     local data = translate(self, match, MATCH_KEYS, "drop")
     data.drop = true
-    return install(self, data)
+    return install(self, data, text_of(self, "drop", match))
   end
 
   --- Holds packets back by so many seconds: `link:delay { by = 0.05, data = true, nth = 1 }`.
   function Link:delay(match)
     local data = translate(self, match, DELAY_KEYS, "delay")
     data.delay = check.seconds(match and match.by, "delay: by")
-    return install(self, data)
+    return install(self, data, text_of(self, "delay", match))
   end
 
   --- Doubles packets: `link:duplicate { copies = 1, after = 0.01, nth = 2 }`; the copies come `after` so many
@@ -120,7 +150,7 @@ function M.install(Link)
     local data = translate(self, match, DUPLICATE_KEYS, "duplicate")
     data.duplicate = match and match.copies or 1
     data.duplicate_delay = match and match.after
-    return install(self, data)
+    return install(self, data, text_of(self, "duplicate", match))
   end
 
   --- Sets CE in packets of an ECN-capable transport; others go on as they are:
@@ -128,14 +158,14 @@ function M.install(Link)
   function Link:mark(match)
     local data = translate(self, match, MATCH_KEYS, "mark")
     data.mark = true
-    return install(self, data)
+    return install(self, data, text_of(self, "mark", match))
   end
 
   --- Flips a burst of bits: `link:corrupt { bits = 1, data = true }`.
   function Link:corrupt(match)
     local data = translate(self, match, CORRUPT_KEYS, "corrupt")
     data.corrupt = match and match.bits or 1
-    return install(self, data)
+    return install(self, data, text_of(self, "corrupt", match))
   end
 end
 

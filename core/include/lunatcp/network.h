@@ -174,7 +174,8 @@ struct ltcp_link_config {
     struct ltcp_link_end end[2];
     uint32_t mtu; /* of both nodes' interfaces; 0: 1500 */
     /* Packets that come out of a path leave by ltcp_network_exit instead of reaching the other
-     * end's node; what the tunnel brings back comes in by ltcp_network_enter. */
+     * end's node; what the tunnel brings back comes in by ltcp_network_enter. Both ends may be
+     * outside (a proxy): then what enters, always impaired, leaves by the same direction's exit. */
     bool tunnel;
 };
 /* Makes an interface with those addresses on each host and a subnet route on each node. */
@@ -302,6 +303,7 @@ struct ltcp_captured {
     struct ltcp_packet *packet; /* a reference that the taker owns */
     uint32_t link;
     uint8_t direction, kind, reason; /* LTCP_TRACE_SENT, _DELIVERED or _DROPPED; enum ltcp_drop */
+    bool left;                       /* _DELIVERED: to a tunnel, by ltcp_network_exit */
 };
 /* At most `limit` wait at a time; further ones are counted as missed. 0 switches it off. */
 enum ltcp_status ltcp_network_capture(struct ltcp_network *network, size_t limit);

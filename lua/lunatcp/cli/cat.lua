@@ -192,6 +192,7 @@ local function serve(net, host, tunnel, port, options, state)
 end
 
 function M.run(options, parser)
+  if options.capture == "-" then parser:error "cat: --capture: the standard output is the connection's" end
   local tunnel_options = wire.tunnel(options)
   local port = aim(options, parser, tunnel_options)
   local net, problem = wire.try(parser, wire.network, options)
@@ -201,10 +202,8 @@ function M.run(options, parser)
   local tunnel, message, code = wire.try(parser, net.tunnel, net, host, tunnel_options)
   if not tunnel then return cli.fail(("%s (%s)"):format(message, code)) end
   local capture
-  if options.capture then
-    capture, message = net:capture(options.capture)
-    if not capture then return cli.fail(message) end
-  end
+  capture, message = wire.capture(net, options.capture)
+  if message then return cli.fail(message) end
   local state = { sent = 0, received = 0, waiters = {} }
   wire.catch_signals(net, state)
   local task = net:spawn("cat", serve, net, host, tunnel, port, options, state)
@@ -214,10 +213,7 @@ function M.run(options, parser)
     net:run { until_ = net:now() + ABORT } -- the reset leaves
   end
   if options.json then report(state, tunnel) end
-  if capture then
-    local ok, wrong = capture:close()
-    if not ok then return cli.fail(wrong) end
-  end
+  if wire.finish(capture) ~= 0 then return 1 end
   if state.signal then return wire.STATUS_OF[state.signal] end
   if state.problem then return cli.fail("cat: " .. state.problem) end
   return 0

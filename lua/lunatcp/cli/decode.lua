@@ -18,6 +18,7 @@ function M.define(parser)
   command:mutex(
     command:flag("--ladder", "Draw the sequence diagram."),
     command:flag("--json", "One JSON object a packet."))
+  command:flag("--links", "At the end, what each link did to its packets, where the file tells.")
   command:flag("--absolute", "Sequence numbers as they are, not counted from the SYN's.")
   command:flag("--epoch", "Times as they are, not counted from the first packet's.")
   command:option("--host", "Only packets from or to this address; may be given again."):argname "ADDRESS"
@@ -231,6 +232,14 @@ local function open(path)
   return pcapng.open(path)
 end
 
+-- "# link0: forward: 25 packets, 24 delivered, ..."
+local function print_links(reader)
+  for _, interface in ipairs(reader.interfaces) do
+    local text = interface.statistics or interface.description
+    if text then cli.print(("# %s: %s"):format(interface.name or interface.number, text)) end
+  end
+end
+
 local function canonical(addresses)
   local list = {}
   for i, text in ipairs(addresses) do
@@ -262,6 +271,7 @@ function M.run(options, parser)
   end
   reader:close()
   local status = options.ladder and draw(state) or 0
+  if options.links and not options.json then print_links(reader) end
   if code then return cli.fail(message) end -- after what could be read
   return status
 end

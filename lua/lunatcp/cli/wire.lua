@@ -150,6 +150,8 @@ local COUNTED <const> = {
 local REASONS <const> = { "loss", "rule", "queue", "aqm", "mtu", "down", "memory", "route", "ttl" }
 M.COUNTS = table.move(REASONS, 1, #REASONS, #COUNTED + 1, table.move(COUNTED, 1, #COUNTED, 1, {}))
 
+M.REASONS = REASONS
+
 --- What is told of the counters of one direction: a table for JSON.
 function M.counts(counters)
   local told = {}
@@ -218,6 +220,36 @@ function M.catch_signals(net, state)
     if not ok then return nil, message end
   end
   return true
+end
+
+-- ---- captures ---------------------------------------------------------------------------------
+
+--- A capture into a file, or into the standard output for "-", written while it grows; nil for none; or nil,
+-- message.
+function M.capture(net, path)
+  if path == nil then return nil end
+  local capture, message = net:capture(path == "-" and io.stdout or path, { live = true })
+  if not capture then return nil, message end
+  return capture
+end
+
+--- Runs until a signal has come, or so many seconds are over.
+function M.run_until_signal(net, state, duration)
+  if duration then
+    net:spawn(function()
+      net:sleep(duration)
+      state.done = true
+    end)
+  end
+  net:run { until_ = function() return state.signal or state.done end }
+end
+
+--- Completes the capture, if any; gives the exit status.
+function M.finish(capture)
+  if not capture then return 0 end
+  local ok, message = capture:close()
+  if not ok then return cli.fail(message) end
+  return 0
 end
 
 --- Exit status for a process that a signal ended, as shells count.
