@@ -115,7 +115,7 @@ return {
     name = "neighbours-from-beyond-routers",
     requirement = "RFC 4861 section 7.1.1: the hop limit is 255",
     file = "wire/neighbour.c",
-    shown_by = "core/test/neighbours_test.c",
+    shown_by = "core/test/wire_framing_test.c",
     text = "if (ip->ttl != 255) return false;",
     with = "if (false) return false;",
   },
