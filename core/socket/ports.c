@@ -45,13 +45,13 @@ static bool apart(const struct socket *a, const struct socket *b)
     return a->domain != b->domain && (a->options.only_v6 || b->options.only_v6);
 }
 
-/* SO_REUSEADDR on both lets two share a port of which nobody listens; SO_REUSEPORT on both always.
- */
-static bool may_share(const struct socket *a, const struct socket *b)
+/* SO_REUSEADDR on both lets the new one share a port on which the other one does not listen;
+ * SO_REUSEPORT on both always. */
+static bool may_share(const struct socket *s, const struct socket *other)
 {
-    if (a->options.reuse_port && b->options.reuse_port) return true;
-    return a->options.reuse_address && b->options.reuse_address && a->role != ROLE_LISTENING &&
-           b->role != ROLE_LISTENING;
+    if (s->options.reuse_port && other->options.reuse_port) return true;
+    return s->options.reuse_address && other->options.reuse_address &&
+           other->role != ROLE_LISTENING;
 }
 
 /* ---- orphans ------------------------------------------------------------------------------------

@@ -129,8 +129,8 @@ return {
     requirement = "RFC 8289 section 5.6: never with less than an MTU in the queue",
     file = "network/queue/codel.c",
     shown_by = "core/test/queue_codel_test.c",
-    text = "|| fifo->bytes <= aqm->config.packet_size)",
-    with = ")",
+    text = "const bool is_small = aqm->backlog.bytes <= aqm->config.packet_size;",
+    with = "const bool is_small = false;",
   },
 
   -- core/network/queue/pie.c
