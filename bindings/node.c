@@ -226,6 +226,10 @@ static int host_counters(lua_State *L)
                 {"time_waits_cut", c->time_waits_cut},
                 {"orphans", c->orphans},
                 {"orphans_cut", c->orphans_cut},
+                {"options_malformed", c->options_malformed},
+                {"options_misplaced", c->options_misplaced},
+                {"options_repeated", c->options_repeated},
+                {"options_invalid", c->options_invalid},
                 {"paths_shared", c->paths_shared},
                 {"accepts_deferred", c->accepts_deferred}};
     lua_createtable(L, 0, 36);

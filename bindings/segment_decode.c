@@ -140,6 +140,10 @@ static void set_by_name(lua_State *L, const struct ltcp_options *o)
         lua_pushboolean(L, true);
         lua_setfield(L, -2, "malformed");
     }
+    if (o->present & LTCP_HAS_REPEATED) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "repeated");
+    }
 }
 
 void bind_push_options(lua_State *L, const uint8_t *bytes, size_t length)

@@ -172,10 +172,20 @@ static void put_array(struct writer *w, lua_Integer n)
 
 /* ---- options by name ------------------------------------------------------------------------ */
 
-static const char *const named[] = {
-    "mss", "window_scale", "sack_permitted", "sack",   "timestamps", "user_timeout",
-    "md5", "ao",           "fast_open",      "accecn", "malformed",  "fast_open_experimental",
-    NULL};
+static const char *const named[] = {"mss",
+                                    "window_scale",
+                                    "sack_permitted",
+                                    "sack",
+                                    "timestamps",
+                                    "user_timeout",
+                                    "md5",
+                                    "ao",
+                                    "fast_open",
+                                    "accecn",
+                                    "malformed",
+                                    "fast_open_experimental",
+                                    "repeated",
+                                    NULL};
 
 static const uint8_t *read_octets(const struct bind_options *o, const char *key, size_t least,
                                   size_t most, uint8_t *length)

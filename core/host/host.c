@@ -184,8 +184,7 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
     struct ltcp_segment segment;
     const enum ltcp_status read = ltcp_segment_decode(packet, ip, &segment);
     if (read != LTCP_OK) return read; /* RFC9293:MUST-3, MUST-7 */
-    if (segment.options.present & (LTCP_HAS_FAST_OPEN | LTCP_HAS_BAD_FAST_OPEN))
-        fast_open_look(host, &segment);
+    if (segment.options.present & LTCP_OPTIONS_LOOKED_AT) options_look(host, &segment);
     struct ltcp_arrival a = {.now = now,
                              .packet = packet,
                              .ip = ip,
@@ -345,6 +344,10 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
     counters->time_wait_records = host->time_wait_records;
     counters->time_waits_cut = host->engine.time_waits_cut;
     counters->orphans = host->engine.orphans;
+    counters->options_malformed = host->engine.options.malformed;
+    counters->options_misplaced = host->engine.options.misplaced;
+    counters->options_repeated = host->engine.options.repeated;
+    counters->options_invalid = host->engine.options.invalid;
     counters->paths_shared = host->engine.paths_shared;
     counters->orphans_cut = host->engine.orphans_cut;
     return &host->counters;

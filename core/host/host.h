@@ -247,6 +247,12 @@ static inline void ip_give_zone(struct ltcp_ip *ip, const struct ltcp_packet *pa
 enum ltcp_status packet_mend(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet,
                              enum ltcp_status why, struct ltcp_packet **whole);
 
+/* options.c: counts what is illegal of the options of these kinds, or of any. */
+#define LTCP_OPTIONS_LOOKED_AT                                                                     \
+    (LTCP_HAS_MSS | LTCP_HAS_WINDOW_SCALE | LTCP_HAS_SACK_PERMITTED | LTCP_HAS_MALFORMED |         \
+     LTCP_HAS_REPEATED | LTCP_HAS_FAST_OPEN | LTCP_HAS_BAD_FAST_OPEN)
+void options_look(struct ltcp_host *host, const struct ltcp_segment *s);
+
 /* authentication.c */
 /* A segment that carries one of these, or arrives where keys are, is looked at before all else. */
 #define LTCP_SIGNATURES (LTCP_HAS_MD5 | LTCP_HAS_AO | LTCP_HAS_MALFORMED)

@@ -235,6 +235,7 @@ struct ltcp_rare {
     bool oob_held;
     uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
     uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
+    uint32_t options_ignored;
     uint64_t segments_retransmitted, bytes_retransmitted;
     ltcp_handle replaced; /* the TIME-WAIT that comes back if this SYN was an old one, ... */
     struct ltcp_time_wait *aside; /* ... or a small one, which would have lasted ... */

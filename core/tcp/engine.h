@@ -35,6 +35,12 @@ struct ltcp_memory {
     uint64_t windows_held, pruned, dropped, orphans_ended;
 };
 
+/* Options of illegal forms, that were ignored (core/host/options.c): by length, place, number and
+ * value. */
+struct ltcp_option_counters {
+    uint64_t malformed, misplaced, repeated, invalid;
+};
+
 struct ltcp_engine {
     struct ltcp_pool *pool;
     struct ltcp_trace *trace;
@@ -70,6 +76,7 @@ struct ltcp_engine {
     struct ltcp_fast_open_cache *fast_open; /* what clients remember; NULL: nothing yet */
     struct ltcp_path_cache *paths;          /* their MTUs; NULL: nothing was learned yet */
     uint64_t paths_shared;                  /* connections that began with what it says */
+    struct ltcp_option_counters options;
     struct ltcp_authentication_counters authentication;
     const struct ltcp_crypto *crypto; /* NULL: none was handed in */
     struct ltcp_keys *keys;           /* NULL: no key was ever added (authentication.h) */

@@ -95,6 +95,11 @@ void handshake_start(struct ltcp_connection *c, ltcp_time now, ltcp_seq iss,
 void handshake_read_options(struct ltcp_connection *c, const struct ltcp_segment *s, ltcp_time now)
 {
     const struct ltcp_options *o = &s->options;
+    struct ltcp_option_counters *n = &c->engine->options;
+    if ((o->present & LTCP_HAS_MSS) && o->mss < 48) n->invalid++;
+    if ((o->present & LTCP_HAS_WINDOW_SCALE) && o->window_scale > 14)
+        n->invalid++; /* RFC7323:2.3-4 */
+    if (o->present & LTCP_HAS_SACK) n->misplaced++;
     if (o->present & LTCP_HAS_MSS) /* RFC9293:MUST-14; a silly value is raised to what is usable */
         c->peer_mss = o->mss < 48 ? 48 : o->mss;
     const struct ltcp_settings *own = settings_of(c);

@@ -98,14 +98,21 @@ void scoreboard_sack(struct ltcp_connection *c, const struct ltcp_segment *s,
     struct ltcp_send_queue *q = c->out;
     struct ltcp_sack_block seen[4];
     uint8_t count = 0;
-    if (!c->sacking || !(s->options.present & LTCP_HAS_SACK)) return;
+    if (!(s->options.present & LTCP_HAS_SACK)) return;
+    if (!c->sacking) {
+        rare_of(c)->options_ignored++;
+        return;
+    }
     look_for_duplicate(c, s, times);
     if (q == NULL) return;
     for (uint8_t i = 0; i < s->options.sack_count && i < 4; i++) {
         const struct ltcp_sack_block b = s->options.sack[i];
         if (seq_ge(b.left, b.right) || seq_le(b.right, c->snd_una) || seq_gt(b.right, c->snd_nxt) ||
-            seq_lt(b.left, c->snd_una))
+            seq_lt(b.left, c->snd_una)) {
+            if (seq_ge(b.left, b.right) || seq_gt(b.right, c->snd_nxt))
+                rare_of(c)->options_ignored++;
             continue;
+        }
         mark_block(c, b, times);
         seen[count++] = b;
     }

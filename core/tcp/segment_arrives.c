@@ -67,7 +67,11 @@ static bool paws_rejects(struct ltcp_connection *c, const struct ltcp_arrival *a
 static void remember_timestamp(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_options *o = &a->segment->options;
-    if (!c->stamping || !(o->present & LTCP_HAS_TIMESTAMPS)) return;
+    if (!(o->present & LTCP_HAS_TIMESTAMPS)) return;
+    if (!c->stamping) { /* RFC7323:3.2-7 */
+        rare_of(c)->options_ignored++;
+        return;
+    }
     if ((c->ts_recent_valid && (int32_t)(o->ts_value - c->ts_recent) < 0) ||
         seq_gt(a->segment->seq, c->last_ack_sent))
         return;

@@ -30,6 +30,7 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->challenge_acks = r->challenge_acks;
     out->probes_sent = r->probes_sent;
     out->paws_rejected = r->paws_rejected;
+    out->options_ignored = r->options_ignored;
     out->ce_received = r->ce_received;
     out->ece_received = r->ece_received;
     out->ecn_reductions = r->ecn_reductions;

@@ -109,6 +109,12 @@ static unsigned read_option(const struct ltcp_raw_option *raw, struct ltcp_optio
     }
 }
 
+/* Any number of unknown ones may be there. */
+#define ONCE                                                                                       \
+    (LTCP_HAS_MSS | LTCP_HAS_WINDOW_SCALE | LTCP_HAS_SACK_PERMITTED | LTCP_HAS_SACK |              \
+     LTCP_HAS_TIMESTAMPS | LTCP_HAS_MD5 | LTCP_HAS_USER_TIMEOUT | LTCP_HAS_AO |                    \
+     LTCP_HAS_FAST_OPEN | LTCP_HAS_ACCECN)
+
 enum ltcp_status ltcp_options_decode_any(const uint8_t *bytes, size_t length,
                                          struct ltcp_options *out)
 {
@@ -118,7 +124,9 @@ enum ltcp_status ltcp_options_decode_any(const uint8_t *bytes, size_t length,
     while (ltcp_options_next(bytes, length, &cursor, &raw)) { /* RFC9293:MUST-4 */
         if (raw.kind == LTCP_OPTION_NOP) continue;
         if (raw.kind == LTCP_OPTION_END) break;
-        present |= read_option(&raw, out);
+        const unsigned bit = read_option(&raw, out);
+        if (present & bit & ONCE) present |= LTCP_HAS_REPEATED;
+        present |= bit;
     }
     out->present = (uint16_t)present;
     /* RFC9293:MUST-7 */

@@ -275,7 +275,8 @@ function Host:settings() end
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused
----time_wait_records time_waits_cut orphans orphans_cut accepts_deferred paths_shared fast_open_requests
+---time_wait_records time_waits_cut orphans orphans_cut accepts_deferred paths_shared options_malformed
+---options_misplaced options_repeated options_invalid fast_open_requests
 ---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
 ---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping
 ---fragments_oversized fragments_malformed memory memory_pressures memory_windows_held memory_pruned
@@ -616,6 +617,7 @@ function Listener:close() end
 ---@field challenge_acks integer
 ---@field probes_sent integer
 ---@field paws_rejected integer
+---@field options_ignored integer options that were not agreed, and SACK blocks that cannot be
 ---@field ce_received integer
 ---@field ece_received integer
 ---@field ecn_reductions integer
@@ -823,6 +825,7 @@ function Segment:bytes() end
 ---@field fast_open_experimental? true by kind 254
 ---@field accecn? table
 ---@field malformed? true a known kind with a length that is not its own
+---@field repeated? true a known kind more than once: the last one is given
 
 ---@class lunatcp.core.Option
 ---@field kind integer

@@ -319,6 +319,7 @@ struct ltcp_info {
     uint64_t segments_retransmitted, bytes_retransmitted, timeouts, fast_recoveries;
     uint64_t duplicate_acks_received, acks_sent, out_of_order_segments, duplicate_segments;
     uint64_t challenge_acks, probes_sent, paws_rejected;
+    uint64_t options_ignored; /* that were not agreed, and SACK blocks that cannot be */
     uint64_t ce_received, ece_received, ecn_reductions;
     /* RFC 9768, where it was agreed: what arrived here, and what the peer says arrived there */
     bool accecn;
@@ -379,10 +380,13 @@ struct ltcp_host_counters {
     uint32_t connections, listeners, time_waits;
     uint32_t time_wait_records; /* those of time_waits that are no connections any more */
     uint64_t time_waits_cut;    /* that ended at once, since there were time_wait_most already */
-    uint64_t accepts_deferred;  /* connections that were kept from accept for want of data */
-    uint64_t paths_shared;      /* connections that began with a path MTU found by another one */
-    uint32_t orphans;           /* that their users have closed, and that are not over */
-    uint64_t orphans_cut;       /* reset at their closing, since there were orphans_most already */
+    /* Options that were ignored: of an illegal length, in the wrong place, more than once, with a
+     * value that cannot be. */
+    uint64_t options_malformed, options_misplaced, options_repeated, options_invalid;
+    uint64_t accepts_deferred; /* connections that were kept from accept for want of data */
+    uint64_t paths_shared;     /* connections that began with a path MTU found by another one */
+    uint32_t orphans;          /* that their users have closed, and that are not over */
+    uint64_t orphans_cut;      /* reset at their closing, since there were orphans_most already */
     /* What all connections hold in their queues, in octets of data, and what its limits (the
      * settings memory_low, memory_pressure, memory_most) have cost: how often the pressure began,
      * windows that did not grow, octets out of order that were given up, octets that were not kept,

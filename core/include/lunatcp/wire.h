@@ -112,9 +112,10 @@ enum {
     LTCP_HAS_AO = 1 << 7,
     LTCP_HAS_FAST_OPEN = 1 << 8,
     LTCP_HAS_ACCECN = 1 << 9,
-    LTCP_HAS_UNKNOWN = 1 << 10,      /* one or more of another kind: see the raw bytes */
-    LTCP_HAS_MALFORMED = 1 << 11,    /* a known kind with a length that is not its own: skipped */
-    LTCP_HAS_BAD_FAST_OPEN = 1 << 12 /* beside it: that one was Fast Open */
+    LTCP_HAS_UNKNOWN = 1 << 10,       /* one or more of another kind: see the raw bytes */
+    LTCP_HAS_MALFORMED = 1 << 11,     /* a known kind with a length that is not its own: skipped */
+    LTCP_HAS_BAD_FAST_OPEN = 1 << 12, /* beside it: that one was Fast Open */
+    LTCP_HAS_REPEATED = 1 << 13       /* a known kind more than once: the last one was read */
 };
 
 struct ltcp_sack_block {

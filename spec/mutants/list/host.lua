@@ -14,7 +14,8 @@ return {
     requirement = "RFC 9293 section 3.10.7.2: a SYN finds its listener, however many there are",
     file = "host/listener_table.c",
     shown_by = "spec/tcp/listen_spec.lua",
-    text = "    for (struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)\n        put(host, l);\n",
+    text = "    for (struct ltcp_listener *l = host->listeners; l != NULL; l = l->next)\n"
+      .. "        put(host, l);\n",
     with = "",
   },
 
@@ -232,6 +233,16 @@ return {
     shown_by = "spec/tcp/time_wait_records_spec.lua",
     text = "const bool ends = c->state != LTCP_CLOSED;",
     with = "const bool ends = true;",
+  },
+
+  -- core/host/options.c
+  {
+    name = "misplaced-options-are-not-counted",
+    requirement = "RFC7323:2.2-2: Window Scale without SYN is passed over; it is counted",
+    file = "host/options.c",
+    shown_by = "spec/tcp/illegal_options_spec.lua",
+    text = "if (!(s->flags & LTCP_SYN) && (present & OF_SYNS)) n->misplaced++;",
+    with = "",
   },
 
   -- core/host/host.c

@@ -58,6 +58,14 @@ return {
 
   -- core/wire/options.c
   {
+    name = "repeated-options-are-not-seen",
+    requirement = "host.h: options that come more than once are counted",
+    file = "wire/options.c",
+    shown_by = "spec/tcp/illegal_options_spec.lua",
+    text = "if (present & bit & ONCE) present |= LTCP_HAS_REPEATED;",
+    with = "",
+  },
+  {
     name = "option-length-zero-accepted",
     requirement = "RFC9293:MUST-7: an illegal option length is handled without crashing",
     file = "wire/options.c",
