@@ -1,5 +1,8 @@
--- docs/generate.lua - writes docs/settings.md from the engine's own list. Run by `./dev docs`.
+-- docs/generate.lua - writes docs/settings.md from the engine's own list, and the manual pages in docs/man
+-- from what the commands say of themselves. Run by `./dev docs`.
+local cli = require "lunatcp.cli"
 local core = require "lunatcp.core"
+local man = require "lunatcp.cli.man"
 
 local function value_of(setting, value)
   if setting.kind == "flag" then return value and "on" or "off" end
@@ -25,3 +28,8 @@ for _, setting in ipairs(core.settings_list()) do
     value_of(setting, setting.linux), setting.what))
 end
 assert(out:close())
+
+for _, page in ipairs(man.pages((cli.parser()))) do
+  local file <close> = assert(io.open(("%s/man/%s"):format(here, page[1]), "w"))
+  assert(file:write(page[2]))
+end

@@ -51,16 +51,22 @@ local function parser()
   return made
 end
 
---- Runs the command line.
--- @tparam {string,...} arguments
--- @treturn integer exit status
-function M.main(arguments)
+--- The parser of all commands, and their modules by name.
+function M.parser()
   local commands, root = {}, parser()
   for _, name in ipairs(COMMANDS) do
     local command = require("lunatcp.cli." .. name)
     command.define(root)
     commands[(name:gsub("_", "-"))] = command
   end
+  return root, commands
+end
+
+--- Runs the command line.
+-- @tparam {string,...} arguments
+-- @treturn integer exit status
+function M.main(arguments)
+  local root, commands = M.parser()
   local options = root:parse(arguments)
   local status = commands[options.command].run(options, root)
   local ok, message = io.stdout:flush()
