@@ -105,7 +105,7 @@ static int node_route(lua_State *L)
     return bind_node_route(L, bind_check_node(L, 1), 2, 3);
 }
 
-/* A script's own packet on a node's way out. */
+/* A script's own packet on a node's way out; its text may be gathered of segments of some size. */
 static int node_send(lua_State *L)
 {
     const struct bind_node *node = bind_check_node(L, 1);
@@ -114,9 +114,12 @@ static int node_send(lua_State *L)
     const char *bytes = luaL_checklstring(L, 2, &length);
     luaL_argcheck(L, length >= 1 && length <= 65535, 2, "a packet has 1 to 65535 octets");
     uint32_t link = bind_opt_link(L, 3, net);
+    const lua_Integer gathered = luaL_optinteger(L, 4, 0);
+    luaL_argcheck(L, gathered >= 0 && gathered <= 65535, 4, "segments have 0 to 65535 octets");
     struct ltcp_packet *packet = ltcp_packet_from_bytes(net->pool, bytes, length);
     if (packet == NULL) return bind_failure(L, LTCP_ERR_NO_MEMORY);
     packet->notes |= LTCP_NOTE_FORGED;
+    packet->gathered_of = (uint16_t)gathered;
     packet->time = ltcp_network_now(net->network);
     enum ltcp_status status = ltcp_network_send(net->network, node->id, link, packet);
     ltcp_packet_unref(packet);

@@ -169,7 +169,8 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
 {
     struct hystart *h = &s->hystart;
     uint32_t growth = window_slow_start(cc, ack->bytes_acked);
-    if ((cc->switches & LTCP_CC_HYSTART) && !h->done) growth = hystart_on_ack(h, cc, ack);
+    if ((cc->switches & LTCP_CC_HYSTART) && !h->done)
+        growth = h->classic ? hystart_classic_on_ack(h, cc, ack) : hystart_on_ack(h, cc, ack);
     s->region = h->css_rounds > 0 ? CSS : SLOW_START;
     cc->cwnd = clamp_window((uint64_t)cc->cwnd + growth);
 }
@@ -295,6 +296,13 @@ static void cubic_init(struct ltcp_congestion *cc, ltcp_time now)
     cc->acked = 0;
 }
 
+static void cubic_classic_init(struct ltcp_congestion *cc, ltcp_time now)
+{
+    struct cubic *s = cc->state;
+    cubic_init(cc, now);
+    s->hystart.classic = true;
+}
+
 static bool cubic_info(const struct ltcp_congestion *cc, size_t i,
                        struct ltcp_congestion_value *out)
 {
@@ -318,6 +326,20 @@ const struct ltcp_congestion_ops ltcp_cubic = {
     .name = "cubic",
     .state_size = sizeof(struct cubic),
     .init = cubic_init,
+    .on_ack = cubic_on_ack,
+    .on_loss = cubic_on_loss,
+    .on_ecn = cubic_on_ecn,
+    .on_recovered = cubic_on_recovered,
+    .on_timeout = cubic_on_timeout,
+    .on_idle = cubic_on_idle,
+    .on_undo = cubic_on_undo,
+    .info = cubic_info,
+};
+
+const struct ltcp_congestion_ops ltcp_cubic_classic = {
+    .name = "cubic",
+    .state_size = sizeof(struct cubic),
+    .init = cubic_classic_init,
     .on_ack = cubic_on_ack,
     .on_loss = cubic_on_loss,
     .on_ecn = cubic_on_ecn,

@@ -81,3 +81,51 @@ uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
         look_for_relief(h);
     return growth;
 }
+
+/* ---- the first form -----------------------------------------------------------------------------
+ */
+
+#define WINDOW_LEAST 16 /* segments: below, nothing is looked at */
+#define TRAIN_GAP    (2 * LTCP_MILLISECOND)
+
+static void classic_round(struct hystart *h, const struct ltcp_ack_sample *ack)
+{
+    if (h->started && seq_le(ack->una, h->window_end)) return;
+    h->started = true;
+    h->window_end = ack->nxt;
+    h->round_began = h->last_ack = ack->now;
+    h->current_round_min_rtt = 0;
+    h->rtt_sample_count = 0;
+}
+
+/* Not paced, a whole window leaves as a train; its ACKs then come at the rate of the bottleneck,
+ * and for half of the least RTT at most while the path is not full. */
+static bool train_is_long(struct hystart *h, const struct ltcp_congestion *cc,
+                          const struct ltcp_ack_sample *ack)
+{
+    if (ack->now - h->last_ack > TRAIN_GAP) return false;
+    h->last_ack = ack->now;
+    const ltcp_time most = cc->switches & LTCP_CC_PACED ? ack->min_rtt : ack->min_rtt / 2;
+    return ack->now - h->round_began > most;
+}
+
+static bool delay_has_grown(struct hystart *h, const struct ltcp_ack_sample *ack)
+{
+    const uint16_t before = h->rtt_sample_count;
+    take_sample(h, ack->rtt);
+    if (before < N_RTT_SAMPLE || h->rtt_sample_count == before) return false;
+    const ltcp_time thresh = clamp(MIN_RTT_THRESH, ack->min_rtt / MIN_RTT_DIVISOR, MAX_RTT_THRESH);
+    return h->current_round_min_rtt > ack->min_rtt + thresh;
+}
+
+uint32_t hystart_classic_on_ack(struct hystart *h, struct ltcp_congestion *cc,
+                                const struct ltcp_ack_sample *ack)
+{
+    classic_round(h, ack);
+    if (cc->cwnd < WINDOW_LEAST * cc->mss) return ack->bytes_acked;
+    const bool train = train_is_long(h, cc, ack);
+    if (!delay_has_grown(h, ack) && !train) return ack->bytes_acked;
+    h->done = true;
+    cc->ssthresh = cc->cwnd;
+    return 0;
+}

@@ -15,11 +15,20 @@ struct hystart {
     uint8_t css_rounds; /* that CSS has lasted, the present one included; 0: not in CSS */
     bool started;       /* window_end is set */
     bool done;          /* slow start was left once: from then on plain slow start */
+    /* The first form only. */
+    bool classic;
+    ltcp_time round_began, last_ack;
 };
 
 /* An ACK in slow start: by how many octets cwnd grows. Sets ssthresh to cwnd, what it has grown by
  * included, when congestion avoidance is to begin. */
 uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
                         const struct ltcp_ack_sample *ack);
+
+/* The same by the first form of HyStart (Ha and Rhee, 2008), as Linux has it: slow start ends at
+ * once, when even the least of a round's RTTs is higher by an eighth, or when its ACKs have come in
+ * a train for longer than the path needs to hold them. */
+uint32_t hystart_classic_on_ack(struct hystart *h, struct ltcp_congestion *cc,
+                                const struct ltcp_ack_sample *ack);
 
 #endif

@@ -126,7 +126,7 @@ static void fill_sizes(const struct socket *s, const struct ltcp_info *info,
                        struct ltcp_tcp_info *out)
 {
     out->snd_mss = info->snd_mss;
-    out->rcv_mss = info->rcv_mss;
+    out->rcv_mss = info->seen_mss != 0 ? info->seen_mss : info->rcv_mss;
     out->advmss = info->rcv_mss;
     out->pmtu = info->path_mtu;
     out->rcv_ssthresh = info->rcv_wnd;

@@ -295,8 +295,9 @@ static void deliver(struct ltcp_connection *c, uint32_t octets)
 
 void segment_in_order(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
-    if (a->segment->length > c->seen_mss && a->segment->length <= c->rcv_mss)
-        c->seen_mss = (uint16_t)a->segment->length;
+    const uint32_t gathered = a->packet->gathered_of;
+    const uint32_t length = gathered > 0 ? gathered : a->segment->length;
+    if (length > c->seen_mss && length <= c->rcv_mss) c->seen_mss = (uint16_t)length;
     if (!memory_admits(c, a->length)) return;
     if (!receive_queue_append(c, &c->in, a->packet, a->text, a->length)) return;
     memory_charge(c->engine, a->length);

@@ -166,6 +166,7 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->rcv_wnd = rcv_wnd(c);
     out->snd_mss = c->snd_mss;
     out->rcv_mss = c->rcv_mss;
+    out->seen_mss = c->seen_mss;
     fill_path_mtu(c, out);
     out->snd_wscale = c->snd_wscale;
     out->rcv_wscale = c->rcv_wscale;

@@ -157,6 +157,7 @@ struct ltcp_packet *ltcp_packet_create(struct ltcp_pool *pool)
     packet->id = 0;
     packet->time = 0;
     packet->head_length = 0;
+    packet->gathered_of = 0;
     packet->notes = 0;
     packet->payload_sum_valid = false;
     packet->checksum_good = false;
@@ -198,6 +199,7 @@ struct ltcp_packet *ltcp_packet_copy(const struct ltcp_packet *packet)
     memcpy(copy->head, packet->head, packet->head_length);
     copy->head_length = packet->head_length;
     copy->notes = packet->notes;
+    copy->gathered_of = packet->gathered_of;
     copy->time = packet->time;
     copy->interface = packet->interface;
     copy->checksum_good = packet->checksum_good;

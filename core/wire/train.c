@@ -110,6 +110,7 @@ size_t ltcp_framing_merge(const struct ltcp_framing_context *context, struct ltc
     if (taken > 0) {
         packet->block = ltcp_block_ref(block);
         write_head(&t, &ip, packet);
+        packet->gathered_of = (uint16_t)(piece - t.header);
         *out = packet;
     } else {
         ltcp_packet_unref(packet);

@@ -252,8 +252,9 @@ local Peer = {}
 ---Puts one IP packet on the peer's way out: by its routes, or by `link`.
 ---@param packet string
 ---@param link? lunatcp.core.Link
+---@param gathered_of? integer its text was put together of segments of so many octets, as by generic receive offload
 ---@return true?, string? message, string? code
-function Peer:send(packet, link) end
+function Peer:send(packet, link, gathered_of) end
 ---@return string? packet, number? time when it arrived; nil alone when none waits
 function Peer:receive() end
 
@@ -311,8 +312,9 @@ function Host:path_mtu_flush() end
 ---The same as Peer:send, on behalf of the host: a forged packet.
 ---@param packet string
 ---@param link? lunatcp.core.Link
+---@param gathered_of? integer
 ---@return true?, string? message, string? code
-function Host:send(packet, link) end
+function Host:send(packet, link, gathered_of) end
 
 ---Which connections a key is for, and the key of TCP MD5 (RFC 2385).
 ---@class lunatcp.core.Key
@@ -532,6 +534,7 @@ function Listener:close() end
 ---@field max_snd_wnd integer
 ---@field snd_mss integer
 ---@field rcv_mss integer
+---@field seen_mss integer the longest text that came in one segment; 0: none yet
 ---@field path_mtu integer
 ---@field path_mtu_shared boolean another connection to the same address has learned it
 ---@field mtu_searching boolean

@@ -154,6 +154,7 @@ uint32_t ltcp_initial_window_rfc5681(uint32_t mss);
 
 extern const struct ltcp_congestion_ops ltcp_newreno;           /* needs no state */
 extern const struct ltcp_congestion_ops ltcp_newreno_validated; /* the same with RFC 7661 */
+extern const struct ltcp_congestion_ops ltcp_cubic_classic; /* CUBIC with HyStart's first form */
 extern const struct ltcp_congestion_ops ltcp_cubic, ltcp_dctcp, ltcp_prague, ltcp_bbr, ltcp_bbr1;
 extern const struct ltcp_congestion_ops ltcp_fixed; /* the initial window, always: for teaching */
 /* By name, or NULL; the i-th, or NULL past the last. */

@@ -268,8 +268,9 @@ struct ltcp_info {
     ltcp_seq iss, snd_una, snd_nxt, snd_up, snd_wl1, snd_wl2;
     ltcp_seq irs, rcv_nxt, rcv_up;
     uint32_t snd_wnd, rcv_wnd, max_snd_wnd;
-    uint32_t snd_mss; /* effective: what a data segment carries (RFC9293:MUST-16) */
-    uint32_t rcv_mss; /* as advertised */
+    uint32_t snd_mss;  /* effective: what a data segment carries (RFC9293:MUST-16) */
+    uint32_t rcv_mss;  /* as advertised */
+    uint32_t seen_mss; /* the longest text that came in one segment; 0: none yet */
     uint32_t path_mtu;
     bool path_mtu_shared; /* another connection of the same path has learned it */
     /* RFC 4821: while probing, the range that is searched; the probe in flight, 0: none. */

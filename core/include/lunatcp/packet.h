@@ -79,7 +79,9 @@ struct ltcp_packet {
     uint64_t id;        /* serial number, given by the network; 0 before */
     ltcp_time time;     /* when it was sent, or arrived: the arrival time is what RTTs use */
     uint16_t head_length;
-    uint8_t notes;              /* enum ltcp_packet_note */
+    uint16_t gathered_of; /* text of each segment that the layer below has put together to this one;
+                             0: it came as it is */
+    uint8_t notes;        /* enum ltcp_packet_note */
     bool payload_sum_valid : 1; /* a hint for the sender's checksum, never trusted on receipt */
     bool checksum_good : 1;     /* a tunnel vouches for the TCP checksum (`checksum = "udp"`) */
     uint8_t head[LTCP_HEAD_ROOM];

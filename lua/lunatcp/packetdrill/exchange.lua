@@ -33,7 +33,7 @@ function M.inject(run, event)
   timing.wait_for(run, event)
   local flow = flow_of_injected(run, event, packet)
   flow:injects(packet)
-  local bytes
+  local bytes, gathered
   if packet.kind == "icmp" then
     local seq = flow.space:quoted_seq(packet.quoted.seq or 0)
     bytes = wire.icmp_message(packet, run.config.family, flow:inward {}, seq)
@@ -41,8 +41,9 @@ function M.inject(run, event)
     local live, message = flow.space:to_wire(packet, run.config.tcp_ts_ecr_scaled)
     if not live then fail(event, message) end
     bytes = wire.segment(live, flow:inward(packet))
+    if (run.config.mss or 0) > 0 and packet.length > run.config.mss then gathered = run.config.mss end
   end
-  run.peer.core:send(bytes)
+  run.peer.core:send(bytes, nil, gathered)
   run.clock:settle()
 end
 

@@ -193,7 +193,13 @@ return {
     { match = "^ip route change ", settings = route },
     { match = "^ip %-6 route change ", settings = route },
     { program = "ethtool", ignore = true }, -- segments are never made of others
-    { match = "^echo %d+ > /sys/module/tcp_cubic/parameters/hystart_detect$", ignore = true },
+    -- 1: by trains of ACKs, 2: by delay; whoever names them means the kernel's own HyStart.
+    { match = "^echo 3 > /sys/module/tcp_cubic/parameters/hystart_detect$", settings = function()
+      return { hystart_classic = true }
+    end },
+    { match = "^echo 0 > /sys/module/tcp_cubic/parameters/hystart_detect$", settings = function()
+      return { hystart = false }
+    end },
     { match = "^nstat | grep TcpExtOutOfWindowIcmps$", ask = function(state)
       return state.counters.icmp_ignored > 0
     end },

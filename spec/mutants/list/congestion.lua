@@ -201,4 +201,12 @@ return {
     text = "b->lost_ranges >= STARTUP_FULL_LOSS_CNT &&",
     with = "false &&",
   },
+  {
+    name = "hystart-classic-hears-no-trains",
+    requirement = "hystart_classic (docs/settings.md)",
+    file = "congestion/hystart.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (!delay_has_grown(h, ack) && !train) return ack->bytes_acked;",
+    with = "if (!delay_has_grown(h, ack) && (!train || train)) return ack->bytes_acked;",
+  },
 }
