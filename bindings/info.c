@@ -89,7 +89,7 @@ static void set_variables(lua_State *L, const struct ltcp_info *info)
     NUMBER(out_of_order_segments) NUMBER(duplicate_segments) NUMBER(challenge_acks)
     NUMBER(probes_sent) NUMBER(paws_rejected) NUMBER(options_ignored)
     NUMBER(ce_received) NUMBER(ece_received) NUMBER(ecn_reductions) FLAG(ecn_sending)
-    FLAG(accecn) FLAG(accecn_option_seen) FLAG(accecn_zeroed) FLAG(accecn_blocked) FLAG(accecn_deaf)
+    FLAG(app_limited) FLAG(accecn) FLAG(accecn_option_seen) FLAG(accecn_zeroed) FLAG(accecn_blocked) FLAG(accecn_deaf)
     NUMBER(received_ce_bytes) NUMBER(received_ect0_bytes) NUMBER(received_ect1_bytes)
     NUMBER(delivered_ce) NUMBER(delivered_ce_bytes) NUMBER(delivered_ect0_bytes)
     NUMBER(delivered_ect1_bytes)
@@ -120,6 +120,10 @@ static void set_congestion(lua_State *L, const struct ltcp_info *info)
     for (size_t i = 0; i < info->congestion_values_count; i++)
         set_value(L, &info->congestion_values[i]);
     lua_setfield(L, -2, "congestion_state");
+    if (info->delivery_rate > 0) {
+        lua_pushnumber(L, (lua_Number)info->delivery_rate * 8);
+        lua_setfield(L, -2, "delivery_rate");
+    }
     if (info->pacing_rate == 0) return;
     lua_pushnumber(L, (lua_Number)info->pacing_rate * 8);
     lua_setfield(L, -2, "pacing_rate");
@@ -127,7 +131,7 @@ static void set_congestion(lua_State *L, const struct ltcp_info *info)
 
 void bind_push_info(lua_State *L, const struct ltcp_info *info)
 {
-    lua_createtable(L, 0, 118);
+    lua_createtable(L, 0, 120);
     set_names(L, info);
     set_variables(L, info);
     set_congestion(L, info);

@@ -1,7 +1,7 @@
 /* core/congestion/hystart.c - RFC 9406 section 4.2, with section 4.3's constants. */
 #include "congestion/hystart.h"
 
-/* RFC9406:4.3-1 */
+/* RFC9406:4.3-1 RFC9406:4.3-4 */
 #define MIN_RTT_THRESH     (4 * LTCP_MILLISECOND)
 #define MAX_RTT_THRESH     (16 * LTCP_MILLISECOND)
 #define MIN_RTT_DIVISOR    8
@@ -59,7 +59,7 @@ static void look_for_relief(struct hystart *h)
     h->css_rounds = 0;
 }
 
-/* RFC9406:4.2-2 RFC9406:4.2-5 RFC9406:4.2-7 */
+/* RFC9406:4.2-2 RFC9406:4.2-5 RFC9406:4.2-7 RFC9406:4.3-3 */
 uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
                         const struct ltcp_ack_sample *ack)
 {

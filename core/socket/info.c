@@ -94,8 +94,8 @@ static uint32_t ecn_word(const struct ltcp_info *info)
 /* fastopen_client_fail, beside delivery_rate_app_limited. */
 static uint8_t fail_bits(const struct ltcp_info *info)
 {
-    const unsigned failure = (unsigned)info->fast_open_failure;
-    return (uint8_t)(low_half_first() ? failure << 1 : failure << 5);
+    const unsigned failure = (unsigned)info->fast_open_failure, limited = info->app_limited;
+    return (uint8_t)(low_half_first() ? failure << 1 | limited : failure << 5 | limited << 7);
 }
 
 static void fill_state(const struct ltcp_info *info, const struct ltcp_outstanding *sent,
@@ -167,6 +167,7 @@ static void fill_counts(const struct socket *s, const struct ltcp_info *info,
     out->retrans = sent->retransmitted;
     out->total_retrans = clip(info->segments_retransmitted);
     out->pacing_rate = info->pacing_rate != 0 ? info->pacing_rate : UINT64_MAX;
+    out->delivery_rate = info->delivery_rate;
     out->max_pacing_rate = s->options.max_pacing;
     out->bytes_acked = info->bytes_acked;
     out->bytes_received = info->bytes_received;

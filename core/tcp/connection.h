@@ -116,6 +116,8 @@ struct ltcp_send_queue {
     ltcp_time delivered_time;  /* when delivered() last grew */
     ltcp_time first_sent_time; /* of the segment that was delivered last */
     uint64_t app_limited;      /* until so much is delivered, rates are the sender's; 0: no */
+    uint32_t rate_octets;      /* the newest delivery rate that counts (rate.c): so much was ... */
+    ltcp_time rate_interval;   /* ... delivered in that time; 0: none yet */
     ltcp_time pace_time;       /* when the next burst may leave */
     ltcp_time pace_deadline;   /* the timer for it; LTCP_NEVER: not running */
     uint64_t burst;            /* octets that may still leave with the present one */
@@ -594,8 +596,11 @@ void rate_note_usage(struct ltcp_connection *c);
 bool rate_window_is_used(const struct ltcp_connection *c);
 void rate_hold_back(struct ltcp_connection *c);
 void rate_lost(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now);
+/* Octets a second of the newest sample that counts; 0: none, or nothing is queued. */
+uint64_t delivery_rate(const struct ltcp_connection *c);
 uint64_t pacing_rate(const struct ltcp_connection *c);
 bool pacing_allows(struct ltcp_connection *c, ltcp_time now);
+void pacing_hold(struct ltcp_connection *c, ltcp_time now); /* a mark at the least window */
 void pacing_sent(struct ltcp_connection *c, uint32_t octets, ltcp_time now);
 
 /* undo.c, RFC 3522, 3708, 4015, 5682 */

@@ -98,7 +98,7 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
         digest_time(d, now, q->first_sent_time);
         digest_word(d, q->app_limited != 0 ? q->app_limited - delivered(c) : 0);
     }
-    if (pacing_rate(c) != 0) {
+    if (pacing_rate(c) != 0 || q->pace_time > now) {
         digest_time(d, now, q->pace_time);
         digest_time(d, now, q->pace_deadline);
         digest_word(d, q->burst);

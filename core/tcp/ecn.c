@@ -100,7 +100,9 @@ static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
     rare_of(c)->ecn_reductions++;
     ecn_reaction(c);
     c->ecn_reduced = true;
-    if (!echoes_exactly(c)) c->cc.ops->on_ecn(&c->cc, now, flight_size(c));
+    if (echoes_exactly(c)) return;
+    pacing_hold(c, now);
+    c->cc.ops->on_ecn(&c->cc, now, flight_size(c));
 }
 
 /* Section 6.1.2: CWR follows a reduction for whatever reason, and an echo of the same window is no

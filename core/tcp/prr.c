@@ -4,7 +4,8 @@
  * the pipe comes down to ssthresh in one round trip, neither in silence nor in a burst. */
 #include "tcp/connection.h"
 
-/* Section 6: what was SACKed before the recovery will not be delivered during it. RFC9937:6-2 */
+/* Section 6: what was SACKed before the recovery will not be delivered during it. RFC9937:6-2
+ * RFC9937:6.1-1 */
 void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_sacked)
 {
     struct ltcp_rare *r = rare_of(c);

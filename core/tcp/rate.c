@@ -55,6 +55,23 @@ void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
     c->out->first_sent_time = r->last_sent;
 }
 
+/* What is told: the newest sample; of those that the application limited only what is no lower. */
+static void note_rate(struct ltcp_send_queue *q, uint64_t octets, const struct ltcp_ack_sample *s)
+{
+    const bool lower =
+        octets * (uint64_t)q->rate_interval < (uint64_t)q->rate_octets * (uint64_t)s->interval;
+    if (s->app_limited && q->rate_interval > 0 && lower) return;
+    q->rate_octets = octets < UINT32_MAX ? (uint32_t)octets : UINT32_MAX;
+    q->rate_interval = s->interval;
+}
+
+uint64_t delivery_rate(const struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL || q->rate_interval == 0) return 0;
+    return (uint64_t)q->rate_octets * (uint64_t)LTCP_SECOND / (uint64_t)q->rate_interval;
+}
+
 /* Section 4.1.2.3, GenerateRateSample. A sample over less than a round trip would be too high. */
 void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s)
 {
@@ -62,7 +79,10 @@ void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s)
     if (q != NULL && q->app_limited != 0 && delivered(c) > q->app_limited) q->app_limited = 0;
     if (s->interval < c->min_rtt) s->interval = 0;
     s->lost = lost_so_far(c);
-    if (s->interval == 0) s->prior_lost = s->lost;
+    if (s->interval == 0)
+        s->prior_lost = s->lost;
+    else if (q != NULL)
+        note_rate(q, delivered(c) - s->prior_delivered, s);
 }
 
 /* Section 4.1.2.4: less than a segment waits, the window has room, and nothing lost waits. */
@@ -135,7 +155,8 @@ uint64_t pacing_rate(const struct ltcp_connection *c)
     return (uint64_t)c->cc.cwnd * percent * (LTCP_SECOND / 100) / (uint64_t)c->srtt;
 }
 
-/* As much as a millisecond carries leaves at once, so that fast flows need no timer a packet. */
+/* As much as a millisecond carries leaves at once, so that fast flows need no timer a packet.
+ * RFC9937:6.4-1 */
 static uint64_t quantum(const struct ltcp_connection *c, uint64_t rate)
 {
     const uint64_t octets = rate / 1000;
@@ -149,7 +170,7 @@ bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
     struct ltcp_send_queue *q = c->out;
     const uint64_t rate = pacing_rate(c);
     c->pace_held = false;
-    if (rate == 0 || q->burst > 0) return true;
+    if (q->burst > 0 || (rate == 0 && q->pace_time <= now)) return true;
     if (q->pace_time > now) {
         c->pace_held = true;
         timers_set_pace(c, q->pace_time);
@@ -157,6 +178,15 @@ bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
     }
     q->burst = quantum(c, rate);
     return true;
+}
+
+/* The window cannot become less than a segment; the rate can: the next one leaves when a
+ * retransmission timer that began now would fire. RFC9438:4.6-5 */
+void pacing_hold(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->out == NULL || c->cc.cwnd > c->cc.mss) return;
+    c->out->pace_time = now + rtt_rto(c);
+    c->out->burst = 0;
 }
 
 /* What has left pushes on the time of the next burst. An idle flow saves up nothing. */

@@ -166,7 +166,9 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     const bool found = detect_losses(c, now);
 
     if (c->recovery == LTCP_RECOVERY_FAST && uses_prr(c)) {
-        prr_on_ack(c, newly_delivered, advanced && !found);
+        /* RFC9937:6.2-1: what delivers nothing changes nothing; but a loss makes room in the pipe.
+         */
+        if (newly_delivered > 0 || found) prr_on_ack(c, newly_delivered, advanced && !found);
         return;
     }
     if (c->recovery == LTCP_RECOVERY_FAST && !c->sacking) {

@@ -183,7 +183,9 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->flow_label_changes = c->rare != NULL ? c->rare->flow_label_changes : 0;
     out->cwnd = c->cc.cwnd;
     out->ssthresh = c->cc.ssthresh;
-    out->pacing_rate = c->cc.pacing_rate;
+    out->pacing_rate = pacing_rate(c);
+    out->delivery_rate = delivery_rate(c);
+    out->app_limited = c->out != NULL && c->out->app_limited != 0;
     out->pipe = pipe_size(c);
     out->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
     out->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;

@@ -245,8 +245,8 @@ static void waits_for_the_application(void)
 }
 
 /* RFC9406:4.2 the RTT grows by an eighth within a round: CSS, which grows by a quarter, and after
- * five rounds congestion avoidance. RFC9438:4.10-1 RFC9406:4.2-1 RFC9406:4.2-3 RFC9406:4.2-5
- * RFC9406:4.2-7 */
+ * five rounds congestion avoidance. RFC9438:4.10-1 RFC9406:4.2-1 RFC9406:4.3-4 RFC9406:4.2-3
+ * RFC9406:4.2-5 RFC9406:4.2-7 */
 static void leaves_slow_start_on_delay(void)
 {
     start(10, 1000000, 80 * MS);
@@ -319,7 +319,7 @@ static void bounds_the_threshold(void)
 }
 
 /* Without the switch it is RFC 5681's: at most one SMSS an ACK. With it, eight (L).
- * RFC9406:4.2-2 RFC9406:4.2-8 RFC9406:4.3-2 */
+ * RFC9406:4.2-2 RFC9406:4.2-8 RFC9406:4.3-2 RFC9406:4.3-3 */
 static void has_a_switch(void)
 {
     start(10, 1000000, 80 * MS);

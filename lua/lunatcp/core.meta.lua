@@ -600,7 +600,9 @@ function Listener:close() end
 ---@field fast_open_failure? "no cookie"|"refused"|"SYN lost"
 ---@field congestion string
 ---@field congestion_state table<string, number|string> what the algorithm says of itself
----@field pacing_rate? number bits a second; nil: the algorithm says none
+---@field pacing_rate? number bits a second; nil: it is not paced
+---@field delivery_rate? number bits a second, the newest sample that counts; nil: none, or nothing is queued
+---@field app_limited boolean what left when there was too little to send is still under way
 ---@field segments_sent integer
 ---@field segments_received integer
 ---@field data_segments_sent integer those with data, repeated ones too

@@ -79,6 +79,22 @@ describe("a receiver that cries congestion", function()
     assert.is_true(info.snd_una > 15001) -- it goes on
   end)
 
+  it("RFC9438:4.6-5 brings CUBIC down to one segment, and then to one a retransmission timeout", function()
+    local net, conn, peer = classic { congestion = "cubic" }
+    for _ = 1, 30 do
+      if conn:info().cwnd == 1000 then break end
+      acknowledge(net, conn, peer, "AE")
+    end
+    assert.equal(1000, conn:info().cwnd)
+    acknowledge(net, conn, peer, "AE") -- at one segment: what is next waits
+    peer:send { flags = "AE", seq = 1001, ack = conn:info().snd_nxt }
+    local since = net:now()
+    local packet = peer:receive { timeout = 5 }
+    assert.is_not_nil(packet)
+    assert.is_true(net:now() - since >= conn:info().rto - 0.05, net:now() - since)
+    assert.equal(0, conn:info().timeouts)
+  end)
+
   it("RFC9768:3.2.2.5.2-2 of more packets than were sent is believed, once a window", function()
     local s = accecn.passive { host = { initial_window = 10 } }
     s.conn:write(wire.pattern(60000))

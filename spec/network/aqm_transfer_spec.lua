@@ -163,8 +163,8 @@ describe("a queue that is managed", function()
     assert.is_true(l4s > 4 * classic, ("%g %g"):format(l4s, classic))
   end)
 
-  it("RFC7567:4.3-1 RFC7567:4.3-2 RFC7567:4.3-4 RFC7567:4.3-5 RFC8289:4.3-3 RFC8290:5.2.6-1 is said by its name "
-    .. "alone, fills the link, keeps the delay low, counts, and changes nothing of itself", function()
+  it("RFC7567:4.3-1 RFC7567:4.3-2 RFC7567:4.3-4 RFC7567:4.3-5 RFC8289:4.3-3 RFC8290:5.2.6-1 is said by its "
+    .. "name alone, fills the link, keeps the delay low, counts, and changes nothing of itself", function()
     for _, kind in ipairs { "red", "codel", "fq_codel", "pie", "dualpi2" } do
       local before = transfer(kind, 0.1)
       local net = transfer(kind, 5)

@@ -18,6 +18,8 @@ describe("pacing", function()
     f:sent(0.02)
     f:ack(11)
     local times = times_of(f, 0.05)
+    local info = f.conn:info()
+    assert.is_true(math.abs(info.pacing_rate - 2 * info.cwnd * 8 / info.srtt) < 1000, info.pacing_rate)
     assert.is_true(#times >= 10)
     -- 20,000 octets of window: 2,000,000 octets a second, a burst of 2,000 each millisecond.
     local spread = times[#times] - times[1]
@@ -31,6 +33,18 @@ describe("pacing", function()
     f:ack(11)
     local times = times_of(f, 0.05)
     assert.equal(times[1], times[#times])
+  end)
+
+  it("RFC9937:6.4-1 spreads what a recovery lets leave, too", function()
+    for _, pacing in ipairs { true, false } do
+      local f = flight.open { total = 30000, host = { pacing = pacing, rack = true, prr = true } }
+      f:ack(1, { 8, 10 })
+      f:sent(0.03)
+      f:ack(2, { 8, 10 })
+      local times = times_of(f, 0.05)
+      assert.equal(2, #times)
+      assert.equal(pacing, times[1] < times[2])
+    end
   end)
 
   it("ends with everything sent, in any profile", function()

@@ -75,6 +75,34 @@ describe("proportional rate reduction", function()
     assert.is_true(f.conn:info().pipe <= before)
   end)
 
+  it("RFC9937:6.2-1 an ACK that delivers nothing changes nothing", function()
+    local f = open()
+    f:ack(1, { 2, 4 })
+    f:sent(0.02)
+    local before = f.conn:info()
+    for _ = 1, 5 do f:ack(1, { 2, 4 }) end
+    assert.same({}, f:sent(0.02))
+    local after = f.conn:info()
+    assert.same({ before.cwnd, before.pipe, before.ssthresh }, { after.cwnd, after.pipe, after.ssthresh })
+  end)
+
+  it("RFC9937:6.1-1 begins anew with each recovery", function()
+    local f = open { total = 60000 }
+    f:ack(1, { 2, 10 })
+    f:sent(0.02)
+    f:ack(11) -- all of the first flight: the recovery is over
+    f:sent(0.02)
+    local first = f.conn:info()
+    assert.is_false(first.in_recovery)
+    local out = (first.snd_nxt - first.snd_una) // 1000
+    assert.is_true(out >= 5, out)
+    -- Of what is out now the first is lost, three arrive: half of three goes, the retransmission with it.
+    f:ack(11, { 12, 14 })
+    assert.same({ 11 }, { f:sent(0.02)[1] })
+    assert.equal(1000 * out // 2, f.conn:info().ssthresh)
+    assert.is_true(f.conn:info().cwnd <= f.conn:info().ssthresh + 1000)
+  end)
+
   it("RFC9937 is off by its setting", function()
     local f = open { host = { prr = false } }
     f.conn:set { prr = false }

@@ -27,6 +27,19 @@ describe("a sample of the delivery rate", function()
     assert.same({ { 250000, false }, { 500000, false } }, samples)
   end)
 
+  it("is told of in info, in bits a second, and whether the application is the limit", function()
+    local f = open { total = 30000 }
+    assert.is_nil(f.conn:info().delivery_rate)
+    f:ack(11)
+    f:sent(0.0101)
+    assert.equal(500000 * 8, f.conn:info().delivery_rate)
+    assert.is_false(f.conn:info().app_limited)
+    f = open { total = 12000 }
+    f:ack(11)
+    f:sent(0.0101)
+    assert.is_true(f.conn:info().app_limited)
+  end)
+
   it("is none over less than the least RTT: what came was not what left last", function()
     local f = open {}
     f:sent(0.985) -- the timeout is at 1.03 s, a second after the flight

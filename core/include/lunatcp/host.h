@@ -312,7 +312,9 @@ struct ltcp_info {
     const char *congestion;
     struct ltcp_congestion_value congestion_values[LTCP_CONGESTION_VALUES];
     size_t congestion_values_count; /* what the algorithm says of itself */
-    uint64_t pacing_rate;           /* octets a second; 0: none */
+    uint64_t pacing_rate;           /* octets a second; 0: not paced */
+    uint64_t delivery_rate;         /* octets a second, the newest sample; 0: none */
+    bool app_limited;               /* what left when there was too little to send is under way */
     /* counters */
     uint64_t segments_sent, segments_received, bytes_sent, bytes_received, bytes_acked;
     /* With data, repeated ones too; and of all that were sent, those known to have arrived. */
