@@ -170,7 +170,7 @@ struct bind_network {
     struct ltcp_trace *trace;
     struct ltcp_tunnels tunnels;
     struct ltcp_relay *relays; /* uv_relay.h */
-    lua_Alloc allocate; /* the Lua state's; used without its accounts */
+    lua_Alloc allocate;        /* the Lua state's; used without its accounts */
     void *allocate_context;
     uint64_t seed;
     struct bind_node_record *nodes;

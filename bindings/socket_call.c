@@ -200,6 +200,15 @@ static void read_get_option(lua_State *L, int c, struct ltcp_call *call)
 {
     call->arg[0] = argument(L, 4);
     call->arg[1] = argument(L, 5);
+    if (lua_type(L, 6) == LUA_TSTRING && !lua_isinteger(L, 6)) { /* what goes in first */
+        size_t given;
+        const char *in = lua_tolstring(L, 6, &given);
+        luaL_argcheck(L, given <= 4096, 6, "at most 4096 octets");
+        call->length = given;
+        call->value = piece(L, c, call->length);
+        if (given > 0) memcpy(call->value, in, given);
+        return;
+    }
     const size_t natural = natural_length(call->arg[0], call->arg[1]);
     const lua_Integer length = opt_argument(L, 6, (lua_Integer)natural);
     luaL_argcheck(L, length >= 0 && length <= 4096, 6, "length out of range");

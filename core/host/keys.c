@@ -10,6 +10,11 @@ void ltcp_host_set_crypto(struct ltcp_host *host, const struct ltcp_crypto *cryp
     if (crypto != NULL && host->engine.keys != NULL) host->engine.keys->crypto = crypto;
 }
 
+bool ltcp_host_has_crypto(const struct ltcp_host *host)
+{
+    return host->engine.crypto != NULL;
+}
+
 static enum ltcp_status check(const struct ltcp_host *host, const struct ltcp_key_scope *scope,
                               const void *key, size_t key_length)
 {

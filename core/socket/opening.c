@@ -134,6 +134,7 @@ static struct socket *child_of(struct ltcp_sockets *t, const struct socket *pare
     s->handle = handle;
     s->options = parent->options;
     s->options.defer_accept = 0;
+    s->signs = parent->signs;
     s->not_sent_low = parent->not_sent_low;
     if (ltcp_settings_of(t->host, handle, &s->settings) != LTCP_OK) s->settings = parent->settings;
     s->local = parent->local;
@@ -214,6 +215,7 @@ int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
     }
     const enum ltcp_status status = ltcp_connect(t->host, now, &open, &s->handle);
     if (status != LTCP_OK) return -errno_of_connect(status);
+    signature_ao_begin(t, s);
     s->role = ROLE_CONNECTING;
     s->died = false;
     s->shut = 0;

@@ -155,6 +155,7 @@ int option_tcp_set(const struct option_call *o, int64_t value, const void *raw, 
     if (o->name == LTCP_TCP_CONGESTION) return set_congestion(o, raw, length);
     if (o->name == LTCP_TCP_MD5SIG || o->name == LTCP_TCP_MD5SIG_EXT)
         return signature_set(o, raw, length);
+    if (is_ao_option(o->name)) return signature_ao_set(o, raw, length);
     if (o->name == LTCP_TCP_FASTOPEN_KEY) return fast_open_set(o, value, raw, length);
     if (o->name == LTCP_TCP_ULP) return -LTCP_ENOPROTOOPT;
     if (length < sizeof(int)) return -LTCP_EINVAL;
@@ -227,6 +228,7 @@ int option_tcp_get(const struct option_call *o, int64_t *value, void *raw, size_
     const struct socket_options *p = &s->options;
     const struct ltcp_settings *settings = &s->settings;
     struct ltcp_tcp_info info;
+    if (is_ao_option(o->name)) return signature_ao_get(o, raw, length);
     switch (o->name) {
     case LTCP_TCP_NODELAY: *value = !settings->nagle; return 0;
     case LTCP_TCP_MAXSEG: *value = mss_of(o); return 0;

@@ -10,6 +10,7 @@ struct socket *socket_create(struct ltcp_sockets *t, uint16_t domain)
     if (s == NULL) return NULL;
     s->serial = ++t->serial;
     s->domain = domain;
+    s->ao_current = s->ao_rnext = -1;
     s->settings = *ltcp_host_settings(t->host);
     if (t->not_sent_low != 0) s->settings.not_sent_low = t->not_sent_low;
     s->not_sent_low = s->settings.not_sent_low;

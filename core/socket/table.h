@@ -50,6 +50,8 @@ enum socket_role {
 };
 enum { SHUT_RECEIVE = 1, SHUT_SEND = 2 };
 
+#define SOCKET_AO_COUNTERS 5
+
 struct socket {
     struct socket *next, *previous; /* of the table */
     struct socket *next_here;       /* of those bound to ports of one bucket */
@@ -75,6 +77,11 @@ struct socket {
     /* TCP_FASTOPEN_CONNECT: connect was called, the SYN waits for the first write */
     bool deferred;
     struct ltcp_sockaddr deferred_to;
+    /* TCP-AO: it has keys, or what it was accepted from has; which it shall begin with (-1: any);
+     * what TCP_AO_INFO adds to what was counted */
+    bool signs;
+    int16_t ao_current, ao_rnext;
+    uint64_t ao_base[SOCKET_AO_COUNTERS];
     uint8_t fast_open_keys[32]; /* TCP_FASTOPEN_KEY */
     uint32_t fast_open_keys_length;
 };
@@ -265,6 +272,14 @@ int socket_connect(struct ltcp_sockets *t, ltcp_time now, struct socket *s,
 
 /* signature.c */
 int signature_set(const struct option_call *o, const void *raw, size_t length);
+/* signature_ao.c; `begin`: a connection was opened, and no segment of it has left */
+int signature_ao_set(const struct option_call *o, const void *raw, size_t length);
+int signature_ao_get(const struct option_call *o, void *raw, size_t *length);
+void signature_ao_begin(const struct ltcp_sockets *t, const struct socket *s);
+static inline bool is_ao_option(int name)
+{
+    return name >= LTCP_TCP_AO_ADD_KEY && name <= LTCP_TCP_AO_REPAIR;
+}
 
 /* fast_open.c */
 #define FAST_OPEN_DONE                                                                             \

@@ -33,6 +33,8 @@ struct ltcp_crypto {
 /* What the host signs and verifies with; outlives it. Without, or with NULL, keys are refused. */
 void ltcp_host_set_crypto(struct ltcp_host *host, const struct ltcp_crypto *crypto);
 
+bool ltcp_host_has_crypto(const struct ltcp_host *host);
+
 /* ---- keys ---------------------------------------------------------------------------------- */
 
 /* RFC5926:2.2-1, RFC5926:2.2-2, RFC5925:2.2-6, RFC5926:3-1: each MAC has the key derivation

@@ -1,5 +1,23 @@
 -- Sockets as programs know them.
 return {
+  -- core/socket/signature_ao.c
+  {
+    name = "ao-key-under-a-connection-without",
+    requirement = "RFC5925:7.1-1: a connection that began without keys gets none (EISCONN)",
+    file = "socket/signature_ao.c",
+    shown_by = "spec/authentication/sockets_ao_spec.lua",
+    text = "return closed || o->s->signs ? 0 : -LTCP_EISCONN;",
+    with = "return closed ? 0 : 0;",
+  },
+  {
+    name = "ao-beside-md5",
+    requirement = "RFC5925:2.2-1: TCP-AO and TCP MD5 are not used together",
+    file = "socket/signature_ao.c",
+    shown_by = "spec/authentication/sockets_ao_spec.lua",
+    text = "    if (meets_md5(o, &key.scope)) return -LTCP_EKEYREJECTED;\n",
+    with = "    (void)meets_md5;\n",
+  },
+
   -- core/socket/ready.c
   {
     name = "one-end-shut-is-a-hang-up",
