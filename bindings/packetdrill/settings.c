@@ -91,6 +91,11 @@ static const struct {
     {"tcp_ecn_option_beacon", "accecn_beacon", 1},
     {"ip_default_ttl", "ttl", 1},
     {"tcp_fastopen_blackhole_timeout_sec", "fast_open_retry", LTCP_SECOND},
+    {"tcp_mtu_probing", "mtu_probing", 1},
+    {"tcp_base_mss", "mtu_base_mss", 1},
+    {"tcp_mtu_probe_floor", "mtu_probe_floor", 1},
+    {"tcp_probe_threshold", "mtu_probe_threshold", 1},
+    {"tcp_moderate_rcvbuf", "tune_receive_buffer", 1},
 };
 
 static void set_by_name(struct ltcp_settings *settings, const char *name, int64_t value)
@@ -157,6 +162,8 @@ void settings_read_sysctls(struct object *o)
     }
     if (read_numbers("ip_no_pmtu_disc", n) > 0)
         set_by_name(settings, "path_mtu_discovery", n[0] == 0);
+    if (read_numbers("tcp_probe_interval", n) > 0)
+        set_by_name(settings, "mtu_probe_interval", (n[0] < 300 ? 300 : n[0]) * LTCP_SECOND);
     if (read_numbers("tcp_early_retrans", n) > 0) set_by_name(settings, "tlp", n[0] >= 3);
     if (read_numbers("tcp_recovery", n) > 0) set_by_name(settings, "rack", n[0] & 1);
     if (read_numbers("tcp_notsent_lowat", n) > 0)
