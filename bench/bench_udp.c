@@ -7,23 +7,16 @@
  * A receiver counts for S seconds (1 by default) from the first datagram or octet on and reports to
  * the parent, which sends. A bare sender knows no flow control: what its receiver could not take is
  * lost, and not counted. CPU time is that of both processes, the kernel's part included. */
-#include "uv_tunnel.h"
+#include "tunnel_end.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-    DATAGRAM = 1480, /* what a segment of an MTU of 1500 makes of UDP payload */
-    PATIENCE = 2,    /* seconds beyond the measured time until a side gives up */
-    BUFFER = 1 << 20
+    DATAGRAM = 1480,   /* what a segment of an MTU of 1500 makes of UDP payload */
+    PATIENCE = 2,      /* seconds beyond the measured time until a side gives up */
+    BUFFER = 768 << 10 /* in flight at most: what the caches hold */
 };
 
 struct report {
@@ -31,27 +24,6 @@ struct report {
 };
 
 static double seconds = 1.0;
-
-static void die(const char *what)
-{
-    fprintf(stderr, "bench_udp: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static ltcp_time clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (ltcp_time)t.tv_sec * LTCP_SECOND + t.tv_nsec;
-}
-
-static uint64_t cpu_ns(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000u +
-           (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000u;
-}
 
 /* ---- two processes -----------------------------------------------------------------------------
  */
@@ -71,22 +43,6 @@ static bool readable(int fd)
 }
 
 typedef void side_function(struct side *side, struct report *report);
-
-/* Both sides are told their addresses before they fork: the ports are reserved by sockets of the
- * parent, that are closed just before the sides open theirs. */
-static void reserve(struct udp_address *a, struct udp_address *b)
-{
-    struct udp_address any, none = {.length = 0};
-    struct udp first, second;
-    udp_address_parse("127.0.0.1:0", &any);
-    if (udp_open(&first, &any, &none, UDP_BATCH_PLAIN, false) != 0 ||
-        udp_open(&second, &any, &none, UDP_BATCH_PLAIN, false) != 0)
-        die("socket");
-    udp_bound_address(&first, a);
-    udp_bound_address(&second, b);
-    udp_close(&first);
-    udp_close(&second);
-}
 
 /* Runs `receive` in a child and `send` here; false: nothing was received. */
 static bool run(enum udp_batch batch, side_function *send, side_function *receive,
@@ -187,123 +143,47 @@ static void bare_receive(struct side *side, struct report *report)
 /* ---- one TCP stream
  * ------------------------------------------------------------------------------- */
 
-/* A host behind a tunnel: a network of its own, whose link leads outside. */
-struct end {
-    struct ltcp_pool *pool;
-    struct ltcp_host *host;
-    struct ltcp_network *network;
-    struct ltcp_tunnels tunnels;
-    struct ltcp_tunnel *tunnel;
-    uint32_t node;
-    ltcp_handle connection;
-    ltcp_time patience; /* to be waited for the other end at most */
-    bool open, over;
-};
-
-static void *resize(void *context, void *old, size_t old_size, size_t size)
+static void tcp_open(struct end *end, const struct side *side, bool sender)
 {
-    (void)context, (void)old_size;
-    if (size > 0) return realloc(old, size);
-    free(old);
-    return NULL;
+    end_open(end,
+             &(struct end_config){.sender = sender,
+                                  .batch = side->batch,
+                                  .here = side->here,
+                                  .there = side->there,
+                                  .buffer = BUFFER},
+             clock_ns());
 }
 
-static void check(enum ltcp_status status, const char *what)
-{
-    if (status == LTCP_OK) return;
-    fprintf(stderr, "bench_udp: %s: %s\n", what, ltcp_status_message(status));
-    exit(1);
-}
-
-static struct ltcp_address inner(bool sender)
-{
-    return ltcp_address_v4(10, 0, 0, sender ? 1 : 2);
-}
-
-static void end_link(struct end *end, struct side *side, bool sender)
-{
-    struct ltcp_link_config link = {.mtu = 1500, .tunnel = true};
-    link.end[0] = (struct ltcp_link_end){.node = end->node,
-                                         .addresses = {inner(sender)},
-                                         .prefix_lengths = {24},
-                                         .address_count = 1};
-    link.end[1].node = LTCP_NOWHERE;
-    uint32_t number;
-    check(ltcp_network_add_link(end->network, &link, &number), "link");
-    struct ltcp_tunnel_config tunnel = {.network = end->network,
-                                        .pool = end->pool,
-                                        .tunnels = &end->tunnels,
-                                        .link = number,
-                                        .impaired = true,
-                                        .framing = LTCP_FRAMING_PLAIN,
-                                        .local = inner(sender),
-                                        .remote = inner(!sender),
-                                        .batch = side->batch,
-                                        .bind = side->here,
-                                        .peer = side->there};
-    errno = ltcp_tunnel_open(&tunnel, &end->tunnel);
-    if (errno != 0) die("tunnel");
-}
-
-static void end_open(struct end *end, struct side *side, bool sender)
-{
-    static const struct ltcp_allocator allocator = {resize, NULL};
-    struct ltcp_settings settings = ltcp_profile_linux;
-    settings.send_buffer = settings.receive_buffer = BUFFER;
-    settings.tune_send_buffer = settings.tune_receive_buffer = false;
-    *end = (struct end){.pool = ltcp_pool_create(&allocator), .patience = 50 * LTCP_MILLISECOND};
-    end->host = ltcp_host_create(
-        &(struct ltcp_host_config){.pool = end->pool, .settings = &settings, .secret = {1, 2}});
-    end->network = ltcp_network_create(
-        &(struct ltcp_network_config){.pool = end->pool, .seed = 1, .start = clock_ns()});
-    if (end->host == NULL || end->network == NULL) die("host");
-    check(ltcp_network_add_host(end->network, end->host, &end->node), "host");
-    end_link(end, side, sender);
-}
-
-static void end_close(struct end *end, struct report *report)
+static void tcp_close(struct end *end, struct report *report)
 {
     const struct udp_counters *c = ltcp_tunnel_udp_counters(end->tunnel);
     report->calls = c->calls_in + c->calls_out;
     report->datagrams = c->datagrams_in + c->datagrams_out;
     ltcp_tunnel_close(end->tunnel);
-    ltcp_network_destroy(end->network);
-    ltcp_host_destroy(end->host);
-    ltcp_pool_destroy(end->pool);
+    end_free(end);
 }
 
 typedef void app_function(struct end *end, struct report *report);
 
-/* Lets everything happen that is due, and the application after it, until neither has more to do
- * without new packets. */
-static void settle(struct end *end, app_function *app, struct report *report)
+struct app {
+    app_function *run;
+    struct report *report;
+};
+
+static void on_event(struct end *end, const struct ltcp_event *event, void *context)
 {
-    struct ltcp_step_detail detail;
-    struct ltcp_event event;
-    ltcp_network_catch_up(end->network, clock_ns());
-    for (;;) {
-        switch (ltcp_network_step(end->network, clock_ns(), 0, &detail)) {
-        case LTCP_STEP_EXIT:
-            ltcp_tunnels_flush(&end->tunnels, detail.link, detail.direction);
-            break;
-        case LTCP_STEP_EVENTS:
-            while (ltcp_host_next_event(end->host, &event)) {
-                if (event.bits & LTCP_EVENT_CLOSED) end->over = true;
-                if (event.bits & (LTCP_EVENT_CONNECTED | LTCP_EVENT_ACCEPT)) end->open = true;
-                if (event.bits & LTCP_EVENT_ACCEPT)
-                    check(ltcp_accept(end->host, event.handle, &end->connection), "accept");
-            }
-            if (end->open) app(end, report);
-            ltcp_network_touch(end->network, end->node);
-            break;
-        default: return;
-        }
-    }
+    const struct app *app = context;
+    if (event->bits & LTCP_EVENT_CLOSED) end->over = true;
+    if (event->bits & (LTCP_EVENT_CONNECTED | LTCP_EVENT_ACCEPT)) end->open = true;
+    if (event->bits & LTCP_EVENT_ACCEPT)
+        check(ltcp_accept(end->host, event->handle, &end->connection), "accept");
+    if (end->open) app->run(end, app->report);
 }
 
-static void turn(struct end *end, app_function *app, struct report *report)
+static void turn(struct end *end, app_function *what, struct report *report)
 {
-    settle(end, app, report);
+    struct app app = {what, report};
+    end_settle(end, clock_ns(), on_event, &app);
     ltcp_tunnel_send(end->tunnel);
     ltcp_time wait = ltcp_network_next_deadline(end->network);
     if (wait != LTCP_NEVER) wait -= clock_ns();
@@ -339,7 +219,7 @@ static void read_all(struct end *end, struct report *report)
 static void tcp_send(struct side *side, struct report *report)
 {
     struct end end;
-    end_open(&end, side, true);
+    tcp_open(&end, side, true);
     struct pollfd p = {.fd = side->report, .events = POLLIN};
     poll(&p, 1, PATIENCE * 1000); /* the listener stands */
     char ready;
@@ -351,13 +231,13 @@ static void tcp_send(struct side *side, struct report *report)
     ltcp_time stop = clock_ns() + (ltcp_time)((seconds + PATIENCE) * 1e9);
     while (!readable(side->report) && !end.over && clock_ns() < stop)
         turn(&end, write_much, report);
-    end_close(&end, report);
+    tcp_close(&end, report);
 }
 
 static void tcp_receive(struct side *side, struct report *report)
 {
     struct end end;
-    end_open(&end, side, false);
+    tcp_open(&end, side, false);
     struct ltcp_open open = {.local_port = 80};
     ltcp_handle listener;
     check(ltcp_listen(end.host, clock_ns(), &open, &listener), "listen");
@@ -374,7 +254,7 @@ static void tcp_receive(struct side *side, struct report *report)
         }
     }
     report->ns = start != 0 ? (uint64_t)(now - start) : 0;
-    end_close(&end, report);
+    tcp_close(&end, report);
 }
 
 /* Both ends in this process, in turn, until so many segments were read: for a profiler, which sees
@@ -387,8 +267,8 @@ static void run_exactly(enum udp_batch batch, uint64_t segments)
     reserve(&side[0].here, &side[1].here);
     side[0].there = side[1].here;
     side[1].there = side[0].here;
-    end_open(&from, &side[0], true);
-    end_open(&to, &side[1], false);
+    tcp_open(&from, &side[0], true);
+    tcp_open(&to, &side[1], false);
     from.patience = to.patience = 0;
     ltcp_handle listener;
     struct ltcp_open listen = {.local_port = 80};
@@ -400,8 +280,8 @@ static void run_exactly(enum udp_batch batch, uint64_t segments)
         turn(&from, write_much, &sent);
         turn(&to, read_all, &received);
     }
-    end_close(&from, &sent);
-    end_close(&to, &received);
+    tcp_close(&from, &sent);
+    tcp_close(&to, &received);
 }
 
 /* ---- the table
@@ -409,6 +289,7 @@ static void run_exactly(enum udp_batch batch, uint64_t segments)
 
 struct row {
     double bps, cpu_per_byte, per_call;
+    double sender, receiver; /* CPU each, for a byte */
 };
 
 static struct row measure(enum udp_batch batch, side_function *send, side_function *receive)
@@ -417,7 +298,9 @@ static struct row measure(enum udp_batch batch, side_function *send, side_functi
     struct row row = {0};
     if (!run(batch, send, receive, &sent, &received) || received.bytes == 0) return row;
     row.bps = (double)received.bytes * 8e9 / (double)received.ns;
-    row.cpu_per_byte = (double)(sent.cpu_ns + received.cpu_ns) / (double)received.bytes;
+    row.sender = (double)sent.cpu_ns / (double)received.bytes;
+    row.receiver = (double)received.cpu_ns / (double)received.bytes;
+    row.cpu_per_byte = row.sender + row.receiver;
     uint64_t calls = sent.calls + received.calls;
     row.per_call = (double)(sent.datagrams + received.datagrams) / (double)(calls ? calls : 1);
     return row;
@@ -445,9 +328,9 @@ static void print_manner(enum udp_batch batch, bool json)
         print_json(name, "udp_goodput_cpu_ns_per_byte", tcp.cpu_per_byte, "ns",
                    "udp_bare_cpu_ns_per_byte", cost);
     } else {
-        printf("%-6s %10.3f %10.3f %7.2f %11.3f %11.3f %9.1f %9.1f\n", name, bare.bps / 1e9,
-               tcp.bps / 1e9, ratio, bare.cpu_per_byte, tcp.cpu_per_byte, bare.per_call,
-               tcp.per_call);
+        printf("%-6s %9.3f %9.3f %6.2f   %6.3f %6.3f   %6.3f %6.3f %8.1f %8.1f\n", name,
+               bare.bps / 1e9, tcp.bps / 1e9, ratio, bare.sender, bare.receiver, tcp.sender,
+               tcp.receiver, bare.per_call, tcp.per_call);
     }
     fflush(stdout);
 }
@@ -483,11 +366,13 @@ int main(int argc, char **argv)
     }
     if (!json)
         printf("one stream over UDP on loopback, %d octets a datagram\n"
-               "%-6s %10s %10s %7s %11s %11s %9s %9s\n",
+               "%-6s %9s %9s %6s   %-13s   %-13s %8s %8s\n",
                DATAGRAM, "manner", "bare Gb/s", "TCP Gb/s", "ratio", "bare ns/B", "TCP ns/B",
                "bare d/c", "TCP d/c");
     for (int m = 0; m < 3; m++)
         if (!any || chosen[m]) print_manner(manners[m], json);
-    if (!json) printf("ns/B: CPU of both sides; d/c: datagrams a call, both ways\n");
+    if (!json)
+        printf("ns/B: CPU time of the sender and of the receiver, for a byte; d/c: datagrams a "
+               "call, both ways\n");
     return 0;
 }

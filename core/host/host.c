@@ -251,15 +251,28 @@ enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now,
 /* ---- packets out, time, events
  * ----------------------------------------------------------------------- */
 
+/* It has more, and no other comes in between. */
+static void wants_more(struct ltcp_engine *e, struct ltcp_connection *c)
+{
+    e->out_cut = false;
+    if (c->pending) return;
+    c->pending = true;
+    c->next_pending = e->pending_first;
+    if (e->pending_first == NULL) e->pending_last = c;
+    e->pending_first = c;
+}
+
 size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_packet **packets,
                           size_t room)
 {
     struct ltcp_engine *e = &host->engine;
+    e->out_room = room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
     while (e->pending_first != NULL && e->out_count < room) {
         struct ltcp_connection *c = e->pending_first;
         e->pending_first = c->next_pending;
         c->pending = false;
         output_run(c, now);
+        if (e->out_cut) wants_more(e, c);
         if (c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT) connection_changed(c);
     }
     size_t n = 0;

@@ -169,6 +169,10 @@ void network_record(struct ltcp_network *network, enum ltcp_trace_kind kind, uin
 /* Puts a packet behind those that wait to enter a link; the reference is used up, also when it
  * fails (LTCP_ERR_NO_MEMORY). */
 enum ltcp_status network_enqueue(struct ltcp_network *network, const struct entering *entering);
+/* Takes a host's packet straight to a tunnel's exit, where nothing on the way does anything to it
+ * and nobody watches. False: it has to go the long way. */
+bool network_leaves(struct ltcp_network *network, uint32_t link, unsigned direction,
+                    struct ltcp_packet *packet);
 /* Lets those that wait enter; false: one of them waits for a verdict. */
 bool network_drain(struct ltcp_network *network);
 /* Takes one packet that is due out of a path, to where it goes. */

@@ -19,6 +19,7 @@ static void send_from(struct ltcp_network *network, const struct node *node,
         return;
     }
     const struct attachment *attachment = &node->attachments[interface];
+    if (network_leaves(network, attachment->link, attachment->end, packet)) return;
     struct entering entering = {
         .packet = packet, .link = attachment->link, .direction = attachment->end, .fresh = true};
     network_enqueue(network, &entering);
@@ -36,6 +37,15 @@ static void rearm(struct ltcp_network *network, struct node *node)
     event_queue_set(&network->events, node->source, deadline, ++network->serial);
 }
 
+static bool exits_wait(const struct ltcp_network *network)
+{
+    for (uint32_t i = 0; i < network->reports.count; i++) {
+        const struct report *report = ring_at(&network->reports, i, sizeof *report);
+        if (report->kind == REPORT_EXIT) return true;
+    }
+    return false;
+}
+
 /* Lets every touched host send. False: a packet waits for a verdict. */
 static bool flush(struct ltcp_network *network)
 {
@@ -50,7 +60,10 @@ static bool flush(struct ltcp_network *network)
         network_check(network, number);
         for (size_t i = 0; i < count; i++)
             send_from(network, node, packets[i]);
-        if (count == BATCH) continue;
+        if (count == BATCH) {
+            if (exits_wait(network)) return true; /* a burst goes on while it is fresh */
+            continue;
+        }
         ring_pop(&network->touched);
         node->touched = false;
         rearm(network, node);

@@ -161,6 +161,13 @@ void network_deliver(struct ltcp_network *network, uint32_t number, unsigned dir
         come_out(network, number, direction, packet);
 }
 
+/* Nobody asks what single packets there are on the link. */
+static bool is_unobserved(const struct ltcp_network *network, const struct link *link)
+{
+    return network->trace == NULL && network->capture.limit == 0 && link->rules.count == 0 &&
+           network->choices.script == NULL && network->choices.fate_count == 0;
+}
+
 /* ---- onto a link ------------------------------------------------------------------------------
  */
 
@@ -247,6 +254,21 @@ static void push(struct ltcp_network *network, const struct entering *entering,
     }
     ltcp_packet_unref(entering->packet);
     arm(network, d);
+}
+
+bool network_leaves(struct ltcp_network *network, uint32_t link, unsigned direction,
+                    struct ltcp_packet *packet)
+{
+    const struct link *l = network->links[link];
+    struct direction *d = &network->links[link]->direction[direction];
+    if (!l->tunnel || network->entering.count > 0 || !is_unobserved(network, l)) return false;
+    if (packet->refs > 1 || d->exits.count >= MOST_EXITS ||
+        !path_passes(d->path, network->now, packet))
+        return false;
+    packet->id = ++network->packet_ids;
+    packet->time = network->now;
+    come_out(network, link, direction, packet);
+    return true;
 }
 
 bool network_drain(struct ltcp_network *network)
@@ -361,9 +383,7 @@ bool ltcp_network_may_merge(const struct ltcp_network *network, uint32_t link, u
     const struct link *l = network_link(network, link);
     if (l == NULL || direction > 1 || l->side[1 - direction].node == LTCP_NOWHERE) return false;
     if (network->nodes[l->side[1 - direction].node]->kind != NODE_HOST) return false;
-    return network->trace == NULL && network->capture.limit == 0 &&
-           network->choices.script == NULL && network->choices.fate_count == 0 &&
-           l->rules.count == 0 && path_is_clear(l->direction[direction].path);
+    return is_unobserved(network, l) && path_is_clear(l->direction[direction].path);
 }
 
 static struct ltcp_packet *take_first(struct ring *ring)

@@ -56,6 +56,8 @@ struct ltcp_engine {
     struct ltcp_connection *changed;                      /* opened, died or can be forgotten */
     struct ltcp_packet *out_first, *out_last;             /* made, not yet taken */
     uint32_t out_count;
+    uint32_t out_room; /* as many are taken next: a connection may stop there ... */
+    bool out_cut;      /* ... and then goes on first */
 
     struct ltcp_memory memory;
     struct ltcp_send_queue *spare_queues;

@@ -498,6 +498,63 @@ static enum probing send_mtu_probe(struct ltcp_connection *c, ltcp_time now)
     return PROBE_SENT;
 }
 
+/* ---- many that are alike ------------------------------------------------------------------------
+ */
+
+/* What has just left, a full segment in its turn, is a model for the next one: nothing but sequence
+ * number and text will differ. */
+static bool is_model(const struct ltcp_connection *c)
+{
+    const struct ltcp_engine *e = c->engine;
+    const struct ltcp_record *r = record_at(c->out, c->out->unsent - 1);
+    const bool rare = c->rare != NULL && (c->rare->route_length > 0 || c->rare->uto.due);
+    return r->flags == 0 && r->length == c->snd_mss && r->transmissions == 1 &&
+           c->out->unsent != c->out->tail && !c->ecn && !c->authenticated && c->ahead == NULL &&
+           !c->mtu_watched && !rare && seq_le(c->snd_up, c->snd_una) && e->template_of == c &&
+           e->out_last->head_length ==
+               e->template.ip_length + 20 + (c->stamping ? 12 : 0); /* no more options */
+}
+
+/* The next full segment, after such a one; false: it has to go the long way, or not at all. */
+static bool send_alike(struct ltcp_connection *c, ltcp_time now)
+{
+    struct ltcp_send_queue *q = c->out;
+    struct ltcp_engine *e = c->engine;
+    const struct ltcp_record *r = record_at(q, q->unsent);
+    const uint32_t n = c->snd_mss;
+    if (r->length != n || r->flags != 0 || r->block->length != n || !r->block->sum_valid)
+        return false;
+    if (q->unsent + 1 == q->tail) return false; /* it pushes */
+    if (seq_gt(record_end(r), peer_edge(c)) || !congestion_allows(c, n) || !pacing_allows(c, now))
+        return false;
+    struct ltcp_packet *packet = ltcp_packet_create(e->pool);
+    if (packet == NULL) return false;
+    packet->block = ltcp_block_ref(r->block);
+    packet->payload = r->block->data;
+    packet->payload_length = n;
+    packet->payload_sum = r->block->sum;
+    packet->payload_sum_valid = true;
+    packet->interface = c->interface;
+    packet->time = now;
+    ltcp_template_again(&e->template, packet, e->out_last, e->next_identification++, r->seq);
+    engine_enqueue(e, packet);
+    c->segments_sent++;
+    send_queue_sent(c, q->unsent, now);
+    pacing_sent(c, n, now);
+    return true;
+}
+
+/* As much has been made as is taken at once: the rest follows while that is still in the cache. A
+ * burst is not cut. */
+static bool is_enough(struct ltcp_connection *c, uint32_t burst)
+{
+    struct ltcp_engine *e = c->engine;
+    if (e->out_count < e->out_room) return false;
+    if (burst > 0 && (settings_of(c)->push_bursts || settings_of(c)->write_pieces)) return false;
+    e->out_cut = true;
+    return true;
+}
+
 static bool piece_ends(const struct ltcp_send_queue *q)
 {
     return record_at(q, q->unsent - 1)->flags & LTCP_RECORD_ENDS;
@@ -508,9 +565,17 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
 {
     struct ltcp_send_queue *q = c->out;
     const uint32_t most = burst_most(c);
+    const bool all = bursts == UINT32_MAX;
     uint32_t burst = 0;
-    bool fresh = false;
+    bool fresh = false, alike = false;
     while (q != NULL && q->unsent != q->tail && bursts > 0) {
+        if (all && is_enough(c, burst)) break;
+        if (burst > 0 && alike && send_alike(c, now)) {
+            if (++burst < most) continue;
+            burst = end_burst(c, burst);
+            bursts--;
+            continue;
+        }
         const enum probing probing = c->mtu_watched ? send_mtu_probe(c, now) : NO_PROBE;
         if (probing == PROBE_WAITS) break;
         if (probing == PROBE_SENT) {
@@ -534,6 +599,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
             q->small_end = seq_add(c->snd_nxt, n);
         }
         if (!send_record(c, now, q->unsent)) break;
+        alike = is_model(c);
         fresh = true;
         if (++burst < most && !piece_ends(q)) continue;
         burst = end_burst(c, burst);
@@ -568,7 +634,8 @@ static void after_fin_sent(struct ltcp_connection *c, ltcp_time now)
         connection_set_state(c, now, LTCP_LAST_ACK);
 }
 
-/* RFC6675:4-6 RFC6675:4-9 */
+/* The engine's out_cut says that it is to be called again, before any other. RFC6675:4-6
+ * RFC6675:4-9 */
 void output_run(struct ltcp_connection *c, ltcp_time now)
 {
     if (c->state == LTCP_CLOSED || c->state == LTCP_LISTEN) return;
@@ -592,8 +659,10 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         if (c->loss_probe_due) send_loss_probe(c, now);
         if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state))
             send_new(c, now, UINT32_MAX);
-        rate_look_for_limit(c);
-        rate_note_usage(c);
+        if (!c->engine->out_cut) { /* else there is more to come */
+            rate_look_for_limit(c);
+            rate_note_usage(c);
+        }
         after_fin_sent(c, now);
         if (c->write_blocked && (settings_of(c)->not_sent_low != 0 || settings_of(c)->write_pieces))
             send_queue_tell_room(c);

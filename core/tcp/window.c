@@ -5,9 +5,14 @@
  * arithmetic is in 32 bits (RFC9293:REC-1). */
 #include "tcp/connection.h"
 
-static uint32_t room(const struct ltcp_connection *c)
+static inline uint32_t buffer_of(const struct ltcp_connection *c)
 {
-    const uint32_t buffer = tuning_receive_buffer(c);
+    const bool fixed = tuning_of(c) == NULL && !c->engine->memory.pressed;
+    return fixed ? settings_of(c)->receive_buffer : tuning_receive_buffer(c);
+}
+
+static inline uint32_t room(const struct ltcp_connection *c, uint32_t buffer)
+{
     return buffer > c->unread ? buffer - c->unread : 0;
 }
 
@@ -20,11 +25,11 @@ static ltcp_seq farthest(const struct ltcp_connection *c)
 /* How far the right edge can go, or where it already is, for as long as nobody reads
  * (RFC9293:MAY-8): it moves by at least min(Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2, or not at
  * all. */
-static ltcp_seq right_edge(const struct ltcp_connection *c)
+static inline ltcp_seq right_edge(const struct ltcp_connection *c, uint32_t buffer)
 {
-    const ltcp_seq edge = seq_add(c->rcv_nxt, room(c));
+    const ltcp_seq edge = seq_add(c->rcv_nxt, room(c, buffer));
     if (seq_le(edge, c->rcv_adv)) return seq_max(c->rcv_adv, c->rcv_nxt);
-    const uint32_t half = tuning_receive_buffer(c) / 2;
+    const uint32_t half = buffer / 2;
     const uint32_t step = half < c->snd_mss ? half : c->snd_mss;
     return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
 }
@@ -35,12 +40,12 @@ static ltcp_seq right_edge(const struct ltcp_connection *c)
 uint16_t window_advertise(struct ltcp_connection *c, bool syn)
 {
     if (syn) {
-        const uint32_t left = room(c);
+        const uint32_t left = room(c, buffer_of(c));
         const uint16_t field = (uint16_t)(left < 65535 ? left : 65535);
         c->rcv_adv = seq_max(c->rcv_adv, seq_add(c->rcv_nxt, field));
         return field;
     }
-    c->rcv_adv = seq_max(c->rcv_adv, seq_min(right_edge(c), farthest(c)));
+    c->rcv_adv = seq_max(c->rcv_adv, seq_min(right_edge(c, buffer_of(c)), farthest(c)));
     const uint32_t field = seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
     return (uint16_t)(field < 65535 ? field : 65535);
 }
@@ -49,10 +54,11 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
  * the buffer, or any room at all after the window was closed. */
 bool window_update_wanted(const struct ltcp_connection *c)
 {
-    const ltcp_seq edge = seq_min(right_edge(c), farthest(c));
+    const uint32_t buffer = buffer_of(c);
+    const ltcp_seq edge = seq_min(right_edge(c, buffer), farthest(c));
     if (seq_le(edge, c->rcv_adv)) return false;
     const uint32_t gain = seq_diff(edge, c->rcv_adv);
-    const uint32_t half = tuning_receive_buffer(c) / 2;
+    const uint32_t half = buffer / 2;
     if (settings_of(c)->window_update_doubles) {
         /* What only the field of a SYN could not say is no news. */
         const bool said = c->acks_sent > 0 || c->data_segments_sent > 0;

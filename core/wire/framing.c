@@ -32,12 +32,12 @@ static enum ltcp_status tcp_behind(const struct ltcp_packet *packet, struct ltcp
 }
 
 static enum ltcp_status strip_plain(const struct ltcp_framing_context *context,
-                                    struct ltcp_packet *packet, const struct ltcp_ip *ip,
+                                    struct ltcp_packet *packet, size_t header,
                                     struct ltcp_framed *out)
 {
     if (context->checksum == LTCP_UDP_CHECKSUM)
-        store_be16(packet->head + ip->header_length + TCP_CHECKSUM_AT, 0);
-    out->skip = ip->header_length;
+        store_be16(packet->head + header + TCP_CHECKSUM_AT, 0);
+    out->skip = header;
     return LTCP_OK;
 }
 
@@ -57,6 +57,19 @@ static enum ltcp_status strip_vxlan(const struct ltcp_framing_context *context,
     return LTCP_OK;
 }
 
+/* How long the IP header of a TCP segment is that nothing has changed on its way, where that is
+ * plain to see; else 0. */
+static size_t known_header(const struct ltcp_packet *packet)
+{
+    const uint8_t *p = packet->head;
+    if (packet->notes & (LTCP_NOTE_CORRUPTED | LTCP_NOTE_FORGED)) return 0;
+    if (packet->head_length >= IPV4_HEADER + TCP_HEADER && p[0] == 0x45)
+        return p[9] == LTCP_PROTOCOL_TCP && (load_be16(p + 6) & 0x3FFF) == 0 ? IPV4_HEADER : 0;
+    if (packet->head_length >= IPV6_HEADER + TCP_HEADER && p[0] >> 4 == 6)
+        return p[6] == LTCP_PROTOCOL_TCP ? IPV6_HEADER : 0;
+    return 0;
+}
+
 enum ltcp_status ltcp_framing_strip(const struct ltcp_framing_context *context,
                                     struct ltcp_packet *packet, struct ltcp_framed *out)
 {
@@ -65,9 +78,12 @@ enum ltcp_status ltcp_framing_strip(const struct ltcp_framing_context *context,
     out->lead_length = 0;
     if (context->framing == LTCP_FRAMING_RAWIP) return LTCP_OK;
     if (context->framing == LTCP_FRAMING_VXLAN) return strip_vxlan(context, packet, out);
+    const size_t known = context->framing == LTCP_FRAMING_PLAIN ? known_header(packet) : 0;
+    if (known > 0) return strip_plain(context, packet, known, out);
     enum ltcp_status status = tcp_behind(packet, &ip);
     if (status != LTCP_OK) return status;
-    if (context->framing == LTCP_FRAMING_PLAIN) return strip_plain(context, packet, &ip, out);
+    if (context->framing == LTCP_FRAMING_PLAIN)
+        return strip_plain(context, packet, ip.header_length, out);
     return cheshire_strip(context, packet, &ip, out);
 }
 

@@ -23,7 +23,7 @@ void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint1
 }
 
 /* Total length, identification, ECN and, where there is one, the checksum. */
-static inline void finish_ip(const struct ltcp_template *t, uint8_t *p, size_t length,
+static inline void finish_ip(struct ltcp_template *t, uint8_t *p, size_t length,
                              uint16_t identification, uint8_t ecn)
 {
     if (t->ip_length == IPV4_HEADER) {
@@ -32,8 +32,8 @@ static inline void finish_ip(const struct ltcp_template *t, uint8_t *p, size_t l
         store_be16(p + 2, (uint16_t)(IPV4_HEADER + length));
         store_be16(p + 4, identification);
         const uint8_t ecn_word[2] = {0, ecn};
-        const uint64_t sum = t->ip_sum + load_16(p + 2) + load_16(p + 4) + load_16(ecn_word);
-        store_16(p + 10, sum_finish(sum_fold(sum)));
+        t->last_ip_sum = t->ip_sum + load_16(p + 2) + load_16(ecn_word);
+        store_16(p + 10, sum_finish(sum_fold(t->last_ip_sum + load_16(p + 4))));
         return;
     }
     memcpy(p, t->ip, IPV6_HEADER);
@@ -41,7 +41,7 @@ static inline void finish_ip(const struct ltcp_template *t, uint8_t *p, size_t l
     store_be16(p + 4, (uint16_t)length);
 }
 
-void ltcp_template_encode(const struct ltcp_template *t, struct ltcp_packet *packet,
+void ltcp_template_encode(struct ltcp_template *t, struct ltcp_packet *packet,
                           uint16_t identification, uint8_t ecn, const struct ltcp_segment *s)
 {
     const size_t options = s->options_length, header = TCP_HEADER + options;
@@ -50,7 +50,6 @@ void ltcp_template_encode(const struct ltcp_template *t, struct ltcp_packet *pac
     finish_ip(t, packet->head, length, identification, ecn);
     uint64_t sum = t->tcp_sum + to_be32((uint32_t)length);
     store_32(p, to_be32(t->ports));
-    sum = put_word(p + 4, s->seq.n, sum);
     sum = put_word(p + 8, s->ack.n, sum);
     sum = put_word(
         p + 12, (uint32_t)header / 4 << 28 | (uint32_t)(s->flags & 0x1FF) << 16 | s->window, sum);
@@ -60,9 +59,29 @@ void ltcp_template_encode(const struct ltcp_template *t, struct ltcp_packet *pac
         store_32(p + TCP_HEADER + i, word);
         sum += word;
     }
+    t->last_tcp_sum = sum;
+    sum = put_word(p + 4, s->seq.n, sum);
     if (packet->payload_length > 0)
         sum += packet->payload_sum_valid ? packet->payload_sum
                                          : ltcp_sum(0, packet->payload, packet->payload_length);
     store_16(p + 16, sum_finish(sum_fold(sum))); /* RFC9293:MUST-2 */
     packet->head_length = (uint16_t)(t->ip_length + header);
+}
+
+/* Longer than any head of that kind: IPv6, TCP, timestamps. */
+enum { COMMON_HEAD = 96 };
+
+void ltcp_template_again(const struct ltcp_template *t, struct ltcp_packet *packet,
+                         const struct ltcp_packet *last, uint16_t identification, ltcp_seq seq)
+{
+    uint8_t *p = packet->head;
+    memcpy(p, last->head, last->head_length <= COMMON_HEAD ? COMMON_HEAD : LTCP_HEAD_ROOM);
+    packet->head_length = last->head_length;
+    if (t->ip_length == IPV4_HEADER) {
+        store_be16(p + 4, identification);
+        store_16(p + 10, sum_finish(sum_fold(t->last_ip_sum + load_16(p + 4))));
+    }
+    p += t->ip_length;
+    const uint64_t sum = put_word(p + 4, seq.n, t->last_tcp_sum) + packet->payload_sum;
+    store_16(p + 16, sum_finish(sum_fold(sum)));
 }

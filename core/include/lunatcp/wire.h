@@ -226,6 +226,9 @@ void ltcp_segment_push(struct ltcp_packet *packet);
  * are given anew for each packet. */
 struct ltcp_template {
     uint64_t ip_sum, tcp_sum; /* of the constant fields; tcp_sum with pseudo header and ports */
+    /* Of the last packet's headers, but for its identification, its sequence number and its text.
+     */
+    uint64_t last_ip_sum, last_tcp_sum;
     uint8_t ip[40];
     uint8_t ip_length;
     uint8_t traffic_class; /* DSCP, ECN clear */
@@ -233,8 +236,12 @@ struct ltcp_template {
 };
 void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint16_t source_port,
                         uint16_t destination_port);
-void ltcp_template_encode(const struct ltcp_template *t, struct ltcp_packet *packet,
+void ltcp_template_encode(struct ltcp_template *t, struct ltcp_packet *packet,
                           uint16_t identification, uint8_t ecn, const struct ltcp_segment *segment);
+/* The same again, of `last`, which ltcp_template_encode has just written: with other text, as long
+ * and summed, and another sequence number. */
+void ltcp_template_again(const struct ltcp_template *t, struct ltcp_packet *packet,
+                         const struct ltcp_packet *last, uint16_t identification, ltcp_seq seq);
 
 /* ---- ICMP ---------------------------------------------------------------------------------------
  */
