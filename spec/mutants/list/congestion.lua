@@ -127,6 +127,14 @@ return {
     text = "    h->css_baseline_min_rtt = 0;\n    h->css_rounds = 0;\n",
     with = "    h->css_baseline_min_rtt = 0;\n",
   },
+  {
+    name = "hystart-classic-hears-no-trains",
+    requirement = "hystart_classic (docs/settings.md)",
+    file = "congestion/hystart.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (!delay_has_grown(h, ack) && !train) return ack->bytes_acked;",
+    with = "if (!delay_has_grown(h, ack) && (!train || train)) return ack->bytes_acked;",
+  },
 
   -- core/congestion/validation.c
   {
@@ -201,12 +209,14 @@ return {
     text = "b->lost_ranges >= STARTUP_FULL_LOSS_CNT &&",
     with = "false &&",
   },
+
+  -- core/congestion/bbr1.c
   {
-    name = "hystart-classic-hears-no-trains",
-    requirement = "hystart_classic (docs/settings.md)",
-    file = "congestion/hystart.c",
-    shown_by = "spec/packetdrill/corpus_spec.lua",
-    text = "if (!delay_has_grown(h, ack) && !train) return ack->bytes_acked;",
-    with = "if (!delay_has_grown(h, ack) && (!train || train)) return ack->bytes_acked;",
+    name = "bbr1-conserves-no-packets",
+    requirement = "draft-cardwell-iccrg-bbr-congestion-control-00 section 4.2.3.4: packet conservation",
+    file = "congestion/bbr1.c",
+    shown_by = "core/test/congestion_bbr1_test.c",
+    text = "        b->packet_conservation = true;\n",
+    with = "",
   },
 }

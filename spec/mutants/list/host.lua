@@ -365,4 +365,30 @@ return {
     text = "(from - IPV6_HEADER)));\n    memmove",
     with = "0));\n    memmove",
   },
+
+  -- core/host/addressing.c
+  {
+    name = "shortest-route-wins",
+    requirement = "RFC 1122 section 3.3.1: the most specific route",
+    file = "host/addressing.c",
+    shown_by = "core/test/network_host_test.c",
+    text = "r->prefix_length > best->prefix_length",
+    with = "r->prefix_length < best->prefix_length",
+  },
+  {
+    name = "subnet-broadcast-is-a-peer",
+    requirement = "RFC9293:MUST-57: no segment from or to a broadcast address is answered",
+    file = "host/addressing.c",
+    shown_by = "spec/rfc9293/lower_spec.lua",
+    text = "        if (ltcp_address_equal(&directed, address)) return true;\n",
+    with = "",
+  },
+  {
+    name = "loopback-from-a-wire",
+    requirement = "RFC 1122 section 3.2.1.3: never a source on a wire",
+    file = "host/addressing.c",
+    shown_by = "spec/rfc9293/lower_spec.lua",
+    text = "if (is_nobody(address) && !address_is_local(host, address)) return false;",
+    with = "(void)is_nobody;",
+  },
 }

@@ -198,4 +198,32 @@ return {
     text = "aqm->backlog.packets > config->step_packets)",
     with = "aqm->backlog.packets > config->step_packets + 1)",
   },
+
+  -- core/network/queue/aqm.c
+  {
+    name = "not-ect-marked",
+    requirement = "RFC 3168 section 5: only what is ECN-capable is marked",
+    file = "network/queue/aqm.c",
+    shown_by = "core/test/queue_codel_test.c",
+    text = "|| waiting->ecn == LTCP_ECN_NOT_ECT) return false;",
+    with = ") return false;",
+  },
+  {
+    name = "marked-in-the-senders-hand",
+    requirement = "core/network/queue/aqm.c: a packet that others hold is copied before it changes",
+    file = "network/queue/aqm.c",
+    shown_by = "core/test/queue_path_test.c",
+    text = "    if ((*packet)->refs > 1) {\n",
+    with = "    if (false) {\n",
+  },
+
+  -- core/network/delay_line.c
+  {
+    name = "shorter-delay-waits",
+    requirement = "core/network/delay_line.c: what is due earlier comes out earlier",
+    file = "network/delay_line.c",
+    shown_by = "core/test/path_test.c",
+    text = "held = delayed->release < last->release;",
+    with = "held = false;",
+  },
 }

@@ -127,4 +127,76 @@ return {
     text = "if (ip->ttl != 255) return false;",
     with = "if (false) return false;",
   },
+
+  -- core/wire/train.c
+  {
+    name = "train-skips-a-gap",
+    requirement = "core/wire/train.c: one segment only of text that follows on text",
+    file = "wire/train.c",
+    shown_by = "core/test/wire_framing_test.c",
+    text = "load_be32(p + SEQ_AT) == load_be32(f + SEQ_AT) + t->text &&",
+    with = "",
+  },
+  {
+    name = "train-takes-a-wrong-checksum",
+    requirement = "RFC9293:MUST-3: the receiver checks the checksum",
+    file = "wire/train.c",
+    shown_by = "core/test/wire_framing_test.c",
+    text = "if (sum_finish(sum_fold(sum)) != 0) {",
+    with = "if (false) {",
+  },
+  {
+    name = "train-mixes-acknowledgments",
+    requirement = "core/wire/train.c: headers that say the same of everything else",
+    file = "wire/train.c",
+    shown_by = "core/test/wire_framing_test.c",
+    text = "load_32(p + 8) == load_32(f + 8) &&",
+    with = "",
+  },
+
+  -- core/wire/icmp.c
+  {
+    name = "icmpv6-checksum-without-pseudo-header",
+    requirement = "RFC 4443 section 2.3: the pseudo header is summed",
+    file = "wire/icmp.c",
+    shown_by = "core/test/wire_icmp_test.c",
+    text = "if (ip->version == 4) return 0;",
+    with = "if (ip->version != 0) return 0;",
+  },
+  {
+    name = "icmp-quotes-without-bound",
+    requirement = "RFC 4443 section 2.4 (c): an error does not exceed the least MTU",
+    file = "wire/icmp.c",
+    shown_by = "core/test/wire_icmp_test.c",
+    text = "return (version == 4 ? ICMP_ERROR_MAX : ICMPV6_ERROR_MAX) - headers;",
+    with = "(void)version;\n    return UINT16_MAX - headers;",
+  },
+
+  -- core/wire/authentication.c
+  {
+    name = "mac-without-the-extension",
+    requirement = "RFC5925:5.1-1: the MAC covers the sequence number extension",
+    file = "wire/authentication.c",
+    shown_by = "spec/authentication/vectors_spec.lua",
+    text = "{extension, sizeof extension},",
+    with = "{extension, 0},",
+  },
+  {
+    name = "md5-of-the-checksum-too",
+    requirement = "RFC2385:2-2: the header has a checksum of zero",
+    file = "wire/authentication.c",
+    shown_by = "spec/authentication/vectors_spec.lua",
+    text = "    out[16] = out[17] = 0;\n",
+    with = "",
+  },
+
+  -- core/wire/framing.c
+  {
+    name = "checksum-never-looked-at",
+    requirement = "RFC9293:MUST-3: where UDP has none, TCP checks its own",
+    file = "wire/framing.c",
+    shown_by = "core/test/wire_framing_test.c",
+    text = "packet->checksum_good = context->checksum == LTCP_UDP_CHECKSUM;",
+    with = "packet->checksum_good = true;",
+  },
 }
