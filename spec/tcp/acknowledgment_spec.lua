@@ -36,6 +36,17 @@ describe("a delayed ACK", function()
     assert.same({ 1001 + 2 * 1460, 1001 + 4 * 1460, 1001 + 6 * 1460 }, acks)
   end)
 
+  it("RFC5681:3.2-2 does not wait where a segment fills a part of a gap, nor the rest", function()
+    local net, _, peer = wire.passive()
+    net:run { until_ = 1 }
+    full(peer, 2)
+    peer:expect { flags = "A", ack = 1001, timeout = 0.021 }
+    full(peer, 0)
+    peer:expect { flags = "A", ack = 1001 + 1460, timeout = 0.021 }
+    full(peer, 1)
+    peer:expect { flags = "A", ack = 1001 + 3 * 1460, timeout = 0.021 }
+  end)
+
   it("is not delayed when it is switched off", function()
     local _, _, peer = wire.passive { host = { delayed_ack = false } }
     for i = 0, 3 do

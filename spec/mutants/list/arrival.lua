@@ -299,9 +299,9 @@ return {
   },
   {
     name = "gap-filled-and-not-acknowledged",
-    requirement = "RFC 5681 section 4.2: an immediate ACK when a segment fills a gap",
+    requirement = "RFC 5681 section 4.2: an immediate ACK when a segment fills a part of a gap",
     file = "tcp/segment_arrives.c",
-    shown_by = "spec/rfc9293/events_spec.lua",
+    shown_by = "spec/tcp/acknowledgment_spec.lua",
     text = "if (c->ahead != NULL) acknowledge_now(c); /* RFC 5681 section 4.2: all or part of a gap */",
     with = "",
   },
