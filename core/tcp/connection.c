@@ -27,6 +27,7 @@ void connection_flush(struct ltcp_connection *c)
     memory_give_back(c->engine, c->unread);
     c->unread = 0;
     reassembly_free(c);
+    memory_settle(c->engine);
     if (c->cc.state != NULL) {
         if (c->cc.ops->release != NULL) c->cc.ops->release(&c->cc);
         engine_resize(c->engine, c->cc.state, c->cc.ops->state_size, 0);

@@ -103,6 +103,12 @@ void share_unref(struct ltcp_engine *e, struct ltcp_share *share);
 /* memory.c */
 void memory_set_limits(struct ltcp_engine *e, const struct ltcp_settings *settings);
 void memory_press(struct ltcp_engine *e);
+/* A queue became empty: where all are, the pool keeps no more than a share for the next burst. */
+void memory_rest(struct ltcp_engine *e);
+static inline void memory_settle(struct ltcp_engine *e)
+{
+    if (e->memory.used == 0) memory_rest(e);
+}
 static inline void memory_charge(struct ltcp_engine *e, uint32_t octets)
 {
     e->memory.used += octets;

@@ -25,6 +25,15 @@ void memory_press(struct ltcp_engine *e)
     e->memory.pressures++;
 }
 
+/* Enough for the windows of a few connections, so that these cost no allocator; what a burst has
+ * taken beyond it goes back once nothing of the host waits any more. */
+#define POOL_KEEPS ((size_t)4 << 20)
+
+void memory_rest(struct ltcp_engine *e)
+{
+    if (ltcp_pool_usage(e->pool).bytes_held > POOL_KEEPS) ltcp_pool_trim_to(e->pool, POOL_KEEPS);
+}
+
 /* What a receiver keeps under pressure: four segments, so that its peer need not wait for delayed
  * acknowledgments. */
 uint32_t memory_least_to_receive(const struct ltcp_connection *c)

@@ -124,6 +124,7 @@ size_t receive_queue_read(struct ltcp_connection *c, uint8_t *out, size_t room, 
     if (!peek) {
         c->unread -= (uint32_t)got;
         memory_give_back(c->engine, (uint32_t)got);
+        memory_settle(c->engine);
         c->rcv_read = seq_add(c->rcv_read, (uint32_t)got);
     }
     return got;

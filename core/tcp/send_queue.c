@@ -56,6 +56,7 @@ void send_queue_close(struct ltcp_connection *c)
     }
     c->out = NULL;
     c->loss_timer = LTCP_TIMER_NONE;
+    memory_settle(e);
 }
 
 static bool grow(struct ltcp_connection *c)

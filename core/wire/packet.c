@@ -74,20 +74,25 @@ struct ltcp_pool_usage ltcp_pool_usage(const struct ltcp_pool *pool)
     return pool->usage;
 }
 
-void ltcp_pool_trim(struct ltcp_pool *pool)
+void ltcp_pool_trim_to(struct ltcp_pool *pool, size_t most)
 {
-    while (pool->free_packets != NULL) {
-        struct ltcp_packet *packet = pool->free_packets;
-        pool->free_packets = packet->next;
-        give_back(pool, packet, sizeof *packet);
-    }
     for (uint8_t i = 0; i < CLASS_COUNT; i++) {
-        while (pool->free_blocks[i] != NULL) {
+        while (pool->usage.bytes_held > most && pool->free_blocks[i] != NULL) {
             struct held_block *held = pool->free_blocks[i];
             pool->free_blocks[i] = held->next;
             give_back(pool, held, block_size(i));
         }
     }
+    while (pool->usage.bytes_held > most && pool->free_packets != NULL) {
+        struct ltcp_packet *packet = pool->free_packets;
+        pool->free_packets = packet->next;
+        give_back(pool, packet, sizeof *packet);
+    }
+}
+
+void ltcp_pool_trim(struct ltcp_pool *pool)
+{
+    ltcp_pool_trim_to(pool, 0);
 }
 
 /* ---- blocks -----------------------------------------------------------------------------------

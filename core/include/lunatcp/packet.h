@@ -26,8 +26,10 @@ struct ltcp_pool_usage {
     size_t bytes_held;                /* taken from the allocator, live or kept for reuse */
 };
 struct ltcp_pool_usage ltcp_pool_usage(const struct ltcp_pool *pool);
-/* Gives kept, unused memory back to the allocator. */
+/* Gives kept, unused memory back to the allocator: all of it, or until no more than `most` octets
+ * are held. */
 void ltcp_pool_trim(struct ltcp_pool *pool);
+void ltcp_pool_trim_to(struct ltcp_pool *pool, size_t most);
 
 /* Payload bytes. `data` has `capacity` bytes, of which `length` are filled. `sum` is the ones'
  * complement sum (unfolded, see wire.h) of data[0..length), valid where `sum_valid`. */

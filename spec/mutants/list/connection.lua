@@ -1,5 +1,15 @@
 -- The rest of a connection: opening, user calls, windows, queues, and what options agree on.
 return {
+  -- core/tcp/memory.c
+  {
+    name = "a-burst-is-kept-for-ever",
+    requirement = "docs/design.md: buffers are given back when empty, but for a bounded share",
+    file = "tcp/memory.c",
+    shown_by = "core/test/memory_burst_test.c",
+    text = "if (ltcp_pool_usage(e->pool).bytes_held > POOL_KEEPS) ltcp_pool_trim_to(e->pool, POOL_KEEPS);",
+    with = "(void)e;",
+  },
+
   -- core/tcp/handshake.c
   {
     name = "peer-mss-ignored",
