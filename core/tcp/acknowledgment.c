@@ -99,6 +99,7 @@ static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
     c->backoff = 0; /* RFC 6298 section 5: collapsed by a new measurement (Karn) */
     c->probe_unsampled = false;
     rtt_sample(c, a->now, times->rtt, smooth);
+    if (c->rare != NULL && c->rare->timer_adapts) undo_adapt_timer(c, a->segment->ack, times->rtt);
     if (smooth && c->out != NULL) c->out->rtt_mark = c->snd_nxt;
 }
 

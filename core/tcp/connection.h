@@ -279,6 +279,10 @@ struct ltcp_rare {
     uint32_t undo_copies; /* retransmissions that no DSACK has spoken of */
     uint32_t undo_stamp, prior_cwnd, prior_ssthresh, undos;
     ltcp_seq undo_from, undo_to;
+    /* The timeout follows a spurious one by the first RTT of data beyond `timer_from`. */
+    bool timer_adapts;
+    ltcp_seq timer_from;
+    ltcp_time prior_srtt, prior_rttvar;
 };
 
 /* What a connection was when it was checked last (check.c). */
@@ -610,6 +614,7 @@ void undo_frto_start(struct ltcp_connection *c);
 /* New data goes before retransmissions, for one acknowledgment. */
 bool undo_frto_waits(const struct ltcp_connection *c);
 /* True: the reduction was spurious and has been taken back; no recovery goes on. */
+void undo_adapt_timer(struct ltcp_connection *c, ltcp_seq ack, ltcp_time sample);
 bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
                  const struct ltcp_times *times);
 

@@ -227,6 +227,11 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
         digest_seq(d, rare->undo_from);
         digest_seq(d, rare->undo_to);
     }
+    if (rare->timer_adapts) digest_seq(d, rare->timer_from);
+    if (rare->timer_adapts || rare->undo_valid) {
+        digest_word(d, (uint64_t)rare->prior_srtt);
+        digest_word(d, (uint64_t)rare->prior_rttvar);
+    }
     if (c->recovery == LTCP_RECOVERY_FAST && s->prr) {
         digest_word(d, rare->prr_delivered);
         digest_word(d, rare->prr_out);

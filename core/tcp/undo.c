@@ -5,9 +5,11 @@
  * Eifel response (RFC 4015). */
 #include "tcp/connection.h"
 
+#define TIMER_GRANULARITY LTCP_MILLISECOND /* what loops in real time keep to; RFC 4015's G */
+
 /* Before the congestion control hears of the loss. A timeout within a fast recovery belongs to the
  * same reduction. What an earlier recovery sent again and nobody has answered yet would be taken
- * for what came first: then its stamp and its copies go on counting. RFC4015:3.1-1 */
+ * for what came first: then its stamp and its copies go on counting. RFC4015:3.1-1 RFC4015:3.1-2 */
 void undo_begin(struct ltcp_connection *c)
 {
     struct ltcp_rare *r = rare_of(c);
@@ -22,7 +24,10 @@ void undo_begin(struct ltcp_connection *c)
     r->undo_from = c->snd_una;
     r->undo_to = c->snd_nxt;
     r->prior_cwnd = c->cc.cwnd;
-    r->prior_ssthresh = c->cc.ssthresh;
+    const uint32_t flight = flight_size(c); /* step (0): pipe_prev, SRTT_prev, RTTVAR_prev */
+    r->prior_ssthresh = flight > c->cc.ssthresh ? flight : c->cc.ssthresh;
+    r->prior_srtt = c->srtt + 2 * TIMER_GRANULARITY;
+    r->prior_rttvar = c->rttvar;
 }
 
 /* RFC3522:3.2-2 */
@@ -124,8 +129,8 @@ static void restore_scoreboard(struct ltcp_connection *c)
     q->duplicate_octets = 0;
 }
 
-/* Section 3.2, (5): after a timeout as much as is in flight and a little more, so that no burst
- * leaves. RFC5682:4-1 RFC4015:3.2-5 */
+/* Step (9): after a timeout as much as is in flight and a little more, so that no burst leaves.
+ * RFC5682:4-1 RFC4015:3.1-3 */
 static uint32_t window_again(const struct ltcp_connection *c, uint32_t acked, bool timeout)
 {
     const uint32_t prior = c->rare->prior_cwnd;
@@ -135,22 +140,25 @@ static uint32_t window_again(const struct ltcp_connection *c, uint32_t acked, bo
     return window < prior ? window : prior;
 }
 
-/* How long the segment took that is acknowledged after all: by its timestamp, which tells the two
- * sendings apart. */
-static ltcp_time late_rtt(const struct ltcp_connection *c, const struct ltcp_times *times)
+/* Step (8): what follows is new data, and three duplicates tell of losses among it at once.
+ * RFC4015:3.1-4 RFC4015:4-1 */
+static void resume(struct ltcp_connection *c)
 {
-    if (!times->stamped) return times->rtt;
-    return (timestamp_now(c, times->arrived) - times->echo) * LTCP_MILLISECOND;
+    struct ltcp_rare *r = c->rare;
+    r->timer_adapts = true;
+    r->timer_from = c->recovery_point;
+    c->recovery_point = seq_sub(c->snd_una, 1);
 }
 
-/* Section 3.2, (8): the timeout was too short. An echo is the peer's word, so it is believed as far
- * as a timeout can reach. RFC4015:3.2-8 */
-static void widen_timeout(struct ltcp_connection *c, ltcp_time sample)
+/* Step (11): the first RTT of data that was not yet sent when the timeout fired. What the late
+ * segment took says little: only its acknowledgment may have been lost. RFC4015:3.1-5 */
+void undo_adapt_timer(struct ltcp_connection *c, ltcp_seq ack, ltcp_time sample)
 {
-    const ltcp_time most = settings_of(c)->rto_max;
-    if (sample > most) sample = most;
-    if (sample > c->srtt) c->srtt = sample;
-    if (sample / 2 > c->rttvar) c->rttvar = sample / 2;
+    struct ltcp_rare *r = c->rare;
+    if (seq_le(ack, r->timer_from)) return;
+    r->timer_adapts = false;
+    c->srtt = sample > r->prior_srtt ? sample : r->prior_srtt;
+    c->rttvar = sample / 2 > r->prior_rttvar ? sample / 2 : r->prior_rttvar;
 }
 
 /* RFC4015:2-1 RFC4015:3.4-1 */
@@ -176,7 +184,7 @@ bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool 
     c->recovery = LTCP_RECOVERY_NONE;
     c->duplicate_acks = 0;
     c->force_retransmit = false;
-    if (timeout) widen_timeout(c, late_rtt(c, times));
+    if (timeout) resume(c);
     c->cc.ops->on_undo(&c->cc, now, cwnd > c->cc.cwnd ? cwnd : c->cc.cwnd, r->prior_ssthresh);
     connection_trace(c, now, LTCP_TRACE_RECOVERED, c->recovery_point.n);
     return true;

@@ -19,7 +19,7 @@ local function choose(random)
       isn = pick(random, { -1, 0xffffff00, 0x7fffff00 }), profile = pick(random, { "rfc", "linux" }),
       rto_min = pick(random, { 0.2, 1 }), r2_time = 86400, r2_count = 0,
       syn_r2_time = 86400, syn_r2_count = 0, synack_r2_count = 0,
-      user_timeout = 0, fin_wait_2_timeout = 0, msl = 30,
+      user_timeout = 0, fin_wait_2_timeout = 0, orphan_r2_count = 0, msl = 30,
     }
   end
   local link = {

@@ -274,7 +274,7 @@ describe("a timeout that was spurious", function()
     assert.equal(1, f.conn:info().undos)
   end)
 
-  it("RFC4015:3.2-5 RFC5682:4-1 leaves cwnd at what flies and was acknowledged, and ssthresh as it was",
+  it("RFC4015:3.1-3 RFC5682:4-1 leaves cwnd at what flies and was acknowledged, and ssthresh as it was",
     function()
       local f = late()
       local before = f.conn:info()
@@ -290,7 +290,7 @@ describe("a timeout that was spurious", function()
       assert.equal(11000, info.cwnd)
     end)
 
-  it("RFC4015:3.1-1 gives back what was before the first of several timeouts", function()
+  it("RFC4015:3.1-1 RFC4015:3.1-2 gives back what was before the first of several timeouts", function()
     local f = late()
     local before = f.conn:info()
     assert.same({ 1, 1 }, f:sent(0.7))
@@ -333,6 +333,23 @@ describe("Eifel detection", function()
     -- The echo of the first retransmission is older than the second: still the original was lost.
     answer(net, peer, 5001 + 988, again[2])
     assert.equal(0, conn:info().undos)
+  end)
+
+  it("RFC4015:3.1-4 RFC4015:4-1 goes on with new data, and believes three duplicates of the old", function()
+    local net, conn, peer = stamped {}
+    net:run { until_ = net:now() + 0.3 }
+    local first = wire.drain(peer)[1].options.timestamps.value
+    conn:write(wire.pattern(4 * 988))
+    answer(net, peer, 5001 + 3 * 988, first)
+    net:run { until_ = net:now() + 0.0101 }
+    assert.equal(1, conn:info().undos)
+    local new = wire.drain(peer)
+    assert.is_true(#new > 0)
+    for _, packet in ipairs(new) do assert.is_true(packet.seq >= 5001 + 9880) end
+    for _ = 1, 3 do answer(net, peer, 5001 + 3 * 988, first) end
+    net:run { until_ = net:now() + 0.0101 }
+    assert.equal(5001 + 3 * 988, wire.drain(peer)[1].seq)
+    assert.is_true(conn:info().in_recovery)
   end)
 
   it("RFC4015:3.4-1 takes nothing back on an ACK with ECN-Echo", function()

@@ -277,6 +277,15 @@ return {
     with = "if (false) {",
   },
 
+  {
+    name = "timeout-adapts-to-what-was-late",
+    requirement = "RFC4015:3.1-5: the first RTT of data that was not sent when the timeout fired",
+    file = "tcp/undo.c",
+    shown_by = "spec/tcp/undo_spec.lua",
+    text = "if (seq_le(ack, r->timer_from)) return;",
+    with = "",
+  },
+
   -- core/tcp/path_cache.c
   {
     name = "paths-never-age",
