@@ -49,6 +49,22 @@ describe("the backlog", function()
     for _, conn in ipairs(accepted) do assert.equal("x", conn:read(1)) end
   end)
 
+  it("answers no SYN while as many as it says wait for accept", function()
+    local net, host, peer = lab.forge { host = { isn = 5000 } }
+    local listener = host:listen(80, { backlog = 2 })
+    for port = 1, 2 do
+      syn(peer, port)
+      peer:expect { flags = "SA" }
+      peer:send { flags = "A", seq = 1001, ack = 5001, source_port = port }
+    end
+    syn(peer, 3)
+    net:run { until_ = net:now() + 0.5 }
+    assert.same({}, wire.drain(peer))
+    assert(listener:accept())
+    syn(peer, 3)
+    peer:expect { flags = "SA" }
+  end)
+
   it("is accepted in the order of the handshakes' ends", function()
     local _, host, peer = lab.forge { host = { isn = 5000 } }
     local listener = host:listen(80)
