@@ -123,8 +123,8 @@ static void events_are_told_until_taken(void)
     end();
 }
 
-/* A server with two links answers by the one that leads to the client; the numbers of interfaces
- * are the hosts' own. */
+/* A server with two links answers by the one of its most specific route to the client; the numbers
+ * of interfaces are the hosts' own. */
 static void two_links_and_a_router(void)
 {
     begin();
@@ -136,8 +136,10 @@ static void two_links_and_a_router(void)
     CHECK_EQUAL(ltcp_network_interface(lab.network, server_node, unused), 0);
     CHECK_EQUAL(ltcp_network_interface(lab.network, server_node, second), 1);
     const struct ltcp_address everything = ltcp_address_v4(0, 0, 0, 0);
+    const struct ltcp_address clients = ltcp_address_v4(10, 0, 0, 0);
     ltcp_network_add_route(lab.network, client_node, &everything, 0, first);
-    ltcp_network_add_route(lab.network, server_node, &everything, 0, second);
+    ltcp_network_add_route(lab.network, server_node, &clients, 24, second);
+    ltcp_network_add_route(lab.network, server_node, &everything, 0, unused);
     ltcp_handle listener = listen_at(80), accepted = 0;
     struct ltcp_address remote = ltcp_address_v4(10, 0, 1, 2);
     ltcp_handle connection = connect_to(&remote, 80);

@@ -431,6 +431,29 @@ static void nowhere(void)
     processes_close(&p);
 }
 
+static int64_t move(enum ltcp_call_op op, int descriptor, void *bytes, size_t length)
+{
+    struct ltcp_iovec iov = {bytes, length};
+    return CALL(0, .op = op, .fd = descriptor, .iov = &iov, .iov_count = 1);
+}
+
+/* pipe(7): 64 KiB; what is no longer than PIPE_BUF goes in whole, or waits. */
+static void pipes_hold(void)
+{
+    static char bulk[65536];
+    processes_open(&p, NULL);
+    struct ltcp_call pipe = {.op = LTCP_CALL_PIPE};
+    step(&p, 0, &pipe);
+    CHECK_EQUAL(move(LTCP_CALL_WRITE, pipe.fds[1], bulk, 65536 - 100), 65536 - 100);
+    CHECK_EQUAL(move(LTCP_CALL_WRITE, pipe.fds[1], bulk, 101), WAITS);
+    CHECK_EQUAL(move(LTCP_CALL_WRITE, pipe.fds[1], bulk, 40), 40);
+    CHECK_EQUAL(move(LTCP_CALL_READ, pipe.fds[0], bulk, sizeof bulk), 65536 - 60);
+    CHECK_EQUAL(move(LTCP_CALL_WRITE, pipe.fds[1], bulk, 65536 - 100), 65536 - 100);
+    CHECK_EQUAL(move(LTCP_CALL_WRITE, pipe.fds[1], bulk, 4097), WAITS); /* a part of it */
+    CHECK_EQUAL(move(LTCP_CALL_READ, pipe.fds[0], bulk, sizeof bulk), 65536);
+    processes_close(&p);
+}
+
 /* tcp(7), TCP_CORK and MSG_MORE: no partial segment leaves until it is uncorked. */
 static void corks(void)
 {
@@ -570,6 +593,7 @@ int main(void)
     out_of_band();
     urgent_in_line();
     nowhere();
+    pipes_hold();
     corks();
     asks_how_much();
     descriptors();
