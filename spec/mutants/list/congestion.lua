@@ -5,7 +5,7 @@ return {
     name = "initial-window-one-segment-more",
     requirement = "RFC 5681 section 3.1: IW = 3 * SMSS for 1095 < SMSS =< 2190",
     file = "congestion/newreno.c",
-    shown_by = "core/test/connection_test.c",
+    shown_by = "spec/congestion/lua_spec.lua",
     text = "if (mss > 1095) return 3 * mss;",
     with = "if (mss > 1095) return 4 * mss;",
   },

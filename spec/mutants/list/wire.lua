@@ -33,7 +33,7 @@ return {
     name = "tcp-checksum-not-verified",
     requirement = "RFC9293:MUST-3: the receiver checks the checksum",
     file = "wire/segment.c",
-    shown_by = "core/test/wire_icmp_test.c",
+    shown_by = "core/test/wire_segment_test.c",
     text = "if (sum_finish(folded) != 0) return LTCP_ERR_CHECKSUM;",
     with = "",
   },
@@ -41,7 +41,7 @@ return {
     name = "data-offset-beyond-the-segment",
     requirement = "RFC9293:MUST-7, section 3.1: the data offset lies within the segment",
     file = "wire/segment.c",
-    shown_by = "core/test/wire_icmp_test.c",
+    shown_by = "core/test/wire_segment_test.c",
     text = "    if (header < TCP_HEADER || header > length) return LTCP_ERR_DATA_OFFSET;\n"
       .. "    if (there - start != header) return decode_uncommon",
     with = "    if (header < TCP_HEADER) return LTCP_ERR_DATA_OFFSET;\n"
