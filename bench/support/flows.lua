@@ -15,10 +15,12 @@ local function settings(options)
 end
 
 -- The sender of a flow is a host of its own, so that flows may have different round trips:
--- sender - (delay) - router - bottleneck - receiver.
-local function open(net, router, receiver, flow, number, seconds)
+-- sender - (delay, jitter) - router - bottleneck - receiver.
+local function open(net, router, receiver, flow, number, options)
+  local seconds <const> = options.seconds
   local sender = net:host("sender" .. number, settings(flow.settings))
-  net:link(sender, router, { delay = flow.delay or 0 })
+  local delay <const> = flow.delay or 0
+  net:link(sender, router, { delay = delay, forward = { delay = delay, jitter = options.jitter } })
   local state = { octets = 0 }
   local port = 5000 + number
   net:spawn(function()
@@ -40,7 +42,7 @@ end
 --- Runs flows for so many seconds.
 -- @tparam table options `seed`, `seconds`, `rate`, `delay` (of the bottleneck, one way), `queue`, `loss` (of
 --   data, behind the queue), `flows`: each with `congestion`, and perhaps `delay`, `start`, `settings`;
---   `from`: octets count from this time on
+--   `from`: octets count from this time on; `jitter`: of each sender's packets, in seconds
 -- @treturn {table,...} of each flow: `goodput` in bits a second, `info` of the sender's end
 -- @treturn table counters of the bottleneck
 function M.run(options)
@@ -54,7 +56,7 @@ function M.run(options)
   })
   local states = {}
   for i, flow in ipairs(options.flows) do
-    states[i] = open(net, router, receiver, flow, i, options.seconds)
+    states[i] = open(net, router, receiver, flow, i, options)
   end
   local before, from = {}, options.from or 0
   if from > 0 then net:run { until_ = from } end
