@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "tcp/accecn.h"
 #include "tcp/digest.h"
 
-#define REPLIES_MOST  1024 /* as for resets: a flood costs no memory */
-#define WINDOW_UNIT   16384u
-#define SINCE_UNIT    (LTCP_SECOND / 16)
-#define CHALLENGES(n) ((n) < 255 ? (uint8_t)(n) : 255)
+#define REPLIES_MOST    1024 /* as for resets: a flood costs no memory */
+#define WINDOW_UNIT     16384u
+#define SINCE_UNIT      (LTCP_SECOND / 16)
+#define CHALLENGES_MOST 127u
 
 /* ---- folding ----------------------------------------------------------------------------------
  */
@@ -32,7 +33,8 @@ static uint16_t window_units(uint32_t octets)
 
 static void note_challenges(struct ltcp_time_wait *w, const struct ltcp_rare *rare)
 {
-    w->challenges = CHALLENGES(rare->challenges);
+    w->challenges =
+        (rare->challenges < CHALLENGES_MOST ? rare->challenges : CHALLENGES_MOST) & 127u;
     w->challenge_since = (uint16_t)(rare->challenge_since / SINCE_UNIT);
 }
 
@@ -56,7 +58,8 @@ void time_wait_fold(struct ltcp_host *host, struct ltcp_connection *c)
     w->rcv_wscale = (uint8_t)(c->rcv_wscale & 15u) & 15u;
     w->max_snd_wnd = window_units(c->max_snd_wnd);
     w->stamping = c->stamping;
-    w->ts_recent_valid = c->ts_recent_valid;
+    w->accecn = c->accecn;
+    if (c->accecn) w->ace = c->rare->accecn->r_cep & ACCECN_ACE_MASK;
     w->ts_offset = c->ts_offset;
     w->ts_recent = c->ts_recent;
     w->interface = c->interface;
@@ -76,6 +79,7 @@ void time_wait_fold(struct ltcp_host *host, struct ltcp_connection *c)
 struct unfolded {
     struct ltcp_connection c;
     struct ltcp_rare rare;
+    struct ltcp_accecn accecn;
 };
 
 /* As it was, but in no list, table or heap, and never to enter one. */
@@ -104,7 +108,7 @@ static struct ltcp_connection *unfold(struct ltcp_host *host, const struct ltcp_
     c->stamping = w->stamping;
     c->ts_offset = w->ts_offset;
     c->ts_recent = w->ts_recent;
-    c->ts_recent_valid = w->ts_recent_valid;
+    c->ts_recent_valid = w->stamping;
     c->ts_recent_time = coarse_time(now);
     c->ack_deadline = LTCP_NEVER;
     c->long_deadline = until;
@@ -113,6 +117,12 @@ static struct ltcp_connection *unfold(struct ltcp_host *host, const struct ltcp_
     c->cc.ops = &ltcp_newreno;
     c->rare = &u->rare;
     const uint16_t since = (uint16_t)((uint16_t)(now / SINCE_UNIT) - w->challenge_since);
+    if (w->accecn) { /* RFC9768:3.2.2-1: the counter goes on; its options are not needed any more */
+        c->ecn = c->accecn = true;
+        u->rare.accecn = &u->accecn;
+        u->accecn.r_cep = w->ace;
+        u->accecn.options_blocked = true;
+    }
     u->rare.challenges = w->challenges;
     u->rare.challenge_since = now - since * SINCE_UNIT;
     host->engine.template_of = NULL; /* it knows connections by where they lie */
@@ -216,7 +226,7 @@ static void fold_again(struct ltcp_host *host, struct ltcp_time_wait *w, struct 
     if (u->c.ack_now && e->out_count < REPLIES_MOST) output_run(&u->c, now);
     e->template_of = NULL;
     w->ts_recent = u->c.ts_recent;
-    w->ts_recent_valid = u->c.ts_recent_valid;
+    w->ace = u->accecn.r_cep & ACCECN_ACE_MASK;
     w->rcv_wnd = rcv_wnd(&u->c);
     note_challenges(w, &u->rare);
     if (u->c.long_deadline != until) deadlines_move_time_wait(e, w, u->c.long_deadline);
@@ -295,7 +305,7 @@ void time_wait_digest(struct digest *d, const struct ltcp_time_wait *w, ltcp_tim
     digest_seq(d, w->rcv_nxt);
     digest_word(d, w->rcv_wnd);
     digest_word(d, (uint64_t)w->max_snd_wnd << 32 | (uint32_t)w->rcv_wscale << 8 |
-                       (uint32_t)w->stamping << 1 | w->ts_recent_valid);
+                       (uint32_t)w->stamping << 4 | (uint32_t)w->accecn << 3 | w->ace);
     digest_word(d, (uint64_t)w->ts_recent << 32 |
                        (w->ts_offset + (uint32_t)(uint64_t)(now / LTCP_MILLISECOND)));
     digest_word(d, (uint64_t)w->interface << 8 | w->challenges);

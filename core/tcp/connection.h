@@ -33,8 +33,8 @@ struct ltcp_time_wait {
     uint16_t interface;
     uint16_t max_snd_wnd;     /* in units of 16,384 octets, rounded up */
     uint16_t challenge_since; /* in 1/16 s, the low bits */
-    uint8_t challenges;
-    uint8_t rcv_wscale : 4, stamping : 1, ts_recent_valid : 1;
+    uint8_t challenges : 7, accecn : 1;
+    uint8_t rcv_wscale : 4, stamping : 1, ace : 3; /* ACE: RFC 9768 section 3.2.2 */
 };
 
 /* ---- send queue --------------------------------------------------------------------------------

@@ -56,6 +56,34 @@ describe("a small record of TIME-WAIT", function()
     assert.near(18.01, left_at(net) - since, 1e-6)
   end)
 
+  it("RFC9768:3.2.2-1 goes on to count in the ACE field, where AccECN was agreed", function()
+    -- Both ends are engines; the last ACK is lost, so that the FIN comes again.
+    for _, marked in ipairs { false, true } do
+      local net, client, server = lab.connected { client = { ecn = 3 }, server = { ecn = 3 } }
+      assert.is_true(client:info().accecn)
+      if marked then
+        net.wire:mark { from = net.server, data = true, nth = 1 }
+        server:write "x"
+        assert.equal("x", client:read(1))
+      end
+      client:close()
+      client = nil -- luacheck: ignore 311
+      net:run { until_ = net:now() + 0.1 }
+      net.wire:drop { from = net.client, nth = 1 }
+      server:close()
+      net:run { until_ = net:now() + 0.05 }
+      assert.equal("LAST-ACK", server:state())
+      net:collect()
+      assert.equal(1, records(net.client))
+      local mark = net.trace:mark() + 1
+      net:run { until_ = net:now() + 3 }
+      assert.equal("CLOSED", server:state())
+      -- r.cep began with 5: 101; a mark has made 6 of it: 110.
+      local lines = wire.lines(net, "flags", { since = mark, only = "client > server" })
+      assert.same({ marked and "client > server AWN" or "client > server AEN" }, lines)
+    end
+  end)
+
   it("says the same as a large one: window, timestamps, TTL and DSCP", function()
     local packets = {}
     for i = 1, 2 do
