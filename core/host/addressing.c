@@ -173,7 +173,7 @@ bool address_choose(const struct ltcp_host *host, const struct ltcp_address *to,
     return true;
 }
 
-/* Never a host's address on a wire: 0.0.0.0/8, 127.0.0.0/8, class E, ::1 (RFC 1122 section 3.2.1.3,
+/* Never a host's address on a wire: 0.0.0.0/8, 127.0.0.0/8, class E, ::1 (RFC1122:3.2.1.3-2,
  * RFC 4291 section 2.5.3). */
 static bool is_nobody(const struct ltcp_address *a)
 {

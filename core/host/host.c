@@ -204,7 +204,8 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
     return status;
 }
 
-/* Whatever its TTL or Hop Limit: it has arrived (RFC8200:3-2). */
+/* Whatever its TTL or Hop Limit: it has arrived (RFC8200:3-2, RFC1122:3.2.1.7-2). What is for
+ * somebody else is dropped without a word (RFC1122:3.2.1.3-1). */
 static enum ltcp_status deliver(struct ltcp_host *host, ltcp_time now, struct ltcp_packet *packet,
                                 const struct ltcp_ip *ip)
 {

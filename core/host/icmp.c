@@ -88,7 +88,7 @@ void icmp_digest(struct digest *d, const struct ltcp_host *host, ltcp_time now)
     digest_time(d, now, r->since);
 }
 
-/* RFC4443:2.4-1, RFC 1122 section 3.2.2: never about an ICMP error, whatever stands before it. (A
+/* RFC4443:2.4-1, RFC1122:3.2.2-3: never about an ICMP error, whatever stands before it. (A
  * chain of headers that cannot be followed is not before one of ours, so that no loop can be.) */
 static bool is_about_icmp_error(const struct ltcp_packet *packet)
 {
@@ -127,7 +127,7 @@ static void send_error(struct ltcp_host *host, ltcp_time now, const struct ltcp_
     if (is_about_icmp_error(packet) || !is_within_rate(host, now)) return;
     back.ttl = (uint8_t)host->share->settings.ttl;
     back.identification = host->engine.next_identification++;
-    icmp->quote = quote; /* as much as fits: RFC4443:2.4-2 */
+    icmp->quote = quote; /* as much as fits: RFC4443:2.4-2, RFC1122:3.2.2-2 */
     icmp->quote_length = ltcp_packet_bytes(packet, quote, sizeof quote);
     struct ltcp_packet *out = ltcp_icmp_encode(host->engine.pool, &back, icmp);
     if (out == NULL) return;
@@ -172,7 +172,7 @@ void icmp_time_exceeded(struct ltcp_host *host, ltcp_time now, const struct ltcp
     send_error(host, now, packet, ip, false, &icmp);
 }
 
-/* RFC 1122 section 3.2.2.1, RFC4443:3.1-1: no datagram service is here, so UDP finds no port and
+/* RFC1122:3.2.2.1-1, RFC4443:3.1-1: no datagram service is here, so UDP finds no port and
  * anything else no protocol; IPv6 says the latter by a parameter problem at the octet that names it
  * (RFC8200:4-1). Behind "no next header" there is nothing to complain of (RFC8200:4.7-1). */
 void icmp_refuse(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet *packet,
@@ -193,7 +193,7 @@ void icmp_refuse(struct ltcp_host *host, ltcp_time now, const struct ltcp_packet
     send_error(host, now, packet, ip, false, &icmp);
 }
 
-/* RFC4443:4.2-1 */
+/* RFC4443:4.2-1, RFC1122:3.2.2.6-1 */
 static void echo_reply(struct ltcp_host *host, const struct ltcp_packet *packet,
                        const struct ltcp_ip *ip, const struct ltcp_icmp *icmp)
 {
@@ -224,7 +224,7 @@ enum ltcp_status icmp_arrives(struct ltcp_host *host, ltcp_time now,
         return LTCP_OK;
     }
     /* RFC9293:MUST-55, RFC5927:6.2-1: a source quench is dropped silently. */
-    /* What is not known is none of ours: RFC4443:2.4-8. */
+    /* What is not known is none of ours: RFC4443:2.4-8, RFC1122:3.2.2-1. */
     if (icmp.kind >= LTCP_ICMP_ECHO || icmp.kind == LTCP_ICMP_SOURCE_QUENCH) return LTCP_OK;
     struct ltcp_connection *c = quoted_connection(host, packet, &icmp, &quoted);
     if (c == NULL) {

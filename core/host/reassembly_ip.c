@@ -3,7 +3,8 @@
  * Fragments become datagrams again within bounds: of memory, of datagrams, of those and of memory
  * for one source, of fragments for one datagram, and of time. What a stranger sends is copied, so
  * that a small fragment holds no large buffer. Fragments that overlap are an attack and end their
- * datagram, in IPv6 as RFC 8200 section 4.5 wants it, in IPv4 as RFC 1858 and RFC 3128 advise. */
+ * datagram, in IPv6 as RFC 8200 section 4.5 wants it, in IPv4 as RFC 1858 and RFC 3128 advise.
+ * RFC1122:3.3.2-1, RFC815:3-1, RFC815:3-2 */
 #include <string.h>
 
 #include "host/host.h"
@@ -158,7 +159,7 @@ static struct ltcp_partial *find(const struct ltcp_host *host, const struct frag
     return NULL;
 }
 
-/* RFC1122:3.3.2: a fixed time, not what is left of the TTL. */
+/* RFC1122:3.3.2-3: a fixed time, not what is left of the TTL. */
 static struct ltcp_partial *begin(struct ltcp_host *host, ltcp_time now, const struct fragment *f)
 {
     struct ltcp_partials *all = &host->partials;
@@ -444,7 +445,7 @@ enum ltcp_status fragment_arrives(struct ltcp_host *host, ltcp_time now,
     return status == LTCP_OK ? add(host, now, &f, whole) : status;
 }
 
-/* RFC1122:3.3.2, RFC8200:4.5-9: an error is sent only where the first fragment came. */
+/* RFC1122:3.3.2-2, RFC8200:4.5-9: an error is sent only where the first fragment came. */
 void fragments_expire(struct ltcp_host *host, ltcp_time now)
 {
     struct ltcp_partial *next;

@@ -97,7 +97,7 @@ static struct ltcp_ip ip_header(const struct ltcp_connection *c)
     struct ltcp_ip ip = {.source = c->flow.local, .destination = c->flow.remote};
     ip.protocol = LTCP_PROTOCOL_TCP;
     ip.dscp = (uint8_t)s->dscp; /* RFC9293:MUST-48, SHLD-22 */
-    ip.ttl = (uint8_t)s->ttl;   /* RFC9293:MUST-49 */
+    ip.ttl = (uint8_t)s->ttl;   /* RFC9293:MUST-49, RFC1122:3.2.1.7-3 */
     ip.dont_fragment = s->path_mtu_discovery;
     ip.flow_label = flow_label(c);
     return ip;

@@ -9,7 +9,8 @@ enum { V4_DONT_FRAGMENT = 0x4000, V4_MORE_FRAGMENTS = 0x2000, V4_OFFSET = 0x1FFF
 /* ---- decoding: IPv4 ---------------------------------------------------------------------------
  */
 
-/* RFC 791 section 3.1: single bytes (end, no operation), or type, length, data. */
+/* RFC 791 section 3.1: single bytes (end, no operation), or type, length, data; whatever type:
+ * RFC1122:3.2.1.8-1. */
 static bool ipv4_options_well_formed(const uint8_t *p, size_t length)
 {
     size_t i = 0;
@@ -130,7 +131,7 @@ static enum ltcp_status parse(const uint8_t *p, size_t there, size_t length, boo
     switch (p[0] >> 4) {
     case 4: return parse_ipv4(p, there, length, quoted, out);
     case 6: return parse_ipv6(p, there, length, quoted, out);
-    default: return LTCP_ERR_VERSION;
+    default: return LTCP_ERR_VERSION; /* RFC1122:3.2.1.1-1 */
     }
 }
 
@@ -141,7 +142,7 @@ static enum ltcp_status parse_verified(const uint8_t *p, size_t there, size_t le
     enum ltcp_status status = parse(p, there, length, false, out);
     if (status != LTCP_OK && status != LTCP_ERR_FRAGMENT && status != LTCP_ERR_IP_OPTION)
         return status;
-    if (out->version != 4) return status;
+    if (out->version != 4) return status; /* RFC1122:3.2.1.2-1 */
     uint64_t sum = out->header_length == IPV4_HEADER ? sum_words(0, p, IPV4_HEADER)
                                                      : sum_words(0, p, out->header_length);
     return sum_finish(sum_fold(sum)) == 0 ? status : LTCP_ERR_IP_CHECKSUM;

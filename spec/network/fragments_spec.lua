@@ -44,7 +44,8 @@ for _, family in ipairs { 4, 6 } do
   local one = family == 4 and v4 or v6
 
   describe("IPv" .. family .. " fragments", function()
-    it("RFC791:3.2-2 RFC8200:4.5-5 become the segment again, in order or not, twice or not", function()
+    it("RFC791:3.2-2 RFC815:3-1 RFC8200:4.5-5 become the segment again, in order or not, twice or"
+      .. " not", function()
       for _, size in ipairs { 8, 16, 24, 200, 504 } do
         if family == 4 or size >= 24 then
           local net, conn, peer, host = established(family)
@@ -75,15 +76,15 @@ for _, family in ipairs { 4, 6 } do
       assert.equal(200, received(net, conn))
     end)
 
-    it("RFC1122:3.3.2 RFC8200:5-1 join to 1500 octets and more", function()
+    it("RFC1122:3.3.2-1 RFC8200:5-1 join to 1500 octets and more", function()
       local net, conn, peer = established(family)
       local packet = fragments.segment(conn, { seq = 1001, payload = payload(40000) })
       for _, piece in ipairs(cut(packet, 1400)) do peer:send(piece) end
       assert.equal(40000, received(net, conn))
     end)
 
-    it("RFC1122:3.3.2 RFC8200:4.5-9 are given up after 60 s, and the sender is told by the first"
-      .. " one", function()
+    it("RFC1122:3.3.2-2 RFC1122:3.3.2-3 RFC8200:4.5-9 are given up after 60 s, and the sender is told"
+      .. " by the first one", function()
       local net, conn, peer, host = established(family)
       local list = cut(fragments.segment(conn, { seq = 1001, payload = payload(100) }), 64)
       peer:send(list[1])
@@ -130,7 +131,7 @@ for _, family in ipairs { 4, 6 } do
       assert.equal(1, host:counters().fragments_overlapping)
     end)
 
-    it("RFC815:3 with two ends, or with more behind the end, are an overlap", function()
+    it("RFC815:3-2 with two ends, or with more behind the end, are an overlap", function()
       for _, pair in ipairs { { 120, 112 }, { 112, 120 } } do
         local net, conn, peer, host = established(family)
         local packet = fragments.segment(conn, { seq = 1001, payload = payload(100) })
@@ -272,7 +273,7 @@ describe("IPv4 fragments", function()
     assert.equal(1, host:counters().fragments_overlapping)
   end)
 
-  it("RFC1122:3.3.2 wait a time that is a setting, 30 s in the linux profile", function()
+  it("RFC1122:3.3.2-3 wait a time that is a setting, 30 s in the linux profile", function()
     assert.equal(30, tcp.profile("linux").reassembly_timeout)
     local net, conn, peer, host = established(4, { reassembly_timeout = 5 })
     peer:send(v4(fragments.segment(conn, { seq = 1001, payload = payload(100) }), 64, 120))

@@ -186,6 +186,7 @@ extern "C" {
       "octets in all queues where windows begin to shrink; 0: at memory_most")                     \
     X(COUNT, memory_most, 0, 402653184, 0, INT64_C(1099511627776),                                 \
       "octets in all queues at most (docs/design.md); 0: no limit")                                \
+    /* RFC1122:3.2.1.7-1 */                                                                        \
     X(COUNT, ttl, 64, 64, 1, 255, "TTL or hop limit of sent packets")                              \
     X(COUNT, flow_label, -1, -1, -1, 1048575,                                                      \
       "IPv6 flow label; -1: by the pair of sockets and a secret (RFC 6437); 0: none")              \
