@@ -70,7 +70,7 @@ end
 -- tunnel.
 function M.open(options)
   local self = setmetatable({ options = options or {}, commands = {} }, World)
-  self.net = tcp.network { clock = "real", seed = 7 }
+  self.net = tcp.network { clock = "real", seed = 7, trace = self.options.trace }
   local settings = { profile = "linux" }
   for key, value in pairs(self.options.settings or {}) do settings[key] = value end
   self.host = self.net:host("ours", settings)
