@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 enum {
-    DATAGRAM = 1480,   /* what a segment of an MTU of 1500 makes of UDP payload */
-    PATIENCE = 2,      /* seconds beyond the measured time until a side gives up */
-    BUFFER = 768 << 10 /* in flight at most: what the caches hold */
+    DATAGRAM = 1480, /* what a segment of an MTU of 1500 makes of UDP payload */
+    PATIENCE = 2,    /* seconds beyond the measured time until a side gives up */
+    BUFFER = 1 << 20 /* in flight at most: about what the caches hold */
 };
 
 struct report {

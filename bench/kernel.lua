@@ -23,8 +23,9 @@ end
 
 local function print_row(way, direction, rate, cost, kernel)
   if options.json then
-    report.json("bench", "kernel/" .. way, "metric", direction == "send" and "kernel_send_bps" or
-      "kernel_receive_bps", "value", rate * 1e9, "unit", "bit/s", "versus", "the kernel at both ends", "ratio",
+    local metric <const> = direction == "send" and "kernel_send_bps" or "kernel_receive_bps"
+    report.json("bench", "kernel/" .. way, "metric", metric, "value", rate * 1e9, "unit", "bit/s", "versus",
+      "the kernel at both ends", "ratio",
       rate / kernel)
     return
   end

@@ -59,7 +59,7 @@ struct udp {
     bool marks;             /* TOS and TTL are carried by control messages */
     bool crowded;           /* the kernel had no memory: it will not say when it has some again */
     uint32_t longest_piece; /* longer datagrams do not fit the path as pieces of a train */
-    int last_tos, last_ttl; /* where they can only be set on the socket; -1: unknown */
+    int last_tos, last_ttl; /* what the socket itself sends with; -1: unknown */
     struct udp_address peer;
     struct udp_counters counters;
 };

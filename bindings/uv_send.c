@@ -44,7 +44,7 @@ static void add_marks(struct udp *udp, struct msghdr *header, const struct udp_d
     if (tos != 0)
         add_control(header, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &tos,
                     sizeof tos);
-    if (ttl != 0)
+    if (ttl != 0 && ttl != udp->last_ttl) /* one that says nothing new costs a look at the routes */
         add_control(header, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TTL : IPV6_HOPLIMIT, &ttl,
                     sizeof ttl);
 }

@@ -169,6 +169,17 @@ static void ask_for_marks(const struct udp *udp)
 #endif
 }
 
+/* What datagrams leave with of which nothing is said. */
+static void ask_for_ttl(struct udp *udp)
+{
+    int ttl = -1;
+    socklen_t length = sizeof ttl;
+    const bool v4 = udp->family == AF_INET;
+    if (getsockopt(udp->fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TTL : IPV6_UNICAST_HOPS, &ttl,
+                   &length) == 0)
+        udp->last_ttl = ttl;
+}
+
 static int new_socket(int family)
 {
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
@@ -192,7 +203,10 @@ static int prepare(struct udp *udp, const struct udp_address *bind_to, enum udp_
     set_option(udp->fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
     set_option(udp->fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
     if (!choose_batch(udp, batch)) return EOPNOTSUPP;
-    if (udp->marks) ask_for_marks(udp);
+    if (udp->marks) {
+        ask_for_marks(udp);
+        ask_for_ttl(udp);
+    }
     return bind(udp->fd, &bind_to->socket.any, bind_to->length) == 0 ? 0 : errno;
 }
 

@@ -7,8 +7,9 @@
 #include <string.h>
 
 enum {
-    FULL_BURST = UDP_TRAIN, /* so many are worth a call before the turn is over */
-    SEND_AT_ONCE = 256      /* datagrams made ready together */
+    FULL_BURST =
+        3 * 44, /* so many are worth a call before the turn is over: trains of full segments */
+    SEND_AT_ONCE = 256 /* datagrams made ready together */
 };
 
 /* ---- life

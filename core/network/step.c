@@ -4,7 +4,7 @@
 
 /* A host that has a timer due at once, again and again, does not stop the clock. */
 #define MOST_ADVANCES 1000
-#define BATCH         64
+#define BATCH         132 /* three trains of full segments (a tunnel), and still in a cache */
 
 /* ---- hosts ------------------------------------------------------------------------------------
  */

@@ -19,10 +19,11 @@ function M.kernel(way, count)
                ip link add vx1 type vxlan id 7 remote 192.0.2.2 local 192.0.2.1 dstport 4789 dev va
                ethtool -K vx1 tx off >/dev/null && ip addr add 10.99.0.1/24 dev vx1 && ip link set vx1 up]]
   else
-    world.sh [[ethtool -K va tso off gso off gro off && ip netns exec them ethtool -K vb tso off gso off gro off]]
+    world.sh [[ethtool -K va tso off gso off gro off
+               ip netns exec them ethtool -K vb tso off gso off gro off]]
   end
-  local listener <close> = assert(io.popen(("ip netns exec them %s listen %s %d recv=%d"):format(peer, address,
-    PORT, count)))
+  local command = ("ip netns exec them %s listen %s %d recv=%d"):format(peer, address, PORT, count)
+  local listener <close> = assert(io.popen(command))
   assert(listener:read "l" == "ready")
   local before = luv.hrtime()
   assert(os.execute(("%s connect %s %d send=%d > /dev/null"):format(peer, address, PORT, count)))
