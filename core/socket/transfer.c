@@ -248,18 +248,28 @@ static enum ltcp_status put(struct transfer *x)
     return status;
 }
 
+static int64_t send_none(struct transfer *x)
+{
+    struct ltcp_call *call = x->call;
+    const size_t moved = call->progress.moved;
+    x->s->no_space = true;
+    call->progress.waits_for_room = x->waits && call_wait(call, x->now, x->s->options.send_timeout);
+    if (call->progress.waits_for_room) return CALL_WAITS;
+    return moved > 0 ? (int64_t)moved : -LTCP_EAGAIN;
+}
+
+/* A writer that waits is woken when there is enough room, not by the first of it. */
 static int64_t send_more(struct transfer *x)
 {
     struct ltcp_call *call = x->call;
+    if (call->progress.waits_for_room && x->s->no_space) return send_none(x);
     const size_t before = call->progress.moved;
     const enum ltcp_status status = put(x);
     const size_t moved = call->progress.moved;
     if (moved == x->length) return (int64_t)moved;
     if (status == LTCP_AGAIN || status == LTCP_ERR_NO_BUFFERS) {
-        x->s->no_space = true;
         if (moved > before) ltcp_push(x->t->host, x->now, x->s->handle); /* nothing can join it */
-        if (x->waits && call_wait(call, x->now, x->s->options.send_timeout)) return CALL_WAITS;
-        return moved > 0 ? (int64_t)moved : -LTCP_EAGAIN;
+        return send_none(x);
     }
     return moved > 0 ? (int64_t)moved : broken_pipe(x);
 }

@@ -85,6 +85,36 @@ static void writable_again(void)
     processes_close(&p);
 }
 
+/* A writer that waits is stepped at each event, and goes on when a third of the buffer is free. */
+static void writer_wakes(void)
+{
+    static char bulk[12000];
+    struct ltcp_settings settings = ltcp_profile_rfc;
+    settings.receive_buffer = 2000;
+    processes_open(&p, &settings);
+    make_connected(&p, fd);
+    set_option(&p, 0, fd[0], LTCP_SOL_SOCKET, LTCP_SO_SNDBUF, 4500);
+    CALL(0, .op = LTCP_CALL_FCNTL, .fd = fd[0], .arg = {LTCP_F_SETFL, LTCP_O_RDWR});
+    struct ltcp_iovec piece = {bulk, sizeof bulk};
+    struct ltcp_call call = {.op = LTCP_CALL_WRITE, .fd = fd[0], .iov = &piece, .iov_count = 1};
+    CHECK_EQUAL(step(&p, 0, &call), WAITS);
+    CHECK_EQUAL(call.progress.moved, 9000);
+    int value = 9000;
+    for (int i = 0; i < 400 && value > 6000; i++) {
+        char sink[700];
+        CHECK_EQUAL(step(&p, 0, &call), WAITS);
+        CHECK_EQUAL(call.progress.moved, 9000);
+        settle(&p);
+        receive_flags(&p, 1, fd[1], sink, sizeof sink, 0);
+        settle(&p);
+        pair_wait(&p.pair);
+        CALL(0, .op = LTCP_CALL_IOCTL, .fd = fd[0], .arg = {LTCP_SIOCOUTQ}, .value = &value,
+             .length = sizeof value);
+    }
+    CHECK_EQUAL(step(&p, 0, &call), sizeof bulk);
+    processes_close(&p);
+}
+
 static void low_water_marks(void)
 {
     static char bulk[100000];
@@ -334,6 +364,7 @@ int main(void)
     readiness_of_states();
     refused_connection();
     writable_again();
+    writer_wakes();
     low_water_marks();
     polls();
     levels_and_edges();

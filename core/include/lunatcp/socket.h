@@ -177,7 +177,7 @@ struct ltcp_call {
         uint64_t serial, object;
         size_t moved;
         uint8_t stage;
-        bool begun;
+        bool begun, waits_for_room;
     } progress;
 };
 /* Runs the call, or goes on with it: true once it is done. While it is not, it waits for something
