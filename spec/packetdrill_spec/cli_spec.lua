@@ -119,5 +119,7 @@ describe("lunatcp pkt", function()
     assert.same({ 1, true }, { status, output:find("missing.pkt: No such file", 1, true) ~= nil })
     output, status = pkt "missing"
     assert.same({ 1, true }, { status, output:find("missing: no such file", 1, true) ~= nil }, output)
+    output, status = pkt "a%1b"
+    assert.same({ 1, "lunatcp: a%1b: no such file or directory\n" }, { status, output })
   end)
 end)

@@ -9,7 +9,11 @@ local M = {}
 -- @treturn {string,...}; or nil, message
 function M.files(uv, path)
   local stat, message = uv.fs_stat(path)
-  if not stat then return nil, (message:gsub("^%u+: ", path .. ": ", 1)) end
+  if not stat then -- "ENOENT: no such file or directory: PATH"
+    local why, tail = message:gsub("^%u+: ", ""), ": " .. path
+    if why:sub(-#tail) == tail then why = why:sub(1, -#tail - 1) end
+    return nil, path .. ": " .. why
+  end
   if stat.type ~= "directory" then return { path } end
   local found, folders = {}, { (path:gsub("(.)/+$", "%1")) }
   while folders[1] do
