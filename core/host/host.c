@@ -194,7 +194,8 @@ static enum ltcp_status segment_in(struct ltcp_host *host, ltcp_time now,
                              .text = segment.payload,
                              .flags = segment.flags};
     struct ltcp_ip scoped;
-    if (address_is_link_local(&ip->destination) || address_is_link_local(&ip->source)) {
+    if (ip->version == 6 &&
+        (address_is_link_local(&ip->destination) || address_is_link_local(&ip->source))) {
         scoped = *ip; /* RFC4007:9-2: the link that it came by is its zone */
         ip_give_zone(&scoped, packet);
         a.ip = &scoped;

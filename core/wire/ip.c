@@ -26,16 +26,19 @@ static bool ipv4_options_well_formed(const uint8_t *p, size_t length)
     return true;
 }
 
-static struct ltcp_address mapped_address(const uint8_t *p)
+static inline struct ltcp_address mapped_address(const uint8_t *p)
 {
-    struct ltcp_address a = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF}};
+    static const uint8_t prefix[4] = {0, 0, 0xFF, 0xFF};
+    struct ltcp_address a;
+    memset(a.bytes, 0, 8);
+    memcpy(a.bytes + 8, prefix, 4);
     memcpy(a.bytes + 12, p, 4);
     return a;
 }
 
 /* `there` of the `length` bytes can be read. */
-static enum ltcp_status parse_ipv4(const uint8_t *p, size_t there, size_t length, bool quoted,
-                                   struct ltcp_ip *out)
+static inline enum ltcp_status parse_ipv4(const uint8_t *p, size_t there, size_t length,
+                                          bool quoted, struct ltcp_ip *out)
 {
     if (there < IPV4_HEADER) return LTCP_ERR_TRUNCATED;
     size_t header = (size_t)(p[0] & 0xF) * 4, total = load_be16(p + 2);
@@ -150,6 +153,15 @@ static enum ltcp_status parse_verified(const uint8_t *p, size_t there, size_t le
 
 enum ltcp_status ltcp_ip_decode(const struct ltcp_packet *packet, struct ltcp_ip *out)
 {
+    if (packet->head[0] == 0x45 && packet->head_length >= IPV4_HEADER) { /* without options */
+        const enum ltcp_status status =
+            parse_ipv4(packet->head, packet->head_length, ltcp_packet_length(packet), false, out);
+        if (status != LTCP_OK)
+            return parse_verified(packet->head, packet->head_length, ltcp_packet_length(packet),
+                                  out);
+        const uint64_t sum = sum_words(0, packet->head, IPV4_HEADER);
+        return sum_finish(sum_fold(sum)) == 0 ? LTCP_OK : LTCP_ERR_IP_CHECKSUM;
+    }
     return parse_verified(packet->head, packet->head_length, ltcp_packet_length(packet), out);
 }
 
