@@ -156,6 +156,35 @@ static void tunnel(struct ltcp_pool *pool, const uint8_t *data, size_t size,
     ltcp_block_unref(block);
 }
 
+/* The datagram three times, with sequence numbers that go on: what might be one segment. */
+static void train(struct ltcp_pool *pool, const uint8_t *data, size_t size,
+                  const struct ltcp_framing_context *context)
+{
+    if (size < 20 || size > 20000) return;
+    struct ltcp_block *block = ltcp_block_create(pool, (uint32_t)(3 * size));
+    if (block == NULL) return;
+    const size_t header = (size_t)(data[12] >> 4) * 4, text = size > header ? size - header : 0;
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t *p = block->data + i * size;
+        memcpy(p, data, size);
+        uint32_t seq = (uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7];
+        seq += (uint32_t)(i * text);
+        p[4] = (uint8_t)(seq >> 24);
+        p[5] = (uint8_t)(seq >> 16);
+        p[6] = (uint8_t)(seq >> 8);
+        p[7] = (uint8_t)seq;
+    }
+    struct ltcp_packet *packet = NULL;
+    const size_t taken = ltcp_framing_merge(context, block, 0, 3 * size, size, &packet);
+    must(taken <= 3 * size && (packet != NULL) == (taken > 0));
+    if (packet != NULL) {
+        must(taken > size && packet->payload_length == taken / size * text);
+        packets(pool, packet);
+    }
+    ltcp_packet_unref(packet);
+    ltcp_block_unref(block);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 65535) return 0;
@@ -187,6 +216,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     context.framing = LTCP_FRAMING_PLAIN;
     context.checksum = LTCP_UDP_CHECKSUM;
     tunnel(pool, data, size, &context);
+    train(pool, data, size, &context);
+    context.checksum = LTCP_INNER_CHECKSUM;
+    train(pool, data, size, &context);
     must(ltcp_pool_usage(pool).packets_live == 0 && ltcp_pool_usage(pool).blocks_live == 0);
     ltcp_pool_destroy(pool);
     return 0;
