@@ -26,7 +26,7 @@ describe("lunatcp cat #udp", function()
   local function two(listener, client)
     local script = ([[
       cd %s || exit 9
-      rm -f listening done
+      rm -f listening done status complaints to_listener to_client
       { { %s; } 2>listening; echo $? >done; } &
       for _ in $(seq 400); do
         at=$(sed -n 's/.*listening on port 7 of //p' listening)
@@ -78,6 +78,25 @@ describe("lunatcp cat #udp", function()
       "printf question | " .. lunatcp "cat $at 7 >to_client")
     assert.same({ 0, 0, "" }, { one, other, complaints })
     assert.equal("questionand out\n", shell.read(scratch .. "/to_client"))
+  end)
+
+  it("tells the other end that it has ended, also when that one ended first, and soon exits", function()
+    local _, complaints, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null >to_listener; date +%s%N >left_first",
+      "(printf hello; sleep 0.3) | " .. lunatcp "cat $at 7 >to_client; date +%s%N >left_last")
+    assert.same({ 0, 0, "" }, { one, other, complaints })
+    assert.equal("hello", shell.read(scratch .. "/to_listener"))
+    local first, last = shell.read(scratch .. "/left_first"), shell.read(scratch .. "/left_last")
+    local between = (tonumber(first) - tonumber(last)) / 1e9
+    assert.is_true(between > 0 and between < 4, tostring(between))
+  end)
+
+  it("ends in bounded time when the other end's process is gone", function()
+    local _, _, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null >to_listener & pid=$!; "
+        .. "until [ -s to_listener ]; do sleep 0.02; done; kill -KILL $pid; wait $pid",
+      "(printf hello; sleep 0.5) | " .. lunatcp "cat $at 7 >to_client")
+    assert.same({ 137, 0 }, { one, other })
   end)
 
   it("keeps no more than its buffers while nobody reads", function()

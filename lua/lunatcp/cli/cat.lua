@@ -3,6 +3,7 @@
 -- @module lunatcp.cli.cat
 
 local cli = require "lunatcp.cli"
+local core = require "lunatcp.core"
 local wire = require "lunatcp.cli.wire"
 local tcp = require "lunatcp"
 
@@ -11,6 +12,8 @@ local M = {}
 local CHUNK <const> = 65536
 local ABORT <const> = 0.01 -- seconds
 local LINGER_MOST <const> = 3 -- seconds in TIME-WAIT, to answer a FIN that comes again
+local FIN_MOST <const> = 5 -- seconds until a FIN that nobody acknowledges is given up
+local STATE <const> = core.EVENT.state | core.EVENT.closed
 
 local KEYS <const> = {
   "sent", "received", "retransmitted", "datagrams_out", "datagrams_in", "forward", "back", "problem",
@@ -23,7 +26,9 @@ Two terminals:
    lunatcp cat 127.0.0.1 7
 Files: lunatcp cat -l 7 >copy and lunatcp cat 127.0.0.1 7 <file
 The address is that of the tunnel's far UDP socket (its port 9899, unless it is said: 127.0.0.1:9000), of
---tun the one to connect to. Input that ends is a half-close; cat ends when both directions have ended.
+--tun the one to connect to. Input that ends is a half-close; cat ends when both directions have ended: at
+most five seconds later when nobody acknowledges that; who ended first stays some retransmission timeouts,
+at most three seconds.
 Exit status: 0; 1 when there was no connection, or it was lost; 2 for wrong usage; 128 and more: by a
 signal.]]
 
@@ -150,9 +155,14 @@ local function open(net, host, tunnel, port, options, state)
   return conn
 end
 
--- Who closed first stays a while: the last ACK may be lost, and then the FIN comes again.
+-- All data is there, both ways. Our FIN is to be acknowledged too; and who closed first stays a while, since
+-- the last ACK may be lost, and then the other's FIN comes again.
 local function linger(net, state)
-  local info = state.conn:info()
+  local conn, deadline = state.conn, net:now() + FIN_MOST
+  while conn:state() ~= "TIME-WAIT" and conn:state() ~= "CLOSED" do
+    if not net.scheduler:wait(conn, STATE, deadline, "cat") then return end
+  end
+  local info = conn:info()
   if info and info.state == "TIME-WAIT" then
     net:sleep(math.min(3.5 * info.rto, LINGER_MOST))
   end
