@@ -1,0 +1,90 @@
+-- Calls of the system that fail as they may: nothing that was accepted is lost, and nobody spins.
+local shell = require "support.shell"
+
+local dkjson = require "dkjson"
+
+describe("a tunnel whose system fails #udp #build", function()
+  local scratch
+  local program = shell.first_line("pwd") .. "/bin/lunatcp"
+
+  setup(function()
+    scratch = shell.scratch()
+    shell.succeed(os.getenv "CC" or "cc", "-O1 -shared -fPIC -o", shell.quote(scratch .. "/faulty.so"),
+      "spec/udp/faulty.c -ldl")
+    local lines = {}
+    for i = 1, 100000 do lines[i] = ("%09d\n"):format(i * 7919 % 1000000007) end
+    shell.write(scratch .. "/file", table.concat(lines))
+  end)
+  teardown(function() shell.remove(scratch) end)
+
+  -- Sends the file from one process to another, with a fault in the one that sends or receives. Gives how
+  -- often it came, and processor seconds and counts of the process that had it.
+  local function transfer(fault, where, batch, every)
+    local function lunatcp(at, arguments)
+      local preload = at == where and ("LD_PRELOAD=%s/faulty.so FAULT=%s FAULT_EVERY=%d FAULT_REPORT=faults")
+        :format(scratch, fault, every) or ""
+      return ("env -u LUNATCP_SEED %s %s lua5.4 %s cat --json --batch %s %s"):format(shell.modules(), preload,
+        shell.quote(program), batch, arguments)
+    end
+    shell.write(scratch .. "/script", ([[
+      cd %s || exit 9
+      rm -f listening complaints arrived faults
+      %s -v -l 7 --bind 127.0.0.1:0 </dev/null >arrived 2>listening & listener=$!
+      for _ in $(seq 400); do
+        at=$(sed -n 's/.*listening on port 7 of //p' listening)
+        [ -n "$at" ] && break
+        sleep 0.02
+      done
+      %s $at 7 <file 2>complaints || echo client $?
+      wait $listener || echo listener $?
+      times | tail -n 1]]):format(shell.quote(scratch), lunatcp("receiver", ""), lunatcp("sender", "")))
+    local printed = shell.run("timeout 60 bash", shell.quote(scratch .. "/script"))
+    local user, system = printed:match "^0m([%d.]+)s 0m([%d.]+)s\n$"
+    local told = shell.read(scratch .. "/" .. (where == "sender" and "complaints" or "listening")) or ""
+    assert.is_string(user, ("%s: %s%s"):format(fault, printed, told))
+    assert.is_true(shell.read(scratch .. "/file") == shell.read(scratch .. "/arrived"), fault)
+    local count = tonumber(shell.read(scratch .. "/faults"))
+    assert.is_true(count >= 1, fault .. ": never came")
+    return count, user + system, assert(dkjson.decode(told:match "{.*}"))
+  end
+
+  -- A process that spins takes what it can get; two of these take less together.
+  local function is_calm(seconds) assert.is_true(seconds < 5, seconds .. " processor seconds") end
+
+  for _, fault in ipairs { "EAGAIN", "ENOBUFS", "ENOMEM", "EPERM", "EINTR" } do
+    for _, batch in ipairs { "auto", "plain" } do
+      it(("sends on after %s (%s)"):format(fault, batch), function()
+        local _, seconds, report = transfer(fault, "sender", batch, 5)
+        is_calm(seconds)
+        assert.equal(1000000, report.sent)
+        if fault == "EPERM" then -- the datagrams are gone, and TCP sends again
+          assert.is_true(report.retransmitted > 0)
+        else -- whatever the link let through, the kernel has taken in the end
+          assert.equal(report.forward.delivered, report.datagrams_out)
+        end
+      end)
+    end
+  end
+
+  it("sends on when the kernel takes fewer than it was given", function()
+    is_calm((select(2, transfer("fewer", "sender", "mmsg", 2))))
+  end)
+
+  for _, case in ipairs { { "cut", "auto" }, { "cut", "mmsg" }, { "truncated", "auto" }, { "gro0", "auto" },
+    { "gro7", "auto" }, { "gro65000", "auto" } } do
+    local fault, batch = table.unpack(case)
+    it(("takes in nothing that is not whole: %s (%s)"):format(fault, batch), function()
+      local _, seconds, report = transfer(fault, "receiver", batch, 11)
+      is_calm(seconds)
+      assert.equal(1000000, report.received)
+    end)
+  end
+
+  it("goes on when the clock jumps, ahead and back", function()
+    for _, fault in ipairs { "ahead", "back" } do
+      for _, where in ipairs { "sender", "receiver" } do
+        is_calm((select(2, transfer(fault, where, "auto", 60))))
+      end
+    end
+  end)
+end)
