@@ -88,6 +88,26 @@ describe("a capture of a tunnel #udp", function()
       interface.statistics)
   end)
 
+  it("has each packet once where it arrives, also one that leaves and comes back by sockets", function()
+    local net <close> = assert(tcp.network { seed = 1, clock = "real", via = "udp" })
+    local client, server = net:host "client", net:host "server"
+    net:link(client, server)
+    local path = scratch .. "/receivers.pcapng"
+    local capture = assert(net:capture(path, { view = "receiver" }))
+    local listener = server:listen(80)
+    local conn = assert(client:connect(server, 80))
+    assert(conn:write "hello")
+    assert.equal("hello", listener:accept():read(5))
+    assert(capture:close())
+    local reader, seen = assert(pcapng.open(path)), {}
+    for packet in reader:packets() do
+      local segment = tcp.decode(packet.frame)
+      seen[#seen + 1] = ("%s %d"):format(segment.flag_letters, segment.length)
+    end
+    reader:close()
+    assert.same({ "S 0", "SA 0", "A 0", "PA 5" }, table.move(seen, 1, 4, 1, {}))
+  end)
+
   it("tells of what a queue drops behind the moment of sending", function()
     local net <close> = assert(tcp.network { seed = 1, clock = "real" })
     local host, bare = net:host "here", ends.bare()

@@ -28,6 +28,24 @@ return {
     with = "",
   },
 
+  -- core/network/traffic.c
+  {
+    name = "proxy-leads-nowhere",
+    requirement = "core/include/lunatcp/network.h: what enters a link with both ends outside leaves it",
+    file = "network/traffic.c",
+    shown_by = "spec/udp/proxy_spec.lua",
+    text = "link->side[1 - direction].node == LTCP_NOWHERE;",
+    with = "false;",
+  },
+  {
+    name = "capture-doubles-what-sockets-carry",
+    requirement = "core/include/lunatcp/network.h: what left by a tunnel has not arrived yet",
+    file = "network/traffic.c",
+    shown_by = "spec/udp/capture_spec.lua",
+    text = ".left = left,",
+    with = ".left = false,",
+  },
+
   -- core/network/queue.c
   {
     name = "queue-one-packet-longer",
