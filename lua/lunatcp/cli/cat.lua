@@ -25,6 +25,7 @@ Two terminals:
    lunatcp cat -l 7
    lunatcp cat 127.0.0.1 7
 Files: lunatcp cat -l 7 >copy and lunatcp cat 127.0.0.1 7 <file
+Programs: ssh -o ProxyCommand='lunatcp cat 127.0.0.1 22' user@host
 The address is that of the tunnel's far UDP socket (its port 9899, unless it is said: 127.0.0.1:9000), of
 --tun the one to connect to. Input that ends is a half-close; cat ends when both directions have ended: at
 most five seconds later when nobody acknowledges that; who ended first stays some retransmission timeouts,

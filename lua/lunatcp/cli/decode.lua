@@ -21,6 +21,8 @@ function M.define(parser)
   command:flag("--links", "At the end, what each link did to its packets, where the file tells.")
   command:flag("--absolute", "Sequence numbers as they are, not counted from the SYN's.")
   command:flag("--epoch", "Times as they are, not counted from the first packet's.")
+  command:option("--framing", "Of a tunnel's datagrams, what is in them: plain, rawip or vxlan.")
+    :choices { "plain", "rawip", "vxlan" }:argname "NAME"
   command:option("--host", "Only packets from or to this address; may be given again."):argname "ADDRESS"
     :count "*"
   command:option("--port", "Only segments from or to this port."):argname "PORT":convert(function(text)
@@ -40,12 +42,47 @@ end
 
 -- ---- one packet -------------------------------------------------------------------------------
 
+-- The ones' complement sum over a header of IPv4.
+local function header_sum(header)
+  local sum = 0
+  for at = 1, #header, 2 do sum = sum + (">I2"):unpack(header, at) end
+  sum = (sum & 0xffff) + (sum >> 16)
+  return ~((sum & 0xffff) + (sum >> 16)) & 0xffff
+end
+
+-- A segment that came as the payload of UDP, behind the header of its datagram.
+local function with_header(bytes, udp_at, segment)
+  if bytes:byte(1) >> 4 == 6 then
+    return bytes:sub(1, 4) .. (">I2B"):pack(#segment, 6) .. bytes:sub(8, 40) .. segment
+  end
+  local head, tail = bytes:sub(1, 2) .. (">I2"):pack(udp_at - 1 + #segment) .. bytes:sub(5, 9) .. "\6",
+    bytes:sub(13, udp_at - 1)
+  return head .. (">I2"):pack(header_sum(head .. "\0\0" .. tail)) .. tail .. segment
+end
+
+local VXLAN_AND_ETHERNET <const> = 8 + 14
+
+-- What a datagram of a tunnel carries as an IP packet; nil for what is none.
+local function inside(bytes, framing)
+  local four = bytes:byte(1) >> 4 == 4
+  local udp_at = four and (bytes:byte(1) & 15) * 4 + 1 or 41
+  if bytes:byte(four and 10 or 7) ~= 17 or #bytes < udp_at + 8 then return nil end
+  local payload = bytes:sub(udp_at + 8)
+  if framing == "plain" then return with_header(bytes, udp_at, payload) end
+  if framing == "vxlan" then payload = payload:sub(VXLAN_AND_ETHERNET + 1) end
+  return payload ~= "" and payload or nil
+end
+
 -- What is in a frame: a decoded packet, maybe empty, and what is wrong with it.
-local function decode(captured)
+local function decode(captured, framing)
   local bytes, problem = pcapng.ip(captured)
   if not bytes then return {}, problem end
   local cut = #captured.frame < captured.length
-  local packet, message = tcp.decode(bytes, cut and { quoted = true } or nil)
+  local unwrapped = framing and #bytes >= 20 and inside(bytes, framing)
+  bytes = unwrapped or bytes
+  -- The checksum of `plain` is over the addresses inside, which nobody tells.
+  local unsummed = cut or unwrapped and framing == "plain"
+  local packet, message = tcp.decode(bytes, unsummed and { quoted = true } or nil)
   if not message and packet.checksum_ok == false then message = "bad checksum" end
   if cut and not message then
     message = ("cut after %d of %d octets"):format(#captured.frame, captured.length)
@@ -266,7 +303,7 @@ function M.run(options, parser)
     captured, message, code = reader:next()
     if not captured then break end
     state.start = state.start or captured.time_ns or 0
-    local packet, wrongness = decode(captured)
+    local packet, wrongness = decode(captured, options.framing)
     if wanted(packet, options) then each(state, captured, packet, wrongness) end
   end
   reader:close()
