@@ -335,7 +335,7 @@ static void make_ready(const struct ltcp_relay *r, const struct ltcp_packet *pac
     size_t skip = (four ? 20 : 40) + UDP_HEADER, head = packet->head_length - skip;
     *datagram = (struct udp_datagram){
         .length = (uint32_t)(head + packet->payload_length),
-        .tos = four ? p[1] : (uint8_t)(p[0] << 4 | p[1] >> 4),
+        .tos = (uint8_t)(four ? p[1] : p[0] << 4 | p[1] >> 4),
         .ttl = four ? p[8] : p[7],
         .to = direction == 1 ? &r->clients[number].address : NULL,
     };
