@@ -29,7 +29,7 @@ describe("lunatcp cat #udp", function()
       rm -f listening done status complaints to_listener to_client
       { { %s; } 2>listening; echo $? >done; } &
       for _ in $(seq 400); do
-        at=$(sed -n 's/.*listening on port 7 of //p' listening)
+        at=$(sed -n 's/.*listening on port 7 of //p' listening 2>/dev/null)
         [ -n "$at" ] && break
         sleep 0.02
       done

@@ -31,7 +31,7 @@ describe("a tunnel whose system fails #udp #build", function()
       rm -f listening complaints arrived faults
       %s -v -l 7 --bind 127.0.0.1:0 </dev/null >arrived 2>listening & listener=$!
       for _ in $(seq 400); do
-        at=$(sed -n 's/.*listening on port 7 of //p' listening)
+        at=$(sed -n 's/.*listening on port 7 of //p' listening 2>/dev/null)
         [ -n "$at" ] && break
         sleep 0.02
       done
