@@ -54,7 +54,11 @@ describe("optimistic ACKs", function()
     assert.equal(before.cwnd, after.cwnd)
     assert.equal(before.snd_una, after.snd_una)
     assert.equal(before.snd_nxt, after.snd_nxt)
-    for _, packet in ipairs(wire.drain(peer)) do assert.equal(0, packet.length) end
+    local answers = wire.drain(peer)
+    assert.is_true(#answers >= 1) -- those that come at one moment together
+    for _, packet in ipairs(answers) do
+      assert.same({ "A", 0, before.snd_nxt }, { packet.flag_letters, packet.length, packet.seq })
+    end
   end)
 
   it("lose what they hide: nothing that was acknowledged is sent again", function()
