@@ -10,6 +10,7 @@ local LEFT_OUT <const> = {
   states = "has such numbers itself", golden = "digests of what is sent",
   syn_cookies = "its numbers say something", moved = "this file",
   header = "no connection", lower = "no numbers", scope = "addresses, no numbers",
+  illegal_options = "numbers in raw options",
 }
 -- Of the others all specs but those about the choice of the number, and about a host's further addresses.
 local NOT_THESE <const> = { "initial sequence number", "ISNs", "the ISN of RFC 6528", "MUST%-43", "MUST%-45" }
