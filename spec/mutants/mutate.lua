@@ -399,11 +399,22 @@ local function parsed(arguments)
   return options
 end
 
+-- Those that are explained come last: for each of them everything runs.
+local function explained_last(mutants)
+  local ordered, last = {}, {}
+  for _, mutant in ipairs(mutants) do
+    local list = mutant.equivalent and last or ordered
+    list[#list + 1] = mutant
+  end
+  return table.move(last, 1, #last, #ordered + 1, ordered)
+end
+
 local function start(arguments)
   local options = parsed(arguments)
   if options.help then return print(USAGE) end
   local mutants, unknown = M.chosen(require "mutants.list", options.names)
   if not mutants then fail("no mutant's name or file contains '%s' (--list)", unknown) end
+  mutants = explained_last(mutants)
   if options.list then
     for _, mutant in ipairs(mutants) do print(("%-50s core/%s"):format(mutant.name, mutant.file)) end
   elseif options.part then
