@@ -196,7 +196,9 @@ describe("examples/autotuning.lua", function()
     assert.equal(10, #rows)
     assert.is_true(rows[5][1] > 990 and rows[5][2] > 12500000 and rows[5][3] > 12500000)
     assert.is_true(rows[10][1] > 0.9)
-    assert.same({ 540000, 262144 }, { rows[10][2], rows[10][3] })
+    -- What the queue of 32 packets lets the window become, twice, with what it takes to keep it.
+    assert.equal(540000, rows[10][2])
+    assert.is_true(rows[10][3] < 400000, rows[10][3])
   end)
 end)
 
