@@ -149,7 +149,7 @@ describe("a path MTU", function()
     assert.equal(1000, open(81):info().path_mtu)
   end)
 
-  it("RFC5927:7.3-1 is not learned from a message that quotes nothing that is in flight", function()
+  it("RFC5927:4.1-1 is not learned from a message that quotes nothing that is in flight", function()
     local _, host, peer, open, _, too_big = forge()
     local conn = open(80)
     conn:write(wire.pattern(1400))
