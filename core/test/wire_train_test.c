@@ -35,6 +35,7 @@ static void begin(struct train *t, bool v6)
     t->segment.flags = LTCP_ACK;
     t->segment.window = 500;
     t->block = ltcp_block_create(pool, 4096);
+    memset(t->block->data, 0, 4096); /* octets that nothing has written are compared, too */
 }
 
 static void add(struct train *t, size_t length)
