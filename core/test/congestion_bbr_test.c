@@ -97,6 +97,7 @@ static void leaves_drain_by_time(void)
     while (in_state("drain"))
         bottleneck_run(&p, MS / 4);
     CHECK_EQUAL(value("rounds") - rounds, 4);
+    CHECK(in_state("probe_bw_down")); /* where the rest of the queue goes */
     CHECK(p.in_flight > BDP / 4);
 }
 
