@@ -67,7 +67,9 @@ describe("lunatcp cat #udp", function()
     local report = assert(dkjson.decode(complaints))
     assert.equal(3000 * 1024, report.sent)
     assert.is_true(report.forward.dropped.loss > 10)
-    assert.equal(report.forward.packets, report.forward.delivered + report.forward.dropped.loss)
+    -- What was under way when it ended is neither.
+    local under_way = report.forward.packets - report.forward.delivered - report.forward.dropped.loss
+    assert.is_true(under_way >= 0 and under_way <= 4, under_way)
     assert.is_true(report.retransmitted >= report.forward.dropped.loss)
   end)
 
