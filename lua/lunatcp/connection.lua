@@ -375,8 +375,8 @@ function Connection:state()
   return self.core:state()
 end
 
---- STATUS: every variable of the connection, in octets and seconds (`lunatcp.core.Info` in core.meta.lua);
--- the last ones when it is CLOSED and gone.
+--- STATUS: every variable of the connection, in octets and seconds (`lunatcp.core.Info` in
+-- connections.meta.lua); the last ones when it is CLOSED and gone.
 -- @treturn table or nil, message, code
 function Connection:info()
   return final(self) or self.core:info()

@@ -1,5 +1,8 @@
 -- TCP_AO_ADD_KEY, TCP_AO_DEL_KEY, TCP_AO_INFO and TCP_AO_GET_KEYS, as sockets have them on Linux.
+local calls = require "support.socket_calls"
 local pair = require "support.core_pair"
+
+local now <const>, set <const> = calls.now, calls.set
 
 local SERVER <const>, CLIENT <const> = "\10\0\0\2", "\10\0\0\1"
 local HMAC <const>, CMAC <const> = "hmac(sha1)", "cmac(aes128)"
@@ -44,16 +47,6 @@ end
 
 describe("TCP-AO of sockets", function()
   local p, client, server
-
-  local function now(sockets, ...)
-    local call = assert(sockets:call(...))
-    assert.is_true(call:step())
-    return call:result()
-  end
-  local function set(sockets, fd, option, value)
-    local _, code = now(sockets, "setsockopt", fd, "SOL_TCP", option, value)
-    return code
-  end
   local function ask(sockets, fd, option, value)
     local call = assert(sockets:call("getsockopt", fd, "SOL_TCP", option, value))
     assert.is_true(call:step())

@@ -1,5 +1,8 @@
 -- TCP_MD5SIG and TCP_MD5SIG_EXT, as sockets have them on Linux.
+local calls = require "support.socket_calls"
 local pair = require "support.core_pair"
+
+local now <const>, set <const> = calls.now, calls.set
 
 -- struct tcp_md5sig: the address in 128 octets, flags, prefix length, key length, interface, key in 80.
 local function structure(address, key, flags, prefix)
@@ -13,16 +16,6 @@ local SERVER <const>, CLIENT <const> = "\10\0\0\2", "\10\0\0\1"
 
 describe("TCP_MD5SIG", function()
   local p, client, server
-
-  local function now(sockets, ...)
-    local call = assert(sockets:call(...))
-    assert.is_true(call:step())
-    return call:result()
-  end
-  local function set(sockets, fd, option, value)
-    local _, code = now(sockets, "setsockopt", fd, "SOL_TCP", option, value)
-    return code
-  end
   local function fresh(sockets) return now(sockets, "socket", "AF_INET", "SOCK_STREAM", 0) end
 
   before_each(function()

@@ -1,11 +1,11 @@
--- core.meta.lua and sockets.meta.lua in lua/lunatcp declare what the module has: no more, no less.
+-- The .meta.lua files in lua/lunatcp declare what the module has: no more, no less.
 local core = require "lunatcp.core"
 local pair = require "support.core_pair"
 
 local function declared()
   local found, parents = {}, {}
   local lines = {}
-  for _, file in ipairs { "core", "sockets" } do
+  for _, file in ipairs { "core", "connections", "packets", "real_time", "sockets" } do
     for line in io.lines("lua/lunatcp/" .. file .. ".meta.lua") do lines[#lines + 1] = line end
   end
   for _, line in ipairs(lines) do

@@ -37,7 +37,7 @@ describe("a connection", function()
 
   it("has info with every field that is declared", function()
     local declared = {}
-    for line in io.lines "lua/lunatcp/core.meta.lua" do
+    for line in io.lines "lua/lunatcp/connections.meta.lua" do
       local class = line:match "^%-%-%-@class (%S+)"
       if class then declared.now = class end
       local field, optional = line:match "^%-%-%-@field ([%a_%d]+)(%??) "

@@ -1,11 +1,13 @@
 -- lunatcp cat as two terminals use it: each end a process, files and pipes through.
+local program = require "support.program"
 local shell = require "support.shell"
 
 local dkjson = require "dkjson"
 
+local lunatcp <const> = program.command
+
 describe("lunatcp cat #udp", function()
   local scratch
-  local program = shell.first_line("pwd") .. "/bin/lunatcp"
 
   lazy_setup(function()
     scratch = shell.scratch()
@@ -16,11 +18,6 @@ describe("lunatcp cat #udp", function()
   end)
   lazy_teardown(function() shell.remove(scratch) end)
 
-  local function lunatcp(arguments)
-    return ("env -u LUNATCP_SEED %s lua5.4 %s %s"):format(shell.modules(), shell.quote(program),
-      arguments)
-  end
-
   -- Runs a listener in the background, then what `client` makes of its address, in one shell; gives what
   -- the listener complained of, what the client did, and the status of each.
   local function two(listener, client)
@@ -28,14 +25,10 @@ describe("lunatcp cat #udp", function()
       cd %s || exit 9
       rm -f listening done status complaints to_listener to_client
       { { %s; } 2>listening; echo $? >done; } &
-      for _ in $(seq 400); do
-        at=$(sed -n 's/.*listening on port 7 of //p' listening 2>/dev/null)
-        [ -n "$at" ] && break
-        sleep 0.02
-      done
+      %s
       { %s; } 2>complaints
       echo $? >status
-      wait]]):format(shell.quote(scratch), listener, client)
+      wait]]):format(shell.quote(scratch), listener, program.await_listener "at", client)
     shell.write(scratch .. "/script", script)
     shell.run("timeout 60 bash", shell.quote(scratch .. "/script"))
     local function status(name) return tonumber(shell.read(scratch .. "/" .. name)) end

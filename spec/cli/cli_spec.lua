@@ -1,5 +1,6 @@
 -- The command line as a person uses it: each command in a process of its own.
 local pcapng = require "lunatcp.pcapng"
+local program = require "support.program"
 local shell = require "support.shell"
 local tcp = require "lunatcp"
 
@@ -11,14 +12,13 @@ describe("lunatcp", function()
   lazy_setup(function() scratch = shell.scratch() end)
   lazy_teardown(function() shell.remove(scratch) end)
 
-  local program = shell.first_line("pwd") .. "/bin/lunatcp"
 
   -- What it printed, what it complained of, and its exit status.
   local function lunatcp(arguments, input)
     local path = scratch .. "/errors"
     local printed, _, status = shell.run("cd", shell.quote(scratch), "&& env -u LUNATCP_SEED",
-      shell.modules(), "lua5.4", shell.quote(program), arguments, input and "<" .. shell.quote(input) or "",
-      "2>" .. shell.quote(path))
+      shell.modules(), "lua5.4", shell.quote(program.PATH), arguments,
+      input and "<" .. shell.quote(input) or "", "2>" .. shell.quote(path))
     return printed, shell.read(path), status
   end
 

@@ -1,13 +1,10 @@
 -- lunatcp proxy and lunatcp capture as a person uses them: other programs' sockets, files, pipes.
+local program = require "support.program"
 local shell = require "support.shell"
 
 local dkjson = require "dkjson"
 
-local program = shell.first_line("pwd") .. "/bin/lunatcp"
-
-local function lunatcp(arguments)
-  return ("env -u LUNATCP_SEED %s lua5.4 %s %s"):format(shell.modules(), shell.quote(program), arguments)
-end
+local lunatcp <const>, await <const> = program.command, program.await
 
 local scratch
 -- Runs lines of bash in the scratch directory; what they print, and their status.
@@ -17,21 +14,11 @@ local function bash(lines)
   return printed, status
 end
 
--- Waits in bash until a file holds what a pattern of sed finds, and sets a variable to it.
-local function await(variable, file, pattern)
-  return ([[
-for _ in $(seq 400); do
-  %s=$(sed -n 's/%s/\1/p' %s 2>/dev/null | head -n 1)
-  [ -n "$%s" ] && break
-  sleep 0.02
-done]]):format(variable, pattern, file, variable)
-end
-
 -- A proxy before a listener of lunatcp cat: `through` runs with the proxy's address in $at.
 local function before_cat(options, through)
   return table.concat({
     lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null >arrived 2>listening" .. " & listener=$!",
-    await("to", "listening", ".*listening on port 7 of \\(.*\\)"),
+    program.await_listener "to",
     lunatcp(("proxy $to %s >proxied 2>complained"):format(options)) .. " & proxy=$!",
     await("at", "proxied", "proxy *\\(.*\\) >.*"), through, "wait $listener",
     "kill -TERM $proxy; wait $proxy; echo proxy $?",

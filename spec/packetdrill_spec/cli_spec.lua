@@ -1,5 +1,6 @@
 -- `lunatcp pkt`: files, folders, formats, processes.
 local pcapng = require "lunatcp.pcapng"
+local program = require "support.program"
 local shell = require "support.shell"
 
 local GOOD <const> = [[
@@ -15,7 +16,6 @@ local UNREADABLE <const> = "0 close(3) 0\n"
 
 describe("lunatcp pkt", function()
   local folder
-  local program = shell.first_line("pwd") .. "/bin/lunatcp"
 
   setup(function()
     folder = shell.scratch()
@@ -32,7 +32,7 @@ describe("lunatcp pkt", function()
   -- What it printed with its complaints, and its exit status.
   local function pkt(...)
     local output, _, status = shell.run("cd", shell.quote(folder), "&&", shell.modules(), "lua5.4",
-      shell.quote(program), "pkt", ...)
+      shell.quote(program.PATH), "pkt", ...)
     return output, status
   end
 

@@ -1,11 +1,11 @@
 -- Calls of the system that fail as they may: nothing that was accepted is lost, and nobody spins.
+local program = require "support.program"
 local shell = require "support.shell"
 
 local dkjson = require "dkjson"
 
 describe("a tunnel whose system fails #udp #build", function()
   local scratch
-  local program = shell.first_line("pwd") .. "/bin/lunatcp"
 
   setup(function()
     scratch = shell.scratch()
@@ -23,21 +23,17 @@ describe("a tunnel whose system fails #udp #build", function()
     local function lunatcp(at, arguments)
       local preload = at == where and ("LD_PRELOAD=%s/faulty.so FAULT=%s FAULT_EVERY=%d FAULT_REPORT=faults")
         :format(scratch, fault, every) or ""
-      return ("env -u LUNATCP_SEED %s %s lua5.4 %s cat --json --batch %s %s"):format(shell.modules(), preload,
-        shell.quote(program), batch, arguments)
+      return program.command(("cat --json --batch %s %s"):format(batch, arguments), preload)
     end
     shell.write(scratch .. "/script", ([[
       cd %s || exit 9
       rm -f listening complaints arrived faults
       %s -v -l 7 --bind 127.0.0.1:0 </dev/null >arrived 2>listening & listener=$!
-      for _ in $(seq 400); do
-        at=$(sed -n 's/.*listening on port 7 of //p' listening 2>/dev/null)
-        [ -n "$at" ] && break
-        sleep 0.02
-      done
+      %s
       %s $at 7 <file 2>complaints || echo client $?
       wait $listener || echo listener $?
-      times | tail -n 1]]):format(shell.quote(scratch), lunatcp("receiver", ""), lunatcp("sender", "")))
+      times | tail -n 1]]):format(shell.quote(scratch), lunatcp("receiver", ""),
+        program.await_listener "at", lunatcp("sender", "")))
     local printed = shell.run("timeout 60 bash", shell.quote(scratch .. "/script"))
     local user, system = printed:match "^0m([%d.]+)s 0m([%d.]+)s\n$"
     local told = shell.read(scratch .. "/" .. (where == "sender" and "complaints" or "listening")) or ""

@@ -146,7 +146,8 @@ struct ltcp_settings;
  * before init and whenever its settings change. */
 uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings, bool sack);
 
-/* The table that runs by these settings: settings->congestion, or its variant with RFC 7661. */
+/* The table that runs by these settings: settings->congestion, or its variant: NewReno's with
+ * RFC 7661, CUBIC's with HyStart's first form. */
 const struct ltcp_congestion_ops *ltcp_congestion_for(const struct ltcp_settings *settings);
 
 /* RFC 5681 section 3.1: IW from the sender's maximum segment size. */
