@@ -42,6 +42,12 @@ local function note(shown, id, spec)
   table.insert(shown[id], spec)
 end
 
+-- The pages do not depend on the order in which specs happen to run.
+local function before(a, b)
+  if a.file ~= b.file then return a.file < b.file end
+  return a.name < b.name
+end
+
 -- Runs the specs. `shown` gets id -> array of { file, name, passed }; `troubles` the rest.
 local function run_specs(shown, troubles)
   local results <const> = os.tmpname()
@@ -101,6 +107,7 @@ function M.run()
   local shown, troubles = {}, {}
   run_specs(shown, troubles)
   run_c_tests(shown, troubles)
+  for _, specs in pairs(shown) do table.sort(specs, before) end
   return shown, troubles
 end
 

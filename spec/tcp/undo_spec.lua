@@ -148,7 +148,8 @@ describe("Eifel detection", function()
   end)
 
   -- Whatever the echo says of the late segment: only its acknowledgment may have been lost.
-  for name, older in pairs { ["a late segment"] = 0, ["an echo from days ago"] = 0x40000000 } do
+  for _, echo in ipairs { { "a late segment", 0 }, { "an echo from days ago", 0x40000000 } } do
+    local name <const>, older <const> = echo[1], echo[2]
     it("RFC4015:3.1-5 RFC4015:3.1-2 adapts the timeout to new data, not to " .. name, function()
       for _, wait in ipairs { 0.289, 0 } do
         local before, net, conn, peer = spurious(true, true, older)
