@@ -109,6 +109,22 @@ bool authentication_applies(const struct ltcp_host *host, const struct ltcp_arri
     return keys_first_mkt(keys, &flow) != NULL || keys_md5(keys, &flow) != NULL;
 }
 
+bool authentication_lacks_ao(const struct ltcp_host *host, const struct ltcp_settings *s,
+                             const struct ltcp_flow *flow)
+{
+    const struct ltcp_keys *keys = host->engine.keys;
+    return s->ao_required && (keys == NULL || keys_first_mkt(keys, flow) == NULL);
+}
+
+bool authentication_required_is_missing(struct ltcp_host *host, const struct ltcp_settings *s,
+                                        const struct ltcp_arrival *a)
+{
+    const struct ltcp_flow flow = flow_of(a);
+    if (!authentication_lacks_ao(host, s, &flow)) return false;
+    host->engine.authentication.ao_missing++;
+    return true;
+}
+
 /* ---- resets -------------------------------------------------------------------------------------
  */
 

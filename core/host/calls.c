@@ -62,6 +62,7 @@ enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struc
         return LTCP_ERR_NOT_SUPPORTED;
     const enum ltcp_status chosen = choose_socket(host, open, &flow, &interface);
     if (chosen != LTCP_OK) return chosen;
+    if (authentication_lacks_ao(host, wanted, &flow)) return LTCP_ERR_AUTHENTICATION;
     if (!make_room(host, &flow, now, &after, &replaced)) return LTCP_ERR_CONNECTED;
     struct ltcp_share *own = NULL;
     if (open->settings != NULL && (own = share_create(&host->engine, open->settings)) == NULL)

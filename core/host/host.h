@@ -257,6 +257,13 @@ void options_look(struct ltcp_host *host, const struct ltcp_segment *s);
 /* A segment that carries one of these, or arrives where keys are, is looked at before all else. */
 #define LTCP_SIGNATURES (LTCP_HAS_MD5 | LTCP_HAS_AO | LTCP_HAS_MALFORMED)
 enum ltcp_status authentication_admit(struct ltcp_host *host, const struct ltcp_arrival *a);
+/* Whether ao_required forbids a connection, because no Master Key Tuple is for its flow. */
+bool authentication_lacks_ao(const struct ltcp_host *host, const struct ltcp_settings *s,
+                             const struct ltcp_flow *flow);
+/* The same of what arrives for a listener (where there is a tuple it is verified by then); counted
+ * as a signature that is missing. */
+bool authentication_required_is_missing(struct ltcp_host *host, const struct ltcp_settings *s,
+                                        const struct ltcp_arrival *a);
 /* Whether keys are for the pair of sockets of `a`: then it is never answered by a SYN cookie. */
 bool authentication_applies(const struct ltcp_host *host, const struct ltcp_arrival *a);
 /* Options of a reset in answer to `a`: how many octets. If any, it is signed once it is made. */

@@ -92,7 +92,9 @@ static enum ltcp_status syn_arrives(struct ltcp_listener *l, struct ltcp_arrival
 enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_arrival *a)
 {
     if (a->flags & LTCP_RST) return LTCP_OK; /* first: RFC9293:3.10.7.2-1 */
-    if (a->flags & LTCP_ACK) {               /* second: RFC9293:3.10.7.2-2 */
+    if (authentication_required_is_missing(l->host, &l->share->settings, a))
+        return LTCP_ERR_AUTHENTICATION;
+    if (a->flags & LTCP_ACK) { /* second: RFC9293:3.10.7.2-2 */
         enum ltcp_status status = LTCP_OK;
         a->reset = authentication_applies(l->host, a) || !syn_cookie_returns(l, a, &status);
         return status;

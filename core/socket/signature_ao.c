@@ -255,7 +255,6 @@ static int set_info(const struct option_call *o, const uint8_t *raw, size_t leng
     const uint32_t known = FLAG_CURRENT | FLAG_RNEXT | FLAG_REQUIRED | FLAG_COUNTERS | FLAG_ICMPS;
     if ((flags & (FLAG_CURRENT | FLAG_RNEXT)) && s->role == ROLE_LISTENING) return -LTCP_EINVAL;
     if ((flags & ~known) || load_16(raw + INFO_RESERVED) != 0) return -LTCP_EINVAL;
-    if (flags & FLAG_REQUIRED) return -LTCP_EOPNOTSUPP;
     const int chosen = choose(o, flags & FLAG_CURRENT ? raw[INFO_CURRENT] : -1,
                               flags & FLAG_RNEXT ? raw[INFO_RNEXT] : -1);
     if (chosen < 0) return chosen;
@@ -266,6 +265,7 @@ static int set_info(const struct option_call *o, const uint8_t *raw, size_t leng
             s->ao_base[i] = load_64(raw + INFO_COUNTERS + 8 * i) - now[i];
     }
     s->signs = true;
+    s->settings.ao_required = (flags & FLAG_REQUIRED) != 0;
     s->settings.ao_ignore_icmp = !(flags & FLAG_ICMPS);
     return socket_apply(o->t, o->now, s);
 }
@@ -299,6 +299,7 @@ static int get_info(const struct option_call *o, uint8_t *raw, size_t *length)
     int current, rnext;
     present_keys(o, &current, &rnext);
     uint32_t flags = o->s->settings.ao_ignore_icmp ? 0 : FLAG_ICMPS;
+    if (o->s->settings.ao_required) flags |= FLAG_REQUIRED;
     if (current >= 0) flags |= FLAG_CURRENT;
     if (rnext >= 0) flags |= FLAG_RNEXT;
     memcpy(out, &flags, sizeof flags);

@@ -303,6 +303,22 @@ describe("TCP-AO", function()
       assert.is_true(core.profile("rfc").accept_unmatched_authentication)
     end)
 
+    it("may be required of all that opens (ao_required)", function()
+      for _, cookies in ipairs { 0, 2 } do
+        local s = forge { host = { ao_required = true, syn_cookies = cookies } }
+        s.open()
+        local sent = s.host:counters().segments_sent
+        s.peer:send { flags = "S", seq = 1, destination_port = 80, source = "10.0.0.77" }
+        s.peer:send { flags = "A", seq = 2, ack = 2, destination_port = 80, source = "10.0.0.77" }
+        s.net:run { until_ = s.net:now() + 0.5 }
+        assert.equal(2, s.count().ao_missing)
+        assert.equal(sent, s.host:counters().segments_sent)
+      end
+      local _, host, peer = lab.forge { host = { ao_required = true } }
+      assert.equal("EKEYREJECTED", select(3, host:connect(peer:address(), 80)))
+      assert.is_nil(peer:receive { timeout = 0.5 })
+    end)
+
     it("RFC5925:6.2-1 cannot be replayed once the sequence numbers have gone round", function()
       local s = forge { host = { isn = 5000 } }.open()
       s.data("hello")

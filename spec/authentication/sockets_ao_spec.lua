@@ -1,6 +1,7 @@
 -- TCP_AO_ADD_KEY, TCP_AO_DEL_KEY, TCP_AO_INFO and TCP_AO_GET_KEYS, as sockets have them on Linux.
 local calls = require "support.socket_calls"
 local pair = require "support.core_pair"
+local signed = require "support.signed"
 
 local now <const>, set <const> = calls.now, calls.set
 
@@ -206,7 +207,6 @@ describe("TCP-AO of sockets", function()
     assert.equal("EINVAL", set(client, fd, "TCP_AO_INFO", info { flags = 32 }))
     assert.equal("EINVAL", set(client, fd, "TCP_AO_INFO", info { reserved = 1 }))
     assert.equal("EINVAL", set(client, fd, "TCP_AO_INFO", info({}):sub(1, -2)))
-    assert.equal("EOPNOTSUPP", set(client, fd, "TCP_AO_INFO", info { flags = REQUIRED }))
     assert.equal("EPERM", set(client, fd, "TCP_AO_REPAIR", ("\0"):rep(16)))
     assert.equal(1, #p.client:keys().ao)
     assert.is_nil(set(client, fd, "TCP_AO_DEL_KEY", del {}))
@@ -244,6 +244,23 @@ describe("TCP-AO of sockets", function()
     assert.is_nil(set(client, fd, "TCP_AO_INFO", info { flags = COUNTERS | 16, good = 1000, bad = 7 }))
     local flags, _, _, _, good, bad = INFO:unpack((ask(client, fd, "TCP_AO_INFO", info {})))
     assert.same({ 16, 1000, 7 }, { flags & 16, good, bad })
+  end)
+
+  it("may be required: then nothing opens without", function()
+    local l = listening()
+    assert.is_nil(set(server, l, "TCP_AO_ADD_KEY", add { address = "\10\0\0\9" }))
+    assert.is_nil(set(server, l, "TCP_AO_INFO", info { flags = REQUIRED }))
+    assert.equal(REQUIRED, (INFO:unpack((ask(server, l, "TCP_AO_INFO", info {})))) & REQUIRED)
+    local plain = fresh(client)
+    local call = client:call("connect", plain, { family = "AF_INET", address = "10.0.0.2", port = 80 })
+    call:step()
+    run(0.5)
+    assert.is_false(call:step()) -- its SYN is passed over
+    assert.equal(1, signed.counted(p.server).ao_missing)
+    local fd = fresh(client)
+    assert.is_nil(set(client, fd, "TCP_AO_ADD_KEY", add { address = "\10\0\0\9" }))
+    assert.is_nil(set(client, fd, "TCP_AO_INFO", info { flags = REQUIRED }))
+    assert.equal("EKEYREJECTED", select(2, connect(fd)))
   end)
 
   it("are for IPv6, and for IPv4 in it", function()

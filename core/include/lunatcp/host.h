@@ -144,7 +144,8 @@ struct ltcp_open {
 };
 /* Active OPEN: the SYN leaves with the next ltcp_host_transmit. LTCP_ERR_ADDRESS for a remote that
  * TCP cannot use (RFC9293:MUST-46), _NO_ROUTE, _CONNECTED (that pair of sockets is taken),
- * _ADDRESS_NOT_AVAILABLE (a local address that is not ours; no ephemeral port left). */
+ * _ADDRESS_NOT_AVAILABLE (a local address that is not ours; no ephemeral port left),
+ * _AUTHENTICATION (ao_required, and no Master Key Tuple is for that peer). */
 enum ltcp_status ltcp_connect(struct ltcp_host *host, ltcp_time now, const struct ltcp_open *open,
                               ltcp_handle *out);
 /* Passive OPEN. LTCP_ERR_ADDRESS_IN_USE for a second listener on the same local socket. */

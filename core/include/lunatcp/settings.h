@@ -239,6 +239,7 @@ extern "C" {
       "take segments with TCP-AO or TCP MD5 that no key is for (RFC 5925, 7.3)")                   \
     X(FLAG, ao_ignore_icmp, 1, 1, 0, 1,                                                            \
       "ICMP's hard errors do not reach connections under TCP-AO (RFC 5925, 7.8)")                  \
+    X(FLAG, ao_required, 0, 0, 0, 1, "open by TCP-AO or not at all; passive opens and active")     \
     X(FLAG, report_soft_errors, 1, 1, 0, 1, "soft errors become events (RFC9293:SHLD-20)")         \
     X(FLAG, chronographs, 0, 1, 0, 1,                                                              \
       "measure for how long sending was busy, and held by window or buffer")
