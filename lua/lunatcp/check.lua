@@ -63,11 +63,16 @@ end
 local raise <const> = M.raise
 
 local function article(kind)
-  return (kind:find "^[aeiou]" and "an " or "a ") .. kind
+  return (kind:find "^[aei]" and "an " or "a ") .. kind -- "a userdata"
 end
 
+local SHOWN <const> = 60 -- octets of a string that a message repeats
+
 local function shown(value)
-  if type(value) == "string" then return ("%q"):format(value) end
+  if type(value) == "string" then
+    if #value > SHOWN then return ("%q... (%d octets)"):format(value:sub(1, SHOWN), #value) end
+    return ("%q"):format(value)
+  end
   if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
   return value == nil and "nothing" or article(type(value))
 end
@@ -130,6 +135,15 @@ function M.callable(value, name)
   return value
 end
 
+--- An object of this library: one whose class has that name.
+function M.object(value, class, name)
+  local meta = type(value) == "table" and getmetatable(value)
+  if not meta or meta.__name ~= class then
+    raise("%s: expected a %s, got %s", name, class:match "[^.]*$", shown(value))
+  end
+  return value
+end
+
 --- Keys of a table as strings, sorted: for messages only.
 local function sorted(list)
   local copy = table.move(list, 1, #list, 1, {})
@@ -160,7 +174,7 @@ function M.options(options, known, name)
   local is_known, first = M.set_of(known), nil
   for key in pairs(options) do
     if not is_known[key] then
-      local text = tostring(key)
+      local text = tostring(key):sub(1, SHOWN)
       if not first or text < first then first = text end
     end
   end

@@ -141,6 +141,7 @@ end
 function Hooks:add(kind, hook, conn)
   check.type(kind, "string", "on: kind")
   check.callable(hook, "on: hook")
+  if conn ~= nil then check.object(conn, "lunatcp.connection", "on: connection") end
   if has(TRACED, kind) then return add_traced(self, kind, hook, conn) end
   if kind == "segment" and not conn then return add_segment(self, hook) end
   if conn and has(FIRED, kind) then return add_fired(kind, hook, conn) end

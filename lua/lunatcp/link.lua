@@ -217,7 +217,7 @@ end
 
 --- Changes what the link does: only the keys that are given. `from = node`: in one direction only.
 function Link:configure(options)
-  check.options(options, CONFIGURE_KEYS, "configure: options")
+  options = check.options(options, CONFIGURE_KEYS, "configure: options")
   local only = direction_of(self, options.from, "configure: from")
   local path, message, code = path_of(options, nil, "configure")
   if not path then return nil, message, code end
@@ -275,7 +275,7 @@ function Link:inject(from, packet)
   if not direction then check.raise "inject: from: expected a node, got nothing" end
   if type(packet) == "table" then packet = check.call(core.encode, packet) end
   check.type(packet, "string", "inject: packet")
-  return self.core:inject(direction, packet)
+  return check.call(self.core.inject, self.core, direction, packet)
 end
 
 M.direction_of = direction_of

@@ -210,7 +210,8 @@ function Network:run(options)
     check.raise "run: until_ and until_idle exclude each other"
   end
   if type(target) == "number" then
-    run_until(self, function() return false end, { limit = check.number(target, "run: until_") })
+    local limit = scheduler.reachable(check.seconds(target, "run: until_"))
+    run_until(self, function() return false end, { limit = limit })
     return true
   elseif target ~= nil then
     check.callable(target, "run: until_")

@@ -199,6 +199,7 @@ local function queue(conn, data)
   local taken = rest ~= "" and conn:write(rest) or 0
   if taken == #rest then return end
   conn:abort()
+  conn:release()
   check.raise("connect: fast_open: %d octets do not fit the send buffer", #data)
 end
 
@@ -273,19 +274,25 @@ function Host:listen(port, options)
   return listener.wrap(self, made)
 end
 
+-- The core's listener of an argument that may be left out.
+local function listener_of(of, name)
+  if of == nil then return nil end
+  return check.object(of, "lunatcp.listener", name).core
+end
+
 --- The keys that Fast Open cookies are made with (RFC 7413 section 4.1.2): 16 octets, or 32 with the one that
 -- is only good to check cookies of before. Without an argument: what they are.
 -- @tparam[opt] string keys
 -- @tparam[opt] Listener of whose own they are; without it the host's
 function Host:fast_open_keys(keys, of)
-  return check.call(self.core.fast_open_keys, self.core, keys, of and of.core)
+  return check.call(self.core.fast_open_keys, self.core, keys, listener_of(of, "fast_open_keys: of"))
 end
 
 --- A new key for cookies; those of the present one stay good until the next new one.
 -- @string key 16 octets
 -- @tparam[opt] Listener of without it the host's
 function Host:fast_open_rotate(key, of)
-  return check.call(self.core.fast_open_rotate, self.core, key, of and of.core)
+  return check.call(self.core.fast_open_rotate, self.core, key, listener_of(of, "fast_open_rotate: of"))
 end
 
 --- Forgets the cookies of all servers, and where Fast Open was refused.
@@ -315,7 +322,7 @@ function Host:forge(packet)
   if type(packet) == "table" then packet = check.call(core.encode, packet) end
   check.type(packet, "string", "forge: packet")
   self.net:route()
-  return self.core:send(packet)
+  return check.call(self.core.send, self.core, packet)
 end
 
 return M

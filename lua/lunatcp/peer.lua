@@ -138,7 +138,7 @@ end
 -- @treturn boolean true, or nil, message, code
 function Peer:send(fields)
   self.net:route()
-  if type(fields) == "string" then return self.core:send(fields) end
+  if type(fields) == "string" then return check.call(self.core.send, self.core, fields) end
   check.type(fields, "table", "send: fields")
   local packet = complete(self, fields)
   local bytes = signed.encode(packet)

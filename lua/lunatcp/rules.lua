@@ -87,6 +87,7 @@ local function install(link, rule, text)
   link.rules_said[#link.rules_said + 1] = said
   local handle = hooks.handle(function()
     if link.net.closed then return end
+    if link.net.closed then return end
     said.matched, said.answered = link.core:rule_counts(id)
     link.core:remove_rule(id)
   end)

@@ -45,9 +45,7 @@ end
 -- @tparam Connection conn
 -- @tparam[opt] table options `every` (seconds, 0.1), `fields` (names as in `conn:info()`)
 function M.new(net, conn, options)
-  if type(conn) ~= "table" or type(conn.info) ~= "function" then
-    check.raise("sample: expected a connection, got %s", check.shown(conn))
-  end
+  check.object(conn, "lunatcp.connection", "sample: connection")
   options = check.options(options, { "every", "fields" }, "sample: options")
   local every = options.every == nil and 0.1 or check.number(options.every, "sample: every", 1e-9)
   local fields = options.fields or M.FIELDS

@@ -25,6 +25,10 @@ local WAIT <const> = setmetatable({}, { __name = "lunatcp.wait" })
 
 local NEVER <const> = math.huge
 M.NEVER = NEVER
+local LAST <const> = 9e9 -- seconds: the core's clock ends soon after, so that later is never
+
+--- The time, or NEVER where the clock does not go so far.
+function M.reachable(time) return time < LAST and time or NEVER end
 
 --- A scheduler over `world`.
 function M.new(world)
@@ -170,6 +174,7 @@ end
 -- or until `deadline`. True, or false when the deadline came first.
 function Scheduler:wait(object, bits, deadline, what)
   local task = self:caller(what)
+  deadline = deadline and M.reachable(deadline)
   if deadline and deadline <= self.world:now() and object then return false end
   self.waits = self.waits + 1
   local waiter = {

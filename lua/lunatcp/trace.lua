@@ -68,6 +68,7 @@ function Trace:events(options)
   options = check.options(options, { "since", "kind", "connection" }, "events: options")
   if options.kind ~= nil then check.one_of(options.kind, EVENT_KINDS, "events: kind") end
   local conn = options.connection
+  if conn ~= nil then check.object(conn, "lunatcp.connection", "events: connection") end
   local handle = conn and conn.core:handle()
   local list = {}
   for event in self.net.core:trace_events(options.since) do
@@ -82,7 +83,7 @@ end
 
 --- The states that a connection has been in, from the first change on: `{ "SYN-SENT", ... }`.
 function Trace:states(conn)
-  check.type(conn, "table", "states: connection")
+  check.object(conn, "lunatcp.connection", "states: connection")
   local states = {}
   for _, event in ipairs(self:events { kind = "state", connection = conn }) do
     states[#states + 1] = event.to
@@ -92,6 +93,7 @@ end
 
 --- Whether a connection entered a state at or after the record `since`.
 function Trace:passed(conn, state, since)
+  check.object(conn, "lunatcp.connection", "passed: connection")
   for _, event in ipairs(self:events { kind = "state", connection = conn, since = since }) do
     if event.to == state then return true end
   end
@@ -249,8 +251,8 @@ local function rows_and_columns(self, options, name)
     end,
     flow_of_event = function(event, last) return flow_of_event(self, event, last) end,
   }, { absolute = options.absolute, merge = options.merge })
-  if options.connection then
-    local conn = options.connection
+  if options.connection ~= nil then
+    local conn = check.object(options.connection, "lunatcp.connection", name .. ": connection")
     local flow = story.flow(conn.local_address, conn.local_port, conn.remote_address, conn.remote_port)
     local kept = {}
     for _, row in ipairs(rows) do
