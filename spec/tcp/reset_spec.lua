@@ -95,6 +95,26 @@ describe("an abort", function()
     assert.equal("ECONNRESET", write_code)
   end)
 
+  it("RFC9293:3.10.7.4 behind a FIN is no end of the stream for who had not read all of it", function()
+    local net, conn, peer = wire.passive()
+    peer:send { flags = "FPA", seq = 1001, ack = 5001, payload = "unread" }
+    peer:expect { flags = "A", ack = 1008 }
+    peer:send { flags = "R", seq = 1008 }
+    net:run { until_ = net:now() + 1 }
+    assert.equal("CLOSED", conn:state())
+    assert.equal("ECONNRESET", select(3, conn:read(100)))
+  end)
+
+  it("RFC9293:3.10.3 behind a FIN leaves the end of the stream to who had read all of it", function()
+    local net, conn, peer = wire.passive()
+    peer:send { flags = "FPA", seq = 1001, ack = 5001, payload = "read" }
+    assert.equal("read", conn:read(100))
+    peer:send { flags = "R", seq = 1006 }
+    net:run { until_ = net:now() + 1 }
+    assert.equal("CLOSED", conn:state())
+    assert.equal(1, select("#", conn:read(100)))
+  end)
+
   it("may be called again, and after a close", function()
     local net, client, server = lab.connected()
     client:close()

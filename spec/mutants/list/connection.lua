@@ -75,6 +75,14 @@ return {
 
   -- core/tcp/user_calls.c
   {
+    name = "what-a-reset-took-was-all",
+    requirement = "RFC 9293 section 3.10.7.4: a reset flushes what was not read, and the user hears of it",
+    file = "tcp/user_calls.c",
+    shown_by = "spec/tcp/reset_spec.lua",
+    text = "if (c->fin_processed && seq_eq(c->rcv_read, c->rcv_fin)) return LTCP_END;",
+    with = "if (c->fin_processed) return LTCP_END;",
+  },
+  {
     name = "window-never-reopens-by-itself",
     requirement = "RFC 9293 section 3.8.6.2.2: the user's reading makes a window update",
     file = "tcp/user_calls.c",
