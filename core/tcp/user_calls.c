@@ -169,7 +169,7 @@ enum ltcp_status user_read(struct ltcp_connection *c, ltcp_time now, void *out, 
         }
         return LTCP_OK;
     }
-    /* RFC9293:3.10.3-4, RFC9293:3.10.3-5. What a reset took away unread was not the whole stream. */
+    /* RFC9293:3.10.3-4, RFC9293:3.10.3-5. Where a reset took something away, it was not all. */
     if (c->fin_processed && seq_eq(c->rcv_read, c->rcv_fin)) return LTCP_END;
     return c->state == LTCP_CLOSED ? death_of(c) : LTCP_AGAIN; /* RFC9293:3.10.3-1 */
 }

@@ -34,9 +34,17 @@ static inline ltcp_seq right_edge(const struct ltcp_connection *c, uint32_t buff
     return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
 }
 
+/* All was read, and yet the field would say 0: all of the room is less than a unit of the scale. It
+ * would say so for ever. */
+static inline bool scaled_away(const struct ltcp_connection *c)
+{
+    return c->rcv_wscale > 0 && c->unread == 0 && rcv_wnd(c) >> c->rcv_wscale == 0;
+}
+
 /* The field is cut off to a multiple of the scale (RFC 7323 section 2.3). The peer may so see an
  * edge that moves left by less than one unit; what was offered before is accepted all the same,
- * since rcv_adv keeps the edge that was meant (section 2.4). */
+ * since rcv_adv keeps the edge that was meant (section 2.4). One unit is offered also where the
+ * buffer is shorter. */
 uint16_t window_advertise(struct ltcp_connection *c, bool syn)
 {
     if (syn) {
@@ -46,6 +54,7 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
         return field;
     }
     c->rcv_adv = seq_max(c->rcv_adv, seq_min(right_edge(c, buffer_of(c)), farthest(c)));
+    if (scaled_away(c)) c->rcv_adv = seq_add(c->rcv_nxt, UINT32_C(1) << c->rcv_wscale);
     const uint32_t field = seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
     return (uint16_t)(field < 65535 ? field : 65535);
 }
@@ -54,6 +63,7 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
  * the buffer, or any room at all after the window was closed. */
 bool window_update_wanted(const struct ltcp_connection *c)
 {
+    if (scaled_away(c)) return true;
     const uint32_t buffer = buffer_of(c);
     const ltcp_seq edge = seq_min(right_edge(c, buffer), farthest(c));
     if (seq_le(edge, c->rcv_adv)) return false;

@@ -50,6 +50,28 @@ describe("the receive window", function()
     assert.equal(100000, server:info().unread)
   end)
 
+  it("RFC7323:2.3 opens again also where all of the buffer is less than a unit of the scale", function()
+    for _, change in ipairs { false, true } do
+      local net, client, server = lab.connected {
+        server = { receive_buffer = change and 100000 or 192, window_scale = 10 },
+      }
+      if change then assert(server:set { receive_buffer = 192 }) end
+      local sent, read = ("0123456789"):rep(2000), 0
+      net:spawn(function()
+        client:write(sent)
+        client:close()
+      end)
+      net:spawn(function()
+        for piece in server:chunks(100) do
+          assert.equal(sent:sub(read + 1, read + #piece), piece)
+          read = read + #piece
+        end
+      end)
+      net:run { until_ = 60 }
+      assert.equal(#sent, read)
+    end
+  end)
+
   it("RFC7323:2.2-1 is at most 65,535 octets where scaling was not agreed", function()
     local net, client, server = lab.connected {
       client = { window_scaling = false }, server = { receive_buffer = 1000000 },

@@ -150,6 +150,14 @@ return {
 
   -- core/tcp/window.c
   {
+    name = "window-scaled-away",
+    requirement = "RFC 7323 section 2.3: a unit of the scale is offered where the buffer is shorter",
+    file = "tcp/window.c",
+    shown_by = "spec/tcp/window_spec.lua",
+    text = "if (scaled_away(c)) c->rcv_adv = seq_add(c->rcv_nxt, UINT32_C(1) << c->rcv_wscale);",
+    with = "",
+  },
+  {
     name = "silly-window-advertised",
     requirement = "RFC9293:MUST-39, section 3.8.6.2.2: the edge moves by min(Fr*RCV.BUFF, Eff.snd.MSS) or "
       .. "not at "
