@@ -184,17 +184,35 @@ function M.options(options, known, name)
   return options
 end
 
-local function relay(ok, ...)
+-- The name of the library's function that the user called; where a tail call has lost it, of the core's.
+local function called(f, object)
+  local level = M.user_level() - 1
+  local info = level > 0 and debug.getinfo(level, "Sn")
+  if info and info.what ~= "C" and info.name then return info.name end
+  local meta = getmetatable(object)
+  local class = type(meta) == "table" and type(meta.__index) == "table" and meta.__index or {}
+  for name, method in pairs(class) do -- one of them at the most
+    if method == f then return name end
+  end
+  return nil
+end
+
+local function relay(f, object, ok, ...)
   if ok then return ... end
   local message = ...
   if type(message) ~= "string" then error(message, 0) end
-  -- The position that the C function gave is inside this library: say the caller's instead.
-  raise("%s", (message:gsub("^[^\n]-%.lua:%d+: ", "", 1)))
+  -- The position that the C function gave is inside this library: say the caller's instead. It does not know
+  -- its own name either, nor do its arguments have the same numbers.
+  message = message:gsub("^[^\n]-%.lua:%d+: ", "", 1)
+  local plain = message:match "^bad argument #%-?%d+ to '%?' %((.*)%)$"
+  if not plain then raise("%s", message) end
+  local name = called(f, object)
+  raise("%s", name and not plain:find(name .. ": ", 1, true) and name .. ": " .. plain or plain)
 end
 
 --- Calls a function of the core; what it raises about its arguments is raised at the user's line.
 function M.call(f, ...)
-  return relay(pcall(f, ...))
+  return relay(f, (...), pcall(f, ...))
 end
 
 --- Seconds: not negative, not NaN.

@@ -92,7 +92,8 @@ end
 
 --- A host: a TCP with its connections.
 -- @string[opt] name
--- @tparam[opt] table options `profile` (see `lunatcp.profiles`), and any setting
+-- @tparam[opt] table options `profile` (see `lunatcp.profiles`), and any setting; or `settings`, a table
+--   of them
 -- @treturn Host; or nil, message, code where the profile's file cannot be read
 function Network:host(name, options)
   local profile, settings = self.profile, {}
@@ -102,10 +103,12 @@ function Network:host(name, options)
     profile, message, code = profiles.load(options.profile)
     if not profile then return nil, message, code end
   end
-  for _, source in ipairs { profile.settings, self.defaults or {}, options or {} } do
+  local own = options and options.settings
+  if own ~= nil then check.type(own, "table", "host: settings") end
+  for _, source in ipairs { profile.settings, self.defaults or {}, options or {}, own or {} } do
     for key, value in pairs(source) do settings[key] = value end -- a table again: the order does not matter
   end
-  settings.profile = nil
+  settings.profile, settings.settings = nil, nil
   local made = check.call(self.core.host, self.core, { profile = profile.base, settings = settings })
   return node.new(self, made, "host", name, node.Host)
 end

@@ -1,4 +1,5 @@
 local check = require "lunatcp.check"
+local lab = require "support.lab"
 
 describe("arguments", function()
   it("lists the known keys when one is unknown, in the order of the alphabet", function()
@@ -31,6 +32,15 @@ describe("arguments", function()
     local ok, message = pcall(function() check.type(1, "table", "x") end)
     assert.is_false(ok)
     assert.matches("^.-check_spec%.lua:%d+: x: expected a table, got 1$", message)
+  end)
+
+  it("names the function for what the core says of an option", function()
+    local net = lab.pair()
+    local function said(f, ...) return (select(2, pcall(f, ...)):gsub("^.-:%d+: ", "")) end
+    assert.matches("^connect: local_port: integer between",
+      said(net.client.connect, net.client, net.server, 80, { local_port = 1e9 }))
+    assert.matches("^host: unknown option 'nagel'", said(net.host, net, "x", { nagel = true }))
+    assert.matches("^set_settings: nagle: boolean expected", said(net.client.set, net.client, { nagle = 1 }))
   end)
 
   it("says the caller's line for what a function of the core raises", function()
