@@ -102,13 +102,12 @@ static int receive_messages(const struct udp *udp, udp_message *messages, unsign
     return 1;
 }
 
-size_t udp_receive(struct udp *udp, struct udp_arrival *arrivals, size_t count)
+/* As many as one call gives, or 0. */
+static size_t receive_some(struct udp *udp, struct udp_arrival *arrivals, size_t count)
 {
     udp_message messages[UDP_ARRIVALS];
     union udp_control controls[UDP_ARRIVALS];
     struct iovec parts[UDP_ARRIVALS];
-    if (udp->batch == UDP_BATCH_PLAIN) count = 1;
-    if (count > UDP_ARRIVALS) count = UDP_ARRIVALS;
     for (size_t i = 0; i < count; i++)
         prepare(&messages[i].msg_hdr, &parts[i], &controls[i], &arrivals[i]);
 
@@ -122,4 +121,14 @@ size_t udp_receive(struct udp *udp, struct udp_arrival *arrivals, size_t count)
         if (errno != EINTR) udp_count_error(udp, errno);
     }
     return 0;
+}
+
+size_t udp_receive(struct udp *udp, struct udp_arrival *arrivals, size_t count)
+{
+    size_t got = 0;
+    if (count > UDP_ARRIVALS) count = UDP_ARRIVALS;
+    if (udp->batch != UDP_BATCH_PLAIN) return receive_some(udp, arrivals, count);
+    while (got < count && receive_some(udp, arrivals + got, 1) > 0)
+        got++;
+    return got;
 }

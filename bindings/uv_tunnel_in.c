@@ -2,19 +2,20 @@
 #include "uv_tunnel_parts.h"
 
 enum {
-    RECEIVE_CALLS = 16,  /* a turn, so that other sockets and timers get theirs, */
-    ENOUGH = 256 * 1024, /* and octets in it: what is handed on while a cache still holds it */
-    BLOCK = 65535,       /* no datagram and no train is longer */
-    TRAIN_BLOCKS = 4,    /* blocks that wait for trains, and */
-    DATAGRAM_BLOCKS = 32 /* for single datagrams */
+    RECEIVE_CALLS = 16,   /* a turn, so that other sockets and timers get theirs, */
+    ENOUGH = 256 * 1024,  /* and octets in it: what is handed on while a cache still holds it */
+    BLOCK = 65535,        /* no datagram and no train is longer */
+    TRAIN_BLOCKS = 4,     /* blocks that wait for trains, and */
+    DATAGRAM_BLOCKS = 32, /* for single datagrams, */
+    PLAIN_BLOCKS = 8,     /* of which each takes a call; */
+    SMALL = 9216          /* text of which a block that fits is worth a copy */
 };
 
 /* Blocks for the next call; as many as there is memory for. */
 static size_t lay_out(struct ltcp_tunnel *t, struct udp_arrival *arrivals)
 {
-    size_t wanted = t->udp.batch == UDP_BATCH_GSO    ? TRAIN_BLOCKS
-                    : t->udp.batch == UDP_BATCH_MMSG ? DATAGRAM_BLOCKS
-                                                     : 1;
+    const size_t many = t->udp.batch == UDP_BATCH_PLAIN ? PLAIN_BLOCKS : DATAGRAM_BLOCKS;
+    const size_t wanted = t->many_come ? many : TRAIN_BLOCKS;
     size_t n = 0;
     for (; n < wanted; n++) {
         if (t->blocks[n] == NULL) t->blocks[n] = ltcp_block_create(t->pool, BLOCK);
@@ -157,53 +158,143 @@ static void enter(struct ltcp_tunnel *t, struct ltcp_packet *packet, ltcp_time n
     ltcp_packet_unref(packet);
 }
 
-/* Takes what is at the head of a train in as one packet, where that goes; how many octets. */
-static size_t take_merged(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
-                          struct ltcp_block *block, size_t at, ltcp_time now)
+/* ---- one after the other ------------------------------------------------------------------------
+ */
+
+/* What one call gave, while it is taken in. The last datagram is held back for those that go with
+ * it. */
+struct intake {
+    struct ltcp_tunnel *tunnel;
+    ltcp_time now;
+    bool merges;
+    size_t taken; /* datagrams that became packets, or parts of them */
+    struct ltcp_train train;
+    struct ltcp_block *block; /* of the datagram that is held back; NULL: there is none */
+    size_t at, length;
+    uint32_t sender;
+    uint8_t tos, ttl;
+};
+
+static bool keeps_place(const struct ltcp_block *block, size_t length)
 {
-    struct ltcp_packet *packet;
-    const size_t rest = arrival->length - at;
-    const size_t taken = ltcp_framing_merge(&t->framing, block, at, rest, arrival->piece, &packet);
-    if (taken > 0) enter(t, packet, now);
-    return taken;
+    return 2 * length >= block->capacity;
 }
 
-static size_t take_in(struct ltcp_tunnel *t, const struct udp_arrival *arrival,
-                      struct ltcp_block *block, bool merges, ltcp_time now)
+static void take_single(struct intake *in, struct ltcp_block *block, size_t at, size_t length,
+                        uint32_t sender)
 {
-    bool keep = 2 * arrival->length >= block->capacity;
-    size_t taken = 0;
+    const bool keep = keeps_place(block, block->length);
+    struct ltcp_packet *packet = make_packet(in->tunnel, block, at, length, keep, in->now, sender);
+    if (packet == NULL) return;
+    enter(in->tunnel, packet, in->now);
+    in->taken++;
+}
+
+/* A short text does not keep a long block. */
+static struct ltcp_packet *in_a_block_that_fits(struct ltcp_packet *packet)
+{
+    if (packet->payload_length > SMALL || packet->block->capacity <= SMALL) return packet;
+    struct ltcp_packet *copy = ltcp_packet_copy(packet);
+    if (copy == NULL) return packet;
+    ltcp_packet_unref(packet);
+    return copy;
+}
+
+/* What was held back goes in. */
+static void let_go(struct intake *in)
+{
+    if (in->block == NULL) return;
+    const uint16_t count = in->train.count;
+    struct ltcp_packet *packet = ltcp_train_end(&in->train);
+    if (packet != NULL) {
+        enter(in->tunnel, in_a_block_that_fits(packet), in->now);
+        in->taken += count;
+    } else {
+        take_single(in, in->block, in->at, in->length, in->sender);
+    }
+    in->block = NULL;
+}
+
+static bool hold_back(struct intake *in, struct ltcp_block *block, size_t at, size_t length,
+                      uint32_t sender)
+{
+    if (!ltcp_train_begin(&in->train, &in->tunnel->framing, block, block->data + at, length))
+        return false;
+    in->block = block;
+    in->at = at;
+    in->length = length;
+    in->sender = sender;
+    return true;
+}
+
+static void take_piece(struct intake *in, const struct udp_arrival *arrival,
+                       struct ltcp_block *block, size_t at, size_t length, uint32_t *sender)
+{
+    struct ltcp_tunnel *t = in->tunnel;
+    if (in->block != NULL) {
+        if (ltcp_train_add(&in->train, block->data + at, length)) return;
+        let_go(in);
+    }
+    if (*sender == LTCP_NO_PEER) *sender = introduce(t, arrival, block, at, length);
+    if (*sender == LTCP_NO_PEER) {
+        t->counters.strangers++;
+        return;
+    }
+    if (!in->merges || t->framing.ecn == LTCP_ECN_CE || !hold_back(in, block, at, length, *sender))
+        take_single(in, block, at, length, *sender);
+}
+
+static void take_in(struct intake *in, const struct udp_arrival *arrival, struct ltcp_block *block)
+{
+    struct ltcp_tunnel *t = in->tunnel;
     uint32_t sender = sender_of(t, arrival);
-    set_context(t, arrival, sender);
+    if (sender != in->sender || arrival->tos != in->tos || arrival->ttl != in->ttl) let_go(in);
+    in->tos = arrival->tos;
+    in->ttl = arrival->ttl;
+    if (in->block == NULL) set_context(t, arrival, sender);
     block->length = (uint32_t)arrival->length;
     if (arrival->length == 0) t->counters.unreadable++;
-    merges = merges && sender != LTCP_NO_PEER && t->framing.ecn != LTCP_ECN_CE;
     for (size_t at = 0, length; at < arrival->length; at += length) {
-        size_t rest = arrival->length - at;
-        if (merges && (length = take_merged(t, arrival, block, at, now)) > 0) {
-            taken += (length + arrival->piece - 1) / arrival->piece;
-            continue;
-        }
+        const size_t rest = arrival->length - at;
         length = rest < arrival->piece ? rest : arrival->piece;
-        if (sender == LTCP_NO_PEER) sender = introduce(t, arrival, block, at, length);
-        if (sender == LTCP_NO_PEER) {
-            t->counters.strangers++;
-            continue;
-        }
-        struct ltcp_packet *packet = make_packet(t, block, at, length, keep, now, sender);
-        if (packet == NULL) continue;
-        enter(t, packet, now);
-        taken++;
+        take_piece(in, arrival, block, at, length, &sender);
     }
-    return taken;
+    in->sender = sender;
+}
+
+/* Who is held back has bytes in one of them, and may get more. */
+static void take_all(struct intake *in, const struct udp_arrival *arrivals, size_t count)
+{
+    struct ltcp_tunnel *t = in->tunnel;
+    in->block = NULL;
+    in->sender = LTCP_NO_PEER;
+    for (size_t i = 0; i < count; i++)
+        if (arrivals[i].valid) take_in(in, &arrivals[i], t->blocks[i]);
+    let_go(in);
+    for (size_t i = 0; i < count; i++) {
+        if (t->blocks[i]->refs == 1) continue;
+        ltcp_block_unref(t->blocks[i]);
+        t->blocks[i] = NULL;
+    }
+}
+
+/* More buffers cost a little in each call, and are worth it where many single datagrams come. */
+static void learn_manner(struct ltcp_tunnel *t, const struct udp_arrival *arrivals, size_t count,
+                         size_t room)
+{
+    if (count < TRAIN_BLOCKS || arrivals[0].piece < arrivals[0].length)
+        t->many_come = false;
+    else if (count == room)
+        t->many_come = true;
 }
 
 size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
 {
     struct udp_arrival arrivals[UDP_ARRIVALS];
-    size_t taken = 0, octets = 0;
+    struct intake in = {.tunnel = t, .now = now};
+    size_t octets = 0;
     if (t->network == NULL) return 0;
-    const bool merges = ltcp_network_may_merge(t->network, t->link, 1 - t->direction);
+    in.merges = ltcp_network_may_merge(t->network, t->link, 1 - t->direction);
     ltcp_network_catch_up(t->network, now); /* it enters at the network's present */
     for (unsigned calls = 0; calls < RECEIVE_CALLS && octets < ENOUGH; calls++) {
         size_t room = lay_out(t, arrivals);
@@ -212,18 +303,13 @@ size_t ltcp_tunnel_receive(struct ltcp_tunnel *t, ltcp_time now)
             got = tun_receive(&t->udp, arrivals, room);
         else if (room > 0)
             got = udp_receive(&t->udp, arrivals, room);
-        for (size_t i = 0; i < got; i++) {
-            if (!arrivals[i].valid) continue;
+        take_all(&in, arrivals, got);
+        for (size_t i = 0; i < got; i++)
             octets += arrivals[i].length;
-            taken += take_in(t, &arrivals[i], t->blocks[i], merges, now);
-            if (t->blocks[i]->refs > 1) {
-                ltcp_block_unref(t->blocks[i]);
-                t->blocks[i] = NULL;
-            }
-        }
+        learn_manner(t, arrivals, got, room);
         if (got < room || room == 0) break;
     }
     if (t->neighbours != NULL) ltcp_tunnel_neighbours_out(t);
-    t->counters.packets_in += taken;
-    return taken;
+    t->counters.packets_in += in.taken;
+    return in.taken;
 }

@@ -29,6 +29,7 @@ struct ltcp_tunnel {
     uint32_t link;
     unsigned direction;
     bool impaired, blocked, fragments;
+    bool many_come; /* single datagrams, rather than few or trains */
     enum reach reach;
     uint32_t learn; /* how many more peers may be learned */
     struct ltcp_address first_learned;

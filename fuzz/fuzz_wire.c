@@ -156,29 +156,50 @@ static void tunnel(struct ltcp_pool *pool, const uint8_t *data, size_t size,
     ltcp_block_unref(block);
 }
 
+/* Where the sequence number of a datagram would be, and its text begin; 0: nowhere. */
+static size_t text_at(const uint8_t *data, size_t size, enum ltcp_framing framing, size_t *seq)
+{
+    const size_t lead = framing == LTCP_FRAMING_VXLAN ? LTCP_FRAMING_LEAD : 0;
+    size_t tcp = 0;
+    if (framing == LTCP_FRAMING_RAWIP || framing == LTCP_FRAMING_VXLAN)
+        tcp = size > lead && data[lead] >> 4 == 6 ? lead + 40 : lead + 20;
+    *seq = tcp + 4;
+    if (size < tcp + 20) return 0;
+    if (framing == LTCP_FRAMING_CHESHIRE) return (size_t)(data[0] >> 4) * 4 - 8;
+    return tcp + (size_t)(data[tcp + 12] >> 4) * 4;
+}
+
 /* The datagram three times, with sequence numbers that go on: what might be one segment. */
 static void train(struct ltcp_pool *pool, const uint8_t *data, size_t size,
                   const struct ltcp_framing_context *context)
 {
+    size_t at;
     if (size < 20 || size > 20000) return;
+    const size_t header = text_at(data, size, context->framing, &at);
+    if (header == 0) return;
     struct ltcp_block *block = ltcp_block_create(pool, (uint32_t)(3 * size));
     if (block == NULL) return;
-    const size_t header = (size_t)(data[12] >> 4) * 4, text = size > header ? size - header : 0;
+    const size_t text = size > header ? size - header : 0;
     for (size_t i = 0; i < 3; i++) {
         uint8_t *p = block->data + i * size;
         memcpy(p, data, size);
-        uint32_t seq = (uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7];
+        p += at;
+        uint32_t seq = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
         seq += (uint32_t)(i * text);
-        p[4] = (uint8_t)(seq >> 24);
-        p[5] = (uint8_t)(seq >> 16);
-        p[6] = (uint8_t)(seq >> 8);
-        p[7] = (uint8_t)seq;
+        p[0] = (uint8_t)(seq >> 24);
+        p[1] = (uint8_t)(seq >> 16);
+        p[2] = (uint8_t)(seq >> 8);
+        p[3] = (uint8_t)seq;
     }
-    struct ltcp_packet *packet = NULL;
-    const size_t taken = ltcp_framing_merge(context, block, 0, 3 * size, size, &packet);
-    must(taken <= 3 * size && (packet != NULL) == (taken > 0));
+    struct ltcp_train run;
+    size_t count = 0;
+    if (ltcp_train_begin(&run, context, block, block->data, size))
+        for (count = 1; count < 3 && ltcp_train_add(&run, block->data + count * size, size);)
+            count++;
+    struct ltcp_packet *packet = count > 0 ? ltcp_train_end(&run) : NULL;
+    must((packet != NULL) == (count > 1));
     if (packet != NULL) {
-        must(taken > size && packet->payload_length == taken / size * text);
+        must(packet->payload_length == count * text);
         packets(pool, packet);
     }
     ltcp_packet_unref(packet);
@@ -212,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int framing = 0; framing < LTCP_FRAMING_COUNT; framing++) {
         context.framing = (enum ltcp_framing)framing;
         tunnel(pool, data, size, &context);
+        train(pool, data, size, &context);
     }
     context.framing = LTCP_FRAMING_PLAIN;
     context.checksum = LTCP_UDP_CHECKSUM;

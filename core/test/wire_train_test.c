@@ -9,25 +9,52 @@ static struct check_memory memory;
 static struct ltcp_pool *pool;
 static uint8_t text[MOST * TEXT];
 
-/* The train that is being made: each datagram is a segment without its IP header. */
+/* The train that is being made. */
 struct train {
-    struct ltcp_framing_context context;
-    struct ltcp_segment segment; /* the next one */
+    struct ltcp_framing_context context, sender;
+    struct ltcp_ip ip; /* of the next segment */
+    struct ltcp_segment segment;
     struct ltcp_block *block;
     size_t length, piece, count;
+    bool apart; /* each datagram comes in a block of its own */
 };
 
-static void begin(struct train *t, bool v6)
+/* What the other end has, which sends. */
+static void mirror(struct train *t)
+{
+    const struct ltcp_framing_context *c = &t->context;
+    t->sender = *c;
+    t->sender.local = c->remote;
+    t->sender.remote = c->local;
+    t->sender.local_port = c->remote_port;
+    t->sender.remote_port = c->local_port;
+    t->sender.local_mac = c->remote_mac;
+    t->sender.remote_mac = c->local_mac;
+}
+
+static void begin_as(struct train *t, enum ltcp_framing framing, bool v6)
 {
     static const uint8_t six[2][16] = {{0x20, 1, 0xD, 0xB8, [15] = 1},
                                        {0x20, 1, 0xD, 0xB8, [15] = 2}};
-    *t = (struct train){.context = {.framing = LTCP_FRAMING_PLAIN, .ttl = 61}};
+    *t = (struct train){.context = {.framing = framing,
+                                    .ttl = 61,
+                                    .local_port = 80,
+                                    .remote_port = 1000,
+                                    .vni = 0x123456,
+                                    .local_mac = {{2, 0, 0, 0, 0, 2}},
+                                    .remote_mac = {{2, 0, 0, 0, 0, 1}}}};
     t->context.remote = ltcp_address_v4(10, 0, 0, 1);
     t->context.local = ltcp_address_v4(10, 0, 0, 2);
     if (v6) {
         memcpy(t->context.remote.bytes, six[0], 16);
         memcpy(t->context.local.bytes, six[1], 16);
     }
+    mirror(t);
+    t->ip = (struct ltcp_ip){.source = t->context.remote,
+                             .destination = t->context.local,
+                             .protocol = LTCP_PROTOCOL_TCP,
+                             .dont_fragment = true,
+                             .ttl = 61};
     t->segment.source_port = 1000;
     t->segment.destination_port = 80;
     t->segment.seq = ltcp_seq_of(0xFFFFFF00); /* it goes through zero */
@@ -38,33 +65,61 @@ static void begin(struct train *t, bool v6)
     memset(t->block->data, 0, 4096); /* octets that nothing has written are compared, too */
 }
 
+static void begin(struct train *t, bool v6)
+{
+    begin_as(t, LTCP_FRAMING_PLAIN, v6);
+}
+
 static void add(struct train *t, size_t length)
 {
     struct ltcp_packet *packet = ltcp_packet_create(pool);
-    const struct ltcp_ip ip = {.source = t->context.remote,
-                               .destination = t->context.local,
-                               .protocol = LTCP_PROTOCOL_TCP,
-                               .ttl = 9};
+    struct ltcp_framed framed;
     packet->block = ltcp_block_create(pool, TEXT);
     packet->payload = packet->block->data;
     packet->payload_length = (uint32_t)length;
     memcpy(packet->payload, text + t->count * TEXT, length);
-    ltcp_segment_encode(packet, &ip, &t->segment);
-    uint8_t bytes[400];
-    const size_t all = ltcp_packet_bytes(packet, bytes, sizeof bytes);
-    const size_t skip = ltcp_address_is_v4(&t->context.remote) ? 20 : 40;
-    memcpy(t->block->data + OFFSET + t->length, bytes + skip, all - skip);
-    if (t->count == 0) t->piece = all - skip;
-    t->length += all - skip;
+    ltcp_segment_encode(packet, &t->ip, &t->segment);
+    t->ip.identification++;
+    CHECK_STATUS(ltcp_framing_strip(&t->sender, packet, &framed), LTCP_OK);
+    uint8_t bytes[400], *out = t->block->data + OFFSET + t->length;
+    const size_t all = ltcp_packet_bytes(packet, bytes, sizeof bytes) - framed.skip;
+    memcpy(out, framed.lead, framed.lead_length);
+    memcpy(out + framed.lead_length, bytes + framed.skip, all);
+    if (t->count == 0) t->piece = framed.lead_length + all;
+    t->length += framed.lead_length + all;
     t->count++;
     t->segment.seq = ltcp_seq_of(t->segment.seq.n + (uint32_t)length);
     ltcp_packet_unref(packet);
 }
 
+/* The next datagram as it comes: where it stands, or in a block of its own. */
+static bool arrive(struct train *t, struct ltcp_train *run, size_t at, size_t n)
+{
+    uint8_t *p = t->block->data + OFFSET + at;
+    if (!t->apart) return ltcp_train_add(run, p, n);
+    struct ltcp_block *block = ltcp_block_create(pool, 66000);
+    uint8_t before[400];
+    memcpy(block->data, p, n);
+    memcpy(before, p, n);
+    const bool taken = ltcp_train_add(run, block->data, n);
+    CHECK(memcmp(block->data, before, n) == 0);
+    ltcp_block_unref(block);
+    return taken;
+}
+
 static struct ltcp_packet *merge(struct train *t, size_t *taken)
 {
-    struct ltcp_packet *packet = NULL;
-    *taken = ltcp_framing_merge(&t->context, t->block, OFFSET, t->length, t->piece, &packet);
+    struct ltcp_train run;
+    const size_t first = t->piece < t->length ? t->piece : t->length;
+    *taken = 0;
+    if (!ltcp_train_begin(&run, &t->context, t->block, t->block->data + OFFSET, first)) return NULL;
+    size_t at = first, n;
+    for (; at < t->length; at += n) {
+        n = t->length - at < t->piece ? t->length - at : t->piece;
+        if (!arrive(t, &run, at, n)) break;
+    }
+    struct ltcp_packet *packet = ltcp_train_end(&run);
+    if (packet != NULL) *taken = at;
     return packet;
 }
 
@@ -77,7 +132,9 @@ static void expect(struct train *t, size_t count, size_t octets)
     struct ltcp_packet *packet = merge(t, &taken);
     const size_t whole = count * t->piece < t->length ? count * t->piece : t->length;
     CHECK_EQUAL(taken, whole);
-    CHECK(memcmp(before + OFFSET + whole, t->block->data + OFFSET + whole, t->length - whole) == 0);
+    if (!t->apart)
+        CHECK(memcmp(before + OFFSET + whole, t->block->data + OFFSET + whole, t->length - whole) ==
+              0);
     if (packet != NULL) {
         struct ltcp_ip ip;
         struct ltcp_segment s;
@@ -89,6 +146,7 @@ static void expect(struct train *t, size_t count, size_t octets)
         CHECK_EQUAL(s.seq.n, 0xFFFFFF00);
         CHECK_EQUAL(s.ack.n, 77);
         CHECK_EQUAL(s.window, 500);
+        CHECK_EQUAL(packet->gathered_of, TEXT);
         CHECK_EQUAL(s.length, octets);
         CHECK(memcmp(s.payload, text, octets) == 0);
     }
@@ -108,12 +166,13 @@ static void expect_nothing(struct train *t)
     ltcp_block_unref(t->block);
 }
 
-static void runs(void)
+static void runs(enum ltcp_framing framing)
 {
-    for (int v6 = 0; v6 < 2; v6++)
+    for (int way = 0; way < 4; way++)
         for (size_t last = 1; last <= TEXT; last += 33) {
             struct train t;
-            begin(&t, v6 != 0);
+            begin_as(&t, framing, (way & 1) != 0);
+            t.apart = (way & 2) != 0;
             for (int i = 0; i < 5; i++)
                 add(&t, TEXT);
             add(&t, last);
@@ -136,11 +195,11 @@ static void with_options(void)
     expect(&t, 3, 3 * TEXT);
 }
 
-static void pushes(void)
+static void pushes(enum ltcp_framing framing)
 {
     struct train t;
     size_t taken;
-    begin(&t, false);
+    begin_as(&t, framing, false);
     add(&t, TEXT);
     t.segment.flags = LTCP_ACK | LTCP_PSH;
     add(&t, TEXT);
@@ -149,6 +208,29 @@ static void pushes(void)
     CHECK_EQUAL(packet->head[20 + 13], LTCP_ACK | LTCP_PSH);
     ltcp_packet_unref(packet);
     ltcp_block_unref(t.block);
+}
+
+/* A shorter one is the last, and a longer one is the first of others. */
+static void lengths(enum ltcp_framing framing)
+{
+    struct train t;
+    for (int longer = 0; longer < 2; longer++) {
+        struct ltcp_train run;
+        size_t at[4] = {0};
+        begin_as(&t, framing, false);
+        for (int i = 0; i < 3; i++) {
+            add(&t, i < 2 ? (longer ? 40 : TEXT) : (longer ? 41 : 10));
+            at[i + 1] = t.length;
+        }
+        uint8_t *p = t.block->data + OFFSET;
+        CHECK(ltcp_train_begin(&run, &t.context, t.block, p, at[1]));
+        CHECK(ltcp_train_add(&run, p + at[1], at[2] - at[1]));
+        CHECK(ltcp_train_add(&run, p + at[2], at[3] - at[2]) == !longer);
+        add(&t, 1);
+        CHECK(!ltcp_train_add(&run, p + at[3], t.length - at[3]));
+        ltcp_packet_unref(ltcp_train_end(&run));
+        ltcp_block_unref(t.block);
+    }
 }
 
 /* What the third one says keeps it out. */
@@ -200,11 +282,88 @@ static void refuses(void)
     memset(t.block->data + OFFSET + t.length, 0, 10);
     t.length += 10;
     expect_nothing(&t);
-    begin(&t, false); /* another framing */
-    t.context.framing = LTCP_FRAMING_CHESHIRE;
+}
+
+static bool is_four_only(int what)
+{
+    return what == 3;
+}
+
+/* What the third one's IP or Ethernet header says keeps it out, where there is one; but not its
+ * identification, which `add` counts up. */
+static void other_layers(enum ltcp_framing framing, bool v6)
+{
+    struct train t;
+    for (int what = 0; what < 8; what++) {
+        if (v6 && is_four_only(what)) continue;
+        if (what > 4 && framing != LTCP_FRAMING_VXLAN) continue;
+        begin_as(&t, framing, v6);
+        add(&t, TEXT);
+        add(&t, TEXT);
+        switch (what) {
+        case 0: t.ip.dscp = 1; break;
+        case 1: t.ip.ecn = LTCP_ECN_CE; break;
+        case 2: t.ip.ttl--; break;
+        case 3: t.ip.dont_fragment = false; break;
+        case 4: t.ip.source.bytes[15] ^= 4; break;
+        case 5: t.sender.vni ^= 1; break;
+        case 6: t.sender.remote_mac.bytes[5] ^= 1; break;
+        default: t.sender.local_mac.bytes[5] ^= 4;
+        }
+        add(&t, TEXT);
+        expect(&t, 2, 2 * TEXT);
+    }
+    begin_as(&t, framing, v6); /* all of them marked */
+    t.ip.ecn = LTCP_ECN_CE;
     add(&t, TEXT);
     add(&t, TEXT);
     expect_nothing(&t);
+    begin_as(&t, framing, v6); /* octets behind the packet, as an Ethernet pads it */
+    for (int i = 0; i < 2; i++) {
+        add(&t, TEXT);
+        t.block->data[OFFSET + t.length++] = 0;
+        t.piece = t.length / (size_t)(i + 1);
+    }
+    expect_nothing(&t);
+}
+
+/* Headers that are not what they seem. */
+static void broken_headers(enum ltcp_framing framing, bool v6)
+{
+    struct train t;
+    const size_t ip = framing == LTCP_FRAMING_VXLAN ? 22 : 0;
+    for (size_t at = 0; at < ip + (v6 ? 40 : 20); at++)
+        for (size_t which = 0; which < 2; which++) {
+            begin_as(&t, framing, v6);
+            add(&t, TEXT);
+            add(&t, TEXT);
+            t.block->data[OFFSET + which * t.piece + at] ^= 0x18;
+            /* Reserved octets of VXLAN's header are not looked at, but they have to be the same. */
+            expect_nothing(&t);
+        }
+}
+
+/* Text that would not fit behind that in the first one's block. */
+static void room(void)
+{
+    struct train t;
+    begin(&t, false);
+    add(&t, TEXT);
+    add(&t, TEXT);
+    const size_t piece = t.piece;
+    struct ltcp_block *small = ltcp_block_create(pool, 2 * TEXT), *other = t.block;
+    const size_t at = small->capacity - TEXT + 1 - piece;
+    memcpy(small->data + at, other->data + OFFSET, piece);
+    struct ltcp_train run;
+    CHECK(ltcp_train_begin(&run, &t.context, small, small->data + at, piece));
+    CHECK(!ltcp_train_add(&run, other->data + OFFSET + piece, piece));
+    CHECK(ltcp_train_end(&run) == NULL);
+    memmove(small->data + at - 1, small->data + at, piece);
+    CHECK(ltcp_train_begin(&run, &t.context, small, small->data + at - 1, piece));
+    CHECK(ltcp_train_add(&run, other->data + OFFSET + piece, piece));
+    ltcp_packet_unref(ltcp_train_end(&run));
+    ltcp_block_unref(small);
+    ltcp_block_unref(other);
 }
 
 /* RFC9293:MUST-3: a wrong checksum keeps a segment out, and it stays for whoever counts it. */
@@ -276,9 +435,19 @@ int main(void)
     pool = ltcp_pool_create(&allocator);
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (uint8_t)(i * 2654435761u >> 11);
-    runs();
+    for (int framing = 0; framing < LTCP_FRAMING_COUNT; framing++) {
+        runs((enum ltcp_framing)framing);
+        pushes((enum ltcp_framing)framing);
+        lengths((enum ltcp_framing)framing);
+    }
+    for (int v6 = 0; v6 < 2; v6++) {
+        other_layers(LTCP_FRAMING_RAWIP, v6 == 1);
+        other_layers(LTCP_FRAMING_VXLAN, v6 == 1);
+        broken_headers(LTCP_FRAMING_RAWIP, v6 == 1);
+        broken_headers(LTCP_FRAMING_VXLAN, v6 == 1);
+    }
+    room();
     with_options();
-    pushes();
     ends();
     refuses();
     checksums();

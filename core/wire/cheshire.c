@@ -23,6 +23,21 @@ enum ltcp_status cheshire_strip(const struct ltcp_framing_context *context,
     return LTCP_OK;
 }
 
+void cheshire_head(const struct ltcp_framing_context *context, const uint8_t *p, size_t header,
+                   size_t text, const struct ltcp_ip *ip, struct ltcp_packet *packet)
+{
+    const size_t options = header - SHORT_HEADER;
+    const size_t start = ltcp_ip_encode(ip, TCP_HEADER + options + text, packet->head);
+    uint8_t *tcp = packet->head + start;
+    store_be16(tcp, context->remote_port);
+    store_be16(tcp + 2, context->local_port);
+    memcpy(tcp + SEQ_AT, p + SHORT_SEQ_AT, 8);
+    memcpy(tcp + OFFSET_AT, p + SHORT_OFFSET_AT, 4);
+    memset(tcp + CHECKSUM_AT, 0, 4); /* and urgent pointer */
+    memcpy(tcp + TCP_HEADER, p + SHORT_HEADER, options);
+    packet->head_length = (uint16_t)(start + TCP_HEADER + options);
+}
+
 enum ltcp_status cheshire_unstrip(const struct ltcp_framing_context *context,
                                   struct ltcp_block *block, size_t offset, size_t length,
                                   const struct ltcp_ip *ip, struct ltcp_packet **out)
@@ -37,14 +52,7 @@ enum ltcp_status cheshire_unstrip(const struct ltcp_framing_context *context,
 
     struct ltcp_packet *packet = ltcp_packet_create(block->pool);
     if (packet == NULL) return LTCP_ERR_NO_MEMORY;
-    uint8_t *tcp = packet->head + ltcp_ip_encode(ip, TCP_HEADER + rest, packet->head);
-    store_be16(tcp, context->remote_port);
-    store_be16(tcp + 2, context->local_port);
-    memcpy(tcp + SEQ_AT, p + SHORT_SEQ_AT, 8);
-    memcpy(tcp + OFFSET_AT, p + SHORT_OFFSET_AT, 4);
-    memset(tcp + CHECKSUM_AT, 0, 4); /* and urgent pointer */
-    memcpy(tcp + TCP_HEADER, p + SHORT_HEADER, options);
-    packet->head_length = (uint16_t)(tcp + header - packet->head);
+    cheshire_head(context, p, SHORT_HEADER + options, rest - options, ip, packet);
     if (rest > options) {
         packet->block = ltcp_block_ref(block);
         packet->payload = p + SHORT_HEADER + options;

@@ -16,5 +16,8 @@ enum ltcp_status cheshire_strip(const struct ltcp_framing_context *context,
 enum ltcp_status cheshire_unstrip(const struct ltcp_framing_context *context,
                                   struct ltcp_block *block, size_t offset, size_t length,
                                   const struct ltcp_ip *ip, struct ltcp_packet **out);
+/* The head of a packet with so many octets of text: `p` is what the datagram has before them. */
+void cheshire_head(const struct ltcp_framing_context *context, const uint8_t *p, size_t header,
+                   size_t text, const struct ltcp_ip *ip, struct ltcp_packet *packet);
 
 #endif

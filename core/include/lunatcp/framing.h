@@ -141,15 +141,45 @@ enum ltcp_status ltcp_framing_unstrip(const struct ltcp_framing_context *context
 enum ltcp_status ltcp_vxlan_frame(const struct ltcp_framing_context *context, const uint8_t *bytes,
                                   size_t length, struct ltcp_ethernet *out);
 
-/* A train of datagrams with one sender and one marking, as UDP_GRO hands it over: datagrams of
- * `piece` octets behind each other at data[offset..offset+length), the last perhaps shorter. Where
- * the first of them carry a run of text that one segment could carry (`plain` alone: equal headers
- * but for the sequence number, sums that are right), they become one packet, as a network card
- * would make of them (`*out`, one reference): the text moves together in the block, and the packet
- * says that its checksum is good. Returns how many octets of the train are in it; 0: no two of them
- * go together, or there is no memory, and nothing was changed. */
-size_t ltcp_framing_merge(const struct ltcp_framing_context *context, struct ltcp_block *block,
-                          size_t offset, size_t length, size_t piece, struct ltcp_packet **out);
+/* ---- trains -------------------------------------------------------------------------------------
+ *
+ * Datagrams with one sender and one marking, that came one after the other, become one packet where
+ * they carry a run of text that one segment could carry, as a network card would put them together
+ * (generic receive offload): ACKs with text and perhaps PSH, whose headers, IP and Ethernet ones
+ * included, say the same of everything but sequence number, length and identification, whose sums
+ * are right, and which no router has marked. All texts but the last are of one length. Members are
+ * for train.c alone. */
+struct ltcp_train {
+    const struct ltcp_framing_context *context;
+    struct ltcp_block *block;
+    struct ltcp_packet *packet; /* NULL: it is still one datagram */
+    uint8_t *first, *end;       /* the first datagram; where the text that is together ends */
+    uint64_t pseudo;            /* sum of the pseudo header without the length */
+    uint32_t text;              /* octets that are together */
+    uint16_t gathered_of;       /* octets of each text but the last */
+    uint16_t count;             /* datagrams */
+    uint8_t ip, tcp, header;    /* where these headers begin, and the last of them ends */
+    uint8_t push;
+    bool last; /* one was shorter */
+};
+/* The datagram p[0..length), in `block`, is the first. False: it has to go by itself. Whatever
+ * `context` is must stay as it is until the end. */
+bool ltcp_train_begin(struct ltcp_train *train, const struct ltcp_framing_context *context,
+                      struct ltcp_block *block, uint8_t *p, size_t length);
+/* The next one, behind it in the same block, or in another one: its text moves to where the text
+ * before it ends. False: it does not go with them, its sum is wrong, or there is no room or memory;
+ * nothing was changed. */
+bool ltcp_train_add(struct ltcp_train *train, uint8_t *p, size_t length);
+/* The packet (one reference), which says that its checksum is good; NULL: nothing was added. In any
+ * case the train is over. */
+struct ltcp_packet *ltcp_train_end(struct ltcp_train *train);
+
+/* The same for who sends, and moves nothing: would the datagram with the headers at `p` go with
+ * them, apart from its sum and its length; it does; the headers from the IP header on that all of
+ * them together have, the TCP checksum apart: how long. */
+bool ltcp_train_follows(const struct ltcp_train *train, const uint8_t *p, size_t length);
+void ltcp_train_count(struct ltcp_train *train, size_t text);
+size_t ltcp_train_head(const struct ltcp_train *train, uint8_t *out);
 
 #ifdef __cplusplus
 }
