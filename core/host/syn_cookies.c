@@ -166,9 +166,13 @@ enum ltcp_status syn_cookie_answer(struct ltcp_listener *l, const struct ltcp_ar
     if (packet == NULL) return LTCP_ERR_NO_MEMORY;
     packet->interface = interface;
     struct ltcp_connection c;
+    struct ltcp_rare rare;
     memset(&c, 0, sizeof c);
+    memset(&rare, 0, sizeof rare);
     c.engine = &host->engine;
     c.share = l->share;
+    c.rare = &rare;
+    c.pending = c.changed = c.released = true; /* it never enters a list: it is gone in a moment */
     const uint16_t asks = LTCP_ECE | LTCP_CWR;
     negotiate(host, &c, interface, a, settings_of(&c)->ecn != 0 && (a->flags & asks) == asks);
     const uint64_t period = (uint64_t)(a->now / PERIOD);

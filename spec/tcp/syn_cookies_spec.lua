@@ -50,6 +50,16 @@ describe("SYN cookies", function()
     assert.is_true(net:now() < 1, net:now())
   end)
 
+  it("RFC4987:3.6-1 keep nothing of a SYN's user timeout option either, and tell nobody of it", function()
+    local _, host, peer = forge { uto = true }
+    for i = 1, 50 do
+      syn(peer, { mss = 1460, user_timeout = 100 }, { source_port = 4000 + i })
+      peer:expect { flags = "SA", ack = 1001 }
+      assert.is_false(host.core:has_events())
+    end
+    assert.is_nil(host.core:next_event())
+  end)
+
   it("RFC4987:3.6-2 make the connection of the ACK, with its numbers", function()
     local _, host, peer, listener = forge()
     syn(peer)
