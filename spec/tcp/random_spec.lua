@@ -1,5 +1,8 @@
--- A thousand seeds of heavy impairment. `LUNATCP_SEED=n` replays the one that a failure names.
+-- A thousand seeds of heavy impairment, and scenes of which everything is drawn (spec/support/wild):
+-- topology, settings of the whole table, applications that do what they like. `LUNATCP_SEED=n` replays the
+-- seed that a failure names.
 local tcp = require "lunatcp"
+local wild = require "support.wild.scene"
 
 local SEEDS <const> = 1000
 local SLICES <const> = 10
@@ -98,6 +101,23 @@ describe("#slow, a thousand seeds of loss, duplicates, reordering, corruption, s
     it(("leave the stream intact, %d to %d"):format(first, last), function()
       for seed = first, last do
         local ok, problem = pcall(run, seed)
+        if not ok or problem then
+          error(("seed %d (LUNATCP_SEED=%d replays it): %s"):format(seed, seed, tostring(problem)), 0)
+        end
+      end
+    end)
+  end
+end)
+
+-- The chance that a setting is drawn, and how many seeds.
+local WILD <const> = { { 0, 30 }, { 0.05, 60 }, { 0.2, 60 }, { 1, 30 } }
+
+describe("#slow, hosts, links, settings and applications as a seed has them", function()
+  for _, entry in ipairs(WILD) do
+    local share, seeds = entry[1], entry[2]
+    it(("break no rule, with %d of 100 settings drawn"):format(share * 100 // 1), function()
+      for seed = 1, seeds do
+        local ok, problem = pcall(wild.run, seed, { share = share, wire = seed % 3 == 0 })
         if not ok or problem then
           error(("seed %d (LUNATCP_SEED=%d replays it): %s"):format(seed, seed, tostring(problem)), 0)
         end
