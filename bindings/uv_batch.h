@@ -99,6 +99,7 @@ struct udp_datagram {
     uint32_t length;              /* of the parts together */
     uint8_t tos;                  /* where udp->marks */
     uint8_t ttl;                  /* 0: the socket's own */
+    bool sound;                   /* of a TUN device: a packet as a host made it, sums and all */
     const struct udp_address *to; /* NULL: the peer that the socket is connected to */
 };
 /* Sends the datagrams, in order, in as few calls as the batch allows. Returns how many
@@ -117,6 +118,11 @@ struct udp_arrival {
     size_t piece;     /* length of each piece but the last, which may be shorter */
     uint8_t tos, ttl; /* where udp->marks; ttl 0: not known */
     bool valid;       /* false: counted as an error, to be passed over */
+    /* Of a TUN device: the packet's last checksum is not there yet (`unsummed`): it covers what is
+     * behind `sum_from`, and belongs `sum_at` behind that. Where `gathered_of` is not 0, it is a
+     * TCP segment to be cut to ones with so much text. */
+    bool unsummed;
+    uint16_t sum_from, sum_at, gathered_of;
     struct udp_address from;
 };
 /* Receives up to `count` (at most UDP_ARRIVALS) of them, one a buffer; 0: nothing is there. */

@@ -74,6 +74,8 @@ static void finish(struct udp *udp, struct msghdr *header, size_t length,
 {
     arrival->length = arrival->piece = length;
     arrival->tos = arrival->ttl = 0;
+    arrival->unsummed = false;
+    arrival->gathered_of = 0;
     arrival->from.length = header->msg_namelen;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
         read_ip_mark(c, arrival);

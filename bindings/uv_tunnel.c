@@ -19,7 +19,7 @@ static int open_descriptor(struct ltcp_tunnel *t, const struct ltcp_tunnel_confi
 {
     if (config->tun) {
         memcpy(t->tun_name, config->tun_name, sizeof t->tun_name);
-        return tun_open(&t->udp, t->tun_name);
+        return tun_open(&t->udp, t->tun_name, config->batch);
     }
     bool marks = config->framing == LTCP_FRAMING_PLAIN || config->framing == LTCP_FRAMING_CHESHIRE;
     const struct udp_address nobody = {.length = 0};
@@ -278,6 +278,7 @@ static void make_ready(const struct ltcp_tunnel *t, struct waiting *w,
         datagram->part[datagram->parts++] = (struct iovec){p->payload, p->payload_length};
     if (t->reach == REACH_SEVERAL) datagram->to = &t->peers.list[w->peer].outer;
     if (t->udp.marks) mark(datagram, p->head);
+    datagram->sound = (p->notes & (LTCP_NOTE_CORRUPTED | LTCP_NOTE_FORGED)) == 0;
 }
 
 size_t ltcp_tunnel_retry(struct ltcp_tunnel *t)

@@ -44,7 +44,7 @@ struct ltcp_tunnel_config {
     uint32_t learn;
     bool several;   /* ltcp_tunnel_add_peer will be called, or more than one is learned */
     bool fragments; /* datagrams longer than the path's MTU are cut, and not refused */
-    bool tun;       /* a TUN device named tun_name, which bind, peer and batch have no part in */
+    bool tun;       /* a TUN device named tun_name, which bind and peer have no part in */
     char tun_name[16];
     enum ltcp_framing framing;
     enum ltcp_inner_checksum checksum;

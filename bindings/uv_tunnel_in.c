@@ -1,6 +1,8 @@
 /* bindings/uv_tunnel_in.c - datagrams to packets: from whom, and what is in them. */
 #include "uv_tunnel_parts.h"
 
+#include <string.h>
+
 enum {
     RECEIVE_CALLS = 16,   /* a turn, so that other sockets and timers get theirs, */
     ENOUGH = 256 * 1024,  /* and octets in it: what is handed on while a cache still holds it */
@@ -244,6 +246,71 @@ static void take_piece(struct intake *in, const struct udp_arrival *arrival,
         take_single(in, block, at, length, *sender);
 }
 
+/* ---- what a TUN device leaves to us -------------------------------------------------------------
+ */
+
+/* The sum that covers the rest of the packet (UDP's, or a TCP that nobody may trust yet). */
+static void make_sum(const struct udp_arrival *arrival, uint8_t *packet)
+{
+    const size_t from = arrival->sum_from;
+    uint16_t sum = ltcp_sum_finish(ltcp_sum(0, packet + from, arrival->length - from));
+    if (sum == 0) sum = 0xFFFF; /* RFC 768: 0 would say that there is none; to TCP they are one */
+    memcpy(packet + from + arrival->sum_at, &sum, sizeof sum);
+}
+
+static bool is_marked(const struct ltcp_packet *packet)
+{
+    struct ltcp_ip ip;
+    return ltcp_ip_decode(packet, &ip) != LTCP_OK || ip.ecn == LTCP_ECN_CE;
+}
+
+/* A segment to be cut: whole, where nobody asks for single ones. */
+static void take_long(struct intake *in, const struct udp_arrival *arrival,
+                      struct ltcp_packet *packet)
+{
+    struct ltcp_tunnel *t = in->tunnel;
+    const uint32_t text = packet->payload_length, size = arrival->gathered_of;
+    const uint32_t pieces = text > size ? (text - 1) / size + 1 : 1;
+    t->udp.counters.datagrams_in += pieces - 1;
+    in->taken += pieces;
+    if (in->merges && !is_marked(packet)) {
+        packet->checksum_good = true; /* it never left this machine */
+        packet->gathered_of = (uint16_t)size;
+        enter(t, packet, in->now);
+        return;
+    }
+    for (uint32_t at = 0; at < text; at += size) {
+        struct ltcp_packet *piece = ltcp_segment_cut(packet, at, size);
+        if (piece != NULL)
+            enter(t, piece, in->now);
+        else
+            t->counters.no_memory++;
+    }
+    ltcp_packet_unref(packet);
+}
+
+/* Nothing goes together with it. */
+static void take_offloaded(struct intake *in, const struct udp_arrival *arrival,
+                           struct ltcp_block *block)
+{
+    let_go(in);
+    block->length = (uint32_t)arrival->length;
+    const bool cut = arrival->gathered_of > 0;
+    if (!cut) {
+        make_sum(arrival, block->data);
+        take_single(in, block, 0, arrival->length, 0);
+        return;
+    }
+    const bool keep = arrival->length > SMALL;
+    struct ltcp_packet *packet =
+        make_packet(in->tunnel, block, 0, arrival->length, keep, in->now, 0);
+    if (packet == NULL) return;
+    if (packet->payload_length > 0)
+        take_long(in, arrival, packet);
+    else
+        ltcp_packet_unref(packet);
+}
+
 static void take_in(struct intake *in, const struct udp_arrival *arrival, struct ltcp_block *block)
 {
     struct ltcp_tunnel *t = in->tunnel;
@@ -268,8 +335,13 @@ static void take_all(struct intake *in, const struct udp_arrival *arrivals, size
     struct ltcp_tunnel *t = in->tunnel;
     in->block = NULL;
     in->sender = LTCP_NO_PEER;
-    for (size_t i = 0; i < count; i++)
-        if (arrivals[i].valid) take_in(in, &arrivals[i], t->blocks[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (!arrivals[i].valid) continue;
+        if (arrivals[i].unsummed || arrivals[i].gathered_of > 0)
+            take_offloaded(in, &arrivals[i], t->blocks[i]);
+        else
+            take_in(in, &arrivals[i], t->blocks[i]);
+    }
     let_go(in);
     for (size_t i = 0; i < count; i++) {
         if (t->blocks[i]->refs == 1) continue;

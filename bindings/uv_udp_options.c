@@ -19,7 +19,7 @@
  * "mmsg" | "plain" fragments = false  true: a datagram that is longer than the path takes may be
  * cut on its way
  * }
- * loop:tun { link =, direction =, name = "tun%d" } */
+ * loop:tun { link =, direction =, name = "tun%d", batch = "auto" } */
 #include "uv_classes.h"
 
 #include <errno.h>
@@ -190,6 +190,8 @@ static void read_link(const struct bind_options *o, struct ltcp_tunnel_config *c
     config->impaired = link->net->links[link->id].node[1 - config->direction] == LTCP_NOWHERE;
 }
 
+static const char *const batches[] = {"auto", "gso", "mmsg", "plain", NULL};
+
 static bool read_udp(lua_State *L, struct ltcp_tunnel_config *config)
 {
     static const char *const known[] = {"link",
@@ -210,7 +212,6 @@ static bool read_udp(lua_State *L, struct ltcp_tunnel_config *config)
                                         NULL};
     static const char *const framings[] = {"plain", "rawip", "vxlan", "cheshire", NULL};
     static const char *const checksums[] = {"inner", "udp", NULL};
-    static const char *const batches[] = {"auto", "gso", "mmsg", "plain", NULL};
     struct bind_options o;
     bind_options_open(&o, L, 2, 2, "", known, 0);
     config->framing = (enum ltcp_framing)option_word(&o, "framing", framings, 0);
@@ -232,7 +233,7 @@ static bool read_udp(lua_State *L, struct ltcp_tunnel_config *config)
 
 static void read_tun(lua_State *L, struct ltcp_tunnel_config *config)
 {
-    static const char *const known[] = {"link", "direction", "name", NULL};
+    static const char *const known[] = {"link", "direction", "name", "batch", NULL};
     struct bind_options o;
     bind_options_open(&o, L, 2, 2, "", known, 0);
     size_t length = 0;
@@ -244,6 +245,7 @@ static void read_tun(lua_State *L, struct ltcp_tunnel_config *config)
     lua_pop(L, 1);
     config->tun = true;
     config->framing = LTCP_FRAMING_RAWIP;
+    config->batch = (enum udp_batch)option_word(&o, "batch", batches, 0);
     read_link(&o, config);
 }
 

@@ -134,6 +134,8 @@ static void packets(struct ltcp_pool *pool, struct ltcp_packet *packet)
     struct ltcp_packet *copy = ltcp_packet_copy(packet);
     must(copy == NULL || ltcp_packet_length(copy) == ltcp_packet_length(packet));
     ltcp_packet_unref(copy);
+    for (uint32_t at = 0; at < 300; at += 100)
+        ltcp_packet_unref(ltcp_segment_cut(packet, at, 100));
     ltcp_ip_set_ttl(packet, 3);
     ltcp_ip_set_ecn(packet, LTCP_ECN_CE);
 }

@@ -4,7 +4,7 @@
 #include "framing.h"
 #include "sum.h"
 
-enum { SEQ_AT = 4, ACK_AT = 8, WINDOW_AT = 14, URGENT_AT = 18 };
+enum { SEQ_AT = 4, ACK_AT = 8, WINDOW_AT = 14, CHECKSUM_AT = 16, URGENT_AT = 18 };
 enum { FLAGS_AT = 12, FIXED = TCP_HEADER, CHESHIRE_FLAGS_AT = 0, CHESHIRE_FIXED = 12 };
 enum { HEADERS_MOST = LTCP_FRAMING_LEAD + IPV6_HEADER + 60 };
 
@@ -146,7 +146,7 @@ bool ltcp_train_begin(struct ltcp_train *t, const struct ltcp_framing_context *c
     t->ip = (uint8_t)lead;
     t->tcp = (uint8_t)tcp;
     t->header = (uint8_t)(tcp + header);
-    t->end = p + length;
+    t->end = block != NULL ? p + length : NULL;
     t->text = (uint32_t)(length - t->header);
     t->gathered_of = (uint16_t)t->text;
     t->count = 1;
@@ -240,23 +240,26 @@ void ltcp_train_count(struct ltcp_train *t, size_t text)
 /* ---- as one -------------------------------------------------------------------------------------
  */
 
-static size_t ip_length(const uint8_t *head)
-{
-    return head[0] >> 4 == 6 ? IPV6_HEADER : IPV4_HEADER;
-}
-
 size_t ltcp_train_head(const struct ltcp_train *t, uint8_t *out)
 {
     const size_t head = (size_t)t->header - t->ip, length = head + t->text;
+    const size_t start = (size_t)t->tcp - t->ip;
     memcpy(out, t->first + t->ip, head);
-    if (ip_length(out) == IPV6_HEADER) {
+    if (start == IPV6_HEADER) {
         store_be16(out + 4, (uint16_t)(length - IPV6_HEADER));
     } else {
         store_be16(out + 2, (uint16_t)length);
         store_16(out + 10, 0);
         store_16(out + 10, sum_finish(sum_fold(sum_words(0, out, IPV4_HEADER))));
     }
+    const uint64_t pseudo = t->pseudo + to_be32((uint32_t)(length - start));
+    store_16(out + start + CHECKSUM_AT, (uint16_t)~sum_finish(sum_fold(pseudo)));
     return head;
+}
+
+static size_t ip_length(const uint8_t *head)
+{
+    return head[0] >> 4 == 6 ? IPV6_HEADER : IPV4_HEADER;
 }
 
 static void write_made_head(const struct ltcp_train *t, struct ltcp_packet *packet)

@@ -137,8 +137,9 @@ function Descriptor:close() end
 function Loop:udp(options) end
 
 ---A TUN device in the place of a socket (Linux, with CAP_NET_ADMIN): its IP packets pass as they are. `name`: of
----one that is there, or to be made; "tun%d" finds a number. EPERM, ENOENT, EBUSY, EOPNOTSUPP (not Linux).
----@param options { link: lunatcp.core.Link, direction: integer?, name: string? }
+---one that is there, or to be made; "tun%d" finds a number. `batch`: "gso" (runs of segments as one, by
+---IFF_VNET_HDR), "plain", "auto" (what the kernel has). EPERM, ENOENT, EBUSY, EOPNOTSUPP (not Linux, or not that).
+---@param options { link: lunatcp.core.Link, direction: integer?, name: string?, batch: string? }
 ---@return lunatcp.core.Tunnel?, string? message, string? code
 function Loop:tun(options) end
 

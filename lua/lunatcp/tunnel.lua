@@ -107,7 +107,7 @@ local function open(net, made, own, here, there)
   local loop = net.world.loop
   if own.tun then
     check.type(own.tun, "string", "tunnel: tun")
-    return check.call(loop.tun, loop, { link = made.core, direction = 1, name = own.tun })
+    return check.call(loop.tun, loop, { link = made.core, direction = 1, name = own.tun, batch = own.batch })
   end
   local bind = own.bind or (own.peer and own.peer:find "^%[" and "[::1]:0") or "127.0.0.1:0"
   local vxlan = own.framing == "vxlan"

@@ -32,6 +32,12 @@ describe("the kernel's TCP, through a TUN device #linux", function()
         "transfers.both", "tun", side, family, "cubic", "all", COUNT)
     end
   end
+  for _, family in ipairs { 4, 6 } do
+    namespace.it(("takes and gives runs of segments as one, IPv%d"):format(family), { "tun" },
+      "transfers.together", "tun", family, "auto", 4 * COUNT, "fewer")
+    namespace.it(("takes and gives single packets where it is told to, IPv%d"):format(family), { "tun" },
+      "transfers.together", "tun", family, "plain", COUNT, "not fewer")
+  end
 end)
 
 describe("the kernel's TCP, through socat and a TUN device #linux", function()

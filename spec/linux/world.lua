@@ -44,7 +44,7 @@ end
 function WAYS.tun(self)
   self.prefix = ""
   self.far = assert(self.net:tunnel(self.host, self:tunnel_options {
-    tun = "tun7", address = { "10.99.0.1/24", "fd99::1/64" },
+    tun = "tun7", address = { "10.99.0.1/24", "fd99::1/64" }, batch = self.options.batch,
   }))
   sh [[ip addr add 10.99.0.2/24 dev tun7
        ip addr add fd99::2/64 dev tun7 nodad
@@ -66,8 +66,8 @@ end
 
 -- ---- a world ---------------------------------------------------------------------------------------
 
---- `way`: "vxlan" (default), "tun" or "rawip"; `settings`: of our host; `forward`, `back`, `mtu`: of the
--- tunnel.
+--- `way`: "vxlan" (default), "tun" or "rawip"; `settings`: of our host; `forward`, `back`, `mtu`, and of
+-- "tun" `batch`: of the tunnel.
 function M.open(options)
   local self = setmetatable({ options = options or {}, commands = {} }, World)
   self.net = tcp.network { clock = "real", seed = 7, trace = self.options.trace }

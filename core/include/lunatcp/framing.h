@@ -174,9 +174,10 @@ bool ltcp_train_add(struct ltcp_train *train, uint8_t *p, size_t length);
  * case the train is over. */
 struct ltcp_packet *ltcp_train_end(struct ltcp_train *train);
 
-/* The same for who sends, and moves nothing: would the datagram with the headers at `p` go with
- * them, apart from its sum and its length; it does; the headers from the IP header on that all of
- * them together have, the TCP checksum apart: how long. */
+/* The same for who sends, and moves nothing (`block` NULL, only the headers at `p`): would that
+ * datagram go with them, apart from its sum; it does; the headers from the IP header on that all of
+ * them together have, of `rawip` and `vxlan`: how many octets. The TCP checksum in them is the sum
+ * of the pseudo header alone, as a device wants it that sums the rest. */
 bool ltcp_train_follows(const struct ltcp_train *train, const uint8_t *p, size_t length);
 void ltcp_train_count(struct ltcp_train *train, size_t text);
 size_t ltcp_train_head(const struct ltcp_train *train, uint8_t *out);

@@ -221,6 +221,12 @@ void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
 /* Sets PSH in a TCP packet that is already made, and updates its checksum (RFC 1624). */
 void ltcp_segment_push(struct ltcp_packet *packet);
 
+/* One of the segments of at most `size` octets of text that a TCP packet is cut into: the one whose
+ * text begins `at` octets (a multiple of `size`) behind the packet's. Lengths, numbers, flags and
+ * checksums are its own, whatever checksum the packet has; the text is shared. NULL: it is not TCP,
+ * has no text there, or there is no memory. */
+struct ltcp_packet *ltcp_segment_cut(const struct ltcp_packet *whole, uint32_t at, uint32_t size);
+
 /* ltcp_segment_encode for many segments of one flow: what stays is written and summed once. Not for
  * packets with IP options. `ip` and the ports as for ltcp_segment_encode; identification and ECN
  * are given anew for each packet. */

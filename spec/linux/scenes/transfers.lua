@@ -49,4 +49,30 @@ function M.both(way, side, family, cc, impairment, count, outer)
   end
 end
 
+--- The same where nobody asks for single packets. `fewer`: both ways a call carries several segments.
+function M.together(way, family, batch, count, fewer)
+  family, count = tonumber(family), tonumber(count)
+  local w = world.open { way = way, trace = false, batch = batch ~= "auto" and batch or nil }
+  local conn, peer
+  w:run(function() conn, peer = connections(w, "client", family, count, "cubic") end)
+  w:run(function() world.write(conn, count) end, function() world.read(conn, count) end)
+  local full <const> = (family == 4 and 1460 or 1440) - 12 - (way == "vxlan" and 50 or 0)
+  local seen <const> = conn:info().seen_mss
+  assert(seen == full, ("segments of %d octets were seen, and not %d"):format(seen, full))
+  w:run(function()
+    assert(conn:flush { timeout = 20 })
+    conn:close()
+  end)
+  w:settle(0.1)
+  world.holds(peer.said(), ("both %d %d right"):format(count, count))
+  local counters = w.far:tunnel_counters()
+  local least <const> = 2 * count // full
+  assert(counters.packets_in + counters.packets_out >= least, "packets are counted singly")
+  for _, direction in ipairs { "in", "out" } do
+    local calls, datagrams = counters["calls_" .. direction], counters["datagrams_" .. direction]
+    local several = datagrams > 2 * calls
+    assert(several == (fewer == "fewer"), ("%d %s in %d calls"):format(datagrams, direction, calls))
+  end
+end
+
 return M

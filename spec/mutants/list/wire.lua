@@ -186,6 +186,24 @@ return {
     with = "",
   },
 
+  -- core/wire/cut.c
+  {
+    name = "cut-repeats-cwr",
+    requirement = "RFC 3168 section 6.1.2: CWR is said on the first segment",
+    file = "wire/cut.c",
+    shown_by = "core/test/wire_cut_test.c",
+    text = "if (!first) flags &= (uint16_t)~LTCP_CWR;",
+    with = "",
+  },
+  {
+    name = "cut-ends-early",
+    requirement = "core/wire/cut.c: the end comes at the end",
+    file = "wire/cut.c",
+    shown_by = "core/test/wire_cut_test.c",
+    text = "return last ? flags : (uint16_t)(flags & ~(LTCP_FIN | LTCP_PSH));",
+    with = "return flags;",
+  },
+
   -- core/wire/icmp.c
   {
     name = "icmpv6-checksum-without-pseudo-header",
