@@ -67,11 +67,12 @@ static void set_variables(lua_State *L, const struct ltcp_info *info)
     NUMBER(mtu_black_holes) NUMBER(mtu_refuted)
     NUMBER(snd_wscale) NUMBER(rcv_wscale)
     FLAG(window_scaling) FLAG(timestamps) FLAG(sack) FLAG(ecn)
-    NUMBER(cwnd) NUMBER(ssthresh) NUMBER(pipe)
+    NUMBER(cwnd) NUMBER(ssthresh) NUMBER(pipe) NUMBER(sacked) NUMBER(lost) NUMBER(retransmitted)
     FLAG(in_recovery) FLAG(in_loss) SEQ(recovery_point)
     MEASURED(srtt) MEASURED(rto) MEASURED(min_rtt) MEASURED(latest_rtt)
     DEADLINE(retransmission_deadline) DEADLINE(persist_deadline) DEADLINE(delayed_ack_deadline)
-    DEADLINE(keepalive_deadline) DEADLINE(time_wait_deadline)
+    DEADLINE(keepalive_deadline) DEADLINE(time_wait_deadline) DEADLINE(pacing_deadline)
+    DEADLINE(reordering_deadline) DEADLINE(tail_probe_deadline)
     NUMBER(backoff) NUMBER(duplicate_acks) NUMBER(unsent) NUMBER(unacked) NUMBER(unread)
     NUMBER(out_of_order) NUMBER(send_buffer) NUMBER(send_memory) NUMBER(receive_buffer)
     MEASURED(receive_rtt) NUMBER(urgent_remaining) FLAG(pushed) FLAG(accept_deferred)
@@ -80,7 +81,9 @@ static void set_variables(lua_State *L, const struct ltcp_info *info)
     NUMBER(flow_label) NUMBER(flow_label_changes) NUMBER(received_dscp) NUMBER(source_route_count)
     FLAG(fast_open_asked) FLAG(fast_open_used) FLAG(fast_opened) NUMBER(fast_open_octets)
     NUMBER(fast_open_acked)
-    FLAG(rack) FLAG(reordering_seen) MEASURED(reordering_window)
+    FLAG(rack) FLAG(reordering_seen) NUMBER(reordering) MEASURED(reordering_window)
+    NUMBER(frto_step) NUMBER(limited_transmits) FLAG(tail_probe_outstanding) FLAG(in_cwr)
+    FLAG(prr) NUMBER(recover_fs) NUMBER(prr_delivered) NUMBER(prr_out)
     NUMBER(loss_probes) NUMBER(dsacks_received) NUMBER(undos) NUMBER(bytes_lost)
     NUMBER(data_segments_sent) NUMBER(data_segments_received) NUMBER(segments_delivered)
     NUMBER(segments_sent) NUMBER(segments_received) NUMBER(bytes_sent) NUMBER(bytes_received)
@@ -131,7 +134,7 @@ static void set_congestion(lua_State *L, const struct ltcp_info *info)
 
 void bind_push_info(lua_State *L, const struct ltcp_info *info)
 {
-    lua_createtable(L, 0, 120);
+    lua_createtable(L, 0, 140);
     set_names(L, info);
     set_variables(L, info);
     set_congestion(L, info);

@@ -14,6 +14,8 @@ static const char *const kinds[LTCP_TRACE_KINDS] = {
     [LTCP_TRACE_RTT] = "rtt",
     [LTCP_TRACE_REFUSED] = "refused",
     [LTCP_TRACE_ICMP] = "icmp",
+    [LTCP_TRACE_REMARK] = "remark",
+    [LTCP_TRACE_DETAIL] = "detail",
     [LTCP_TRACE_INVARIANT] = "invariant",
     [LTCP_TRACE_SENT] = "sent",
     [LTCP_TRACE_DELIVERED] = "delivered",
@@ -124,6 +126,27 @@ static void set_value(lua_State *L, const struct ltcp_trace_event *event)
     }
 }
 
+/* In the units of Lua; what is not known is left out. */
+static void set_remark_number(lua_State *L, const struct ltcp_remark_number *number, int64_t value)
+{
+    switch (number->unit) {
+    case LTCP_UNIT_NONE: return;
+    case LTCP_UNIT_TIME: bind_push_time(L, value); break;
+    case LTCP_UNIT_RATE: lua_pushnumber(L, (lua_Number)value * 8); break;
+    default: lua_pushinteger(L, value); break;
+    }
+    lua_setfield(L, -2, number->name);
+}
+
+static void set_remark(lua_State *L, const struct ltcp_trace_event *event)
+{
+    const struct ltcp_remark_kind *kind = ltcp_remark_kind(event->from);
+    if (kind == NULL) return;
+    set_text(L, "remark", kind->name);
+    set_remark_number(L, &kind->value, event->value);
+    set_remark_number(L, &kind->more, event->more);
+}
+
 void bind_push_trace_event(lua_State *L, const struct ltcp_trace_event *event)
 {
     lua_createtable(L, 0, 12);
@@ -137,6 +160,7 @@ void bind_push_trace_event(lua_State *L, const struct ltcp_trace_event *event)
         set_text(L, "from", ltcp_state_name((enum ltcp_state)event->from));
         set_text(L, "to", ltcp_state_name((enum ltcp_state)event->to));
     }
+    if (event->kind == LTCP_TRACE_REMARK || event->kind == LTCP_TRACE_DETAIL) set_remark(L, event);
     set_value(L, event);
     set_status(L, (enum ltcp_status)event->status);
     if (event->text != NULL) set_text(L, "text", event->text);
@@ -257,6 +281,13 @@ void bind_open_trace(lua_State *L)
         lua_rawseti(L, -2, i + 1);
     }
     lua_setfield(L, -2, "TRACE_KINDS");
+    lua_createtable(L, 0, LTCP_REMARK_COUNT);
+    for (unsigned i = 0; i < LTCP_REMARK_COUNT; i++) {
+        const struct ltcp_remark_kind *kind = ltcp_remark_kind(i);
+        lua_pushstring(L, kinds[kind->detail ? LTCP_TRACE_DETAIL : LTCP_TRACE_REMARK]);
+        lua_setfield(L, -2, kind->name);
+    }
+    lua_setfield(L, -2, "REMARKS");
     lua_createtable(L, LTCP_DROP_COUNT, 0);
     for (int i = LTCP_DROP_NONE + 1; i < LTCP_DROP_COUNT; i++) {
         lua_pushstring(L, ltcp_drop_name((enum ltcp_drop)i));

@@ -266,7 +266,7 @@ static void check_probe_rtt_done(struct bbr *b, struct ltcp_congestion *cc, ltcp
 
 static void handle_probe_rtt(struct bbr *b, struct ltcp_congestion *cc, ltcp_time now)
 {
-    cc->hold_back = true; /* MarkConnectionAppLimited() */
+    cc->tells |= LTCP_CC_HOLDS_BACK; /* MarkConnectionAppLimited() */
     if (b->probe_rtt_done_stamp == 0) {
         if (b->in_flight > probe_rtt_cwnd(b, cc)) return;
         b->probe_rtt_done_stamp = now + PROBE_RTT_DURATION;
@@ -369,6 +369,13 @@ static void leave_recovery(struct bbr *b, struct ltcp_congestion *cc)
     restore_cwnd(b, cc);
 }
 
+static void tell(struct bbr *b, struct ltcp_congestion *cc)
+{
+    if (b->state == b->told_state) return;
+    b->told_state = b->state;
+    cc->tells |= LTCP_CC_TURNED;
+}
+
 static void on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     struct bbr *b = cc->state;
@@ -392,6 +399,7 @@ static void on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack
     set_pacing_rate(b, cc, control[b->state].pacing_gain);
     set_send_quantum(b, cc);
     set_cwnd(b, cc, &rs);
+    tell(b, cc);
 }
 
 static void handle_inflight_too_high(struct bbr *b, const struct ltcp_congestion *cc,
@@ -507,6 +515,7 @@ static void on_restart(struct ltcp_congestion *cc, ltcp_time now, bool app_limit
         set_pacing_rate(b, cc, BBR_UNIT);
     else if (b->state == BBR_PROBE_RTT)
         check_probe_rtt_done(b, cc, now);
+    tell(b, cc);
 }
 
 static void init(struct ltcp_congestion *cc, ltcp_time now)

@@ -52,7 +52,7 @@ struct bbr {
     uint32_t round_count, cycle_count, drain_start_round, rounds_since_probe_up;
     uint32_t bw_probe_up_rounds, send_quantum, prior_cwnd, in_flight, random;
     ltcp_seq lost_range_end;
-    uint8_t state, undo_state, ack_phase, full_bw_count, lost_ranges;
+    uint8_t state, told_state, undo_state, ack_phase, full_bw_count, lost_ranges;
     bool round_start, loss_round_start, is_loss_in_round, is_bw_probe_sample;
     bool full_bw_now, full_bw_reached, prev_probe_too_high, prev_probe_precautionary;
     bool probe_rtt_expired, probe_rtt_round_done, idle_restart;

@@ -22,7 +22,7 @@ struct bbr1 {
     ltcp_time rtprop; /* 0: "Inf" */
     ltcp_time rtprop_stamp, probe_rtt_done_stamp, cycle_stamp;
     uint32_t round_count, pacing_gain, cwnd_gain, prior_cwnd, send_quantum, random;
-    uint8_t phase, cycle_index, full_bw_count;
+    uint8_t phase, told_phase, cycle_index, full_bw_count;
     bool filled_pipe, round_start, rtprop_expired, probe_rtt_round_done, idle_restart;
     bool packet_conservation, entered_recovery, recovering, seen_rtt;
 };
@@ -138,7 +138,7 @@ static void restore_cwnd(struct bbr1 *b, struct ltcp_congestion *cc)
 static void handle_probe_rtt(struct bbr1 *b, struct ltcp_congestion *cc,
                              const struct ltcp_ack_sample *ack)
 {
-    cc->hold_back = true; /* "Ignore low rate samples during ProbeRTT" */
+    cc->tells |= LTCP_CC_HOLDS_BACK; /* "Ignore low rate samples during ProbeRTT" */
     if (b->probe_rtt_done_stamp == 0) {
         if (ack->in_flight > min_pipe_cwnd(cc)) return;
         b->probe_rtt_done_stamp = ack->now + PROBE_RTT_DURATION;
@@ -257,6 +257,8 @@ static void bbr1_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample
     set_send_quantum(b, cc);
     follow_recovery(b, cc, ack);
     set_cwnd(b, cc, ack);
+    if (b->phase != b->told_phase) cc->tells |= LTCP_CC_TURNED;
+    b->told_phase = b->phase;
 }
 
 /* ---- events -----------------------------------------------------------------------------------

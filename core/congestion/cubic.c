@@ -111,6 +111,13 @@ static void start_epoch(struct cubic *s, const struct ltcp_congestion *cc, ltcp_
     e->after_timeout = false;
 }
 
+static void turn_to(struct cubic *s, struct ltcp_congestion *cc, enum region region)
+{
+    if (s->region == region) return;
+    s->region = (uint8_t)region;
+    cc->tells |= LTCP_CC_TURNED;
+}
+
 /* Section 4.2: t "MUST NOT include periods during which cwnd has not been updated due to
  * application-limited behavior". RFC9438:4.2-1 */
 static void skip_limited_time(struct cubic *s, ltcp_time now)
@@ -148,11 +155,11 @@ static void congestion_avoidance(struct cubic *s, struct ltcp_congestion *cc,
     grow_w_est(e, cc, ack->bytes_acked);
     const uint32_t w_est = clamp_window(e->w_est >> FRACTION);
     if (w_cubic(e, ticks(t), cc->mss) < w_est) { /* section 4.3 */
-        s->region = RENO_FRIENDLY;
+        turn_to(s, cc, RENO_FRIENDLY);
         if (w_est > cc->cwnd) cc->cwnd = w_est;
         return;
     }
-    s->region = cc->cwnd < e->w_max ? CONCAVE : CONVEX; /* sections 4.4 and 4.5 */
+    turn_to(s, cc, cc->cwnd < e->w_max ? CONCAVE : CONVEX); /* sections 4.4 and 4.5 */
     const uint32_t most = clamp_window((uint64_t)cc->cwnd * 3 / 2);
     uint32_t target = w_cubic(e, ticks(t + ack->srtt), cc->mss);
     if (target > most) target = most;
@@ -171,7 +178,7 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
     uint32_t growth = window_slow_start(cc, ack->bytes_acked);
     if ((cc->switches & LTCP_CC_HYSTART) && !h->done)
         growth = h->classic ? hystart_classic_on_ack(h, cc, ack) : hystart_on_ack(h, cc, ack);
-    s->region = h->css_rounds > 0 ? CSS : SLOW_START;
+    turn_to(s, cc, h->css_rounds > 0 ? CSS : SLOW_START);
     cc->cwnd = clamp_window((uint64_t)cc->cwnd + growth);
 }
 
@@ -316,6 +323,9 @@ static bool cubic_info(const struct ltcp_congestion *cc, size_t i,
         {"pipe_ack", LTCP_CC_BYTES, s->validation.pipe_ack, NULL},
         {"validated", LTCP_CC_COUNT, s->validation.since < 0, NULL},
         {"css_rounds", LTCP_CC_COUNT, s->hystart.css_rounds, NULL},
+        {"last_round_min_rtt", LTCP_CC_TIME, s->hystart.last_round_min_rtt, NULL},
+        {"current_round_min_rtt", LTCP_CC_TIME, s->hystart.current_round_min_rtt, NULL},
+        {"css_baseline_min_rtt", LTCP_CC_TIME, s->hystart.css_baseline_min_rtt, NULL},
     };
     if (i >= sizeof values / sizeof *values) return false;
     *out = values[i];

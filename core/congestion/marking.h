@@ -50,6 +50,7 @@ static inline void marking_reduce(const struct marking *m, struct ltcp_congestio
     cc->cwnd = window_at_least_two(cc, cc->cwnd - cut);
     cc->ssthresh = cc->cwnd;
     cc->acked = 0;
+    cc->tells |= LTCP_CC_REDUCED;
 }
 
 #endif

@@ -38,11 +38,12 @@ static void turn(struct validation *v, ltcp_time now, ltcp_time srtt)
 /* Sections 4.3 and 4.4.3. RFC7661:4.3-1 RFC7661:4.3-3 RFC7661:4.4.3-1 */
 static void judge(struct validation *v, struct ltcp_congestion *cc, ltcp_time now)
 {
-    if (!v->defined || v->pipe_ack >= cc->cwnd / 2) {
-        v->since = -1;
-        return;
+    const bool validated = !v->defined || v->pipe_ack >= cc->cwnd / 2;
+    if (validated != (v->since < 0)) {
+        v->since = validated ? -1 : now;
+        cc->tells |= LTCP_CC_JUDGED;
     }
-    if (v->since < 0) v->since = now;
+    if (validated) return;
     if (now - v->since <= NVP) return;
     const uint32_t sustained = cc->cwnd - cc->cwnd / 4;
     if (cc->ssthresh < sustained) cc->ssthresh = sustained;

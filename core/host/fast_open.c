@@ -155,9 +155,17 @@ static enum {
     return key == 0 ? COOKIE : key == 1 ? OPEN : OPEN_AND_COOKIE;
 }
 
+static const char *const answers[] = {
+    [COOKIE] = "a cookie is given",
+    [OPEN] = "open at once",
+    [OPEN_AND_COOKIE] = "open at once, with a new cookie",
+};
+
 bool fast_open_arrives(struct ltcp_listener *l, struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     const unsigned answer = judge(l, a);
+    if (answer != NOTHING)
+        connection_remark(c, a->now, LTCP_REMARK_FAST_OPEN, answers[answer], a->segment->length, 0);
     if (answer == COOKIE || answer == OPEN_AND_COOKIE) offer_cookie(l, c, a);
     if ((answer == OPEN || answer == OPEN_AND_COOKIE) && open_at_once(l, c, a)) return true;
     /* Section 3, 2b: what came with a cookie that is not taken is dropped; the text of another SYN

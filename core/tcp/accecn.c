@@ -131,7 +131,7 @@ void accecn_rejected(struct ltcp_connection *c, const struct ltcp_arrival *a)
         const bool same = seq_eq(s->seq, c->irs) && seq_eq(s->ack, seq_add(c->iss, 1));
         if (same && ace >= 2 && ace != 7) count_synack(c, x, a->ip->ecn);
     } else if (s->length > 0 && seq_lt(s->seq, c->rcv_nxt)) {
-        accecn_option_unheard(c);
+        accecn_option_unheard(c, a->now);
     }
 }
 

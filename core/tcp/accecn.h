@@ -120,7 +120,7 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight);
 void accecn_option_choose(struct ltcp_connection *c, ltcp_time now, uint32_t payload,
                           bool retransmission, bool handshake);
 /* Data came again that was acknowledged. */
-void accecn_option_unheard(struct ltcp_connection *c);
+void accecn_option_unheard(struct ltcp_connection *c, ltcp_time now);
 /* What arrived: LTCP_ECN_... counters that were there, as bits, and by how much they grew. */
 struct accecn_news {
     uint8_t present;

@@ -15,6 +15,7 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight)
     ecn_reaction(c);
     pacing_hold(c, now);
     c->cc.ops->on_ecn(&c->cc, now, flight);
+    remark_response(c, now, "marks that were counted");
 }
 
 /* RFC 3168 section 6.1.2 as RFC 9768 section 4 updates it: as for a lost packet, once for each

@@ -65,7 +65,7 @@ void accecn_option_choose(struct ltcp_connection *c, ltcp_time now, uint32_t pay
 
 /* Data that was acknowledged comes again. Where it always does after an ACK with the option, those
  * ACKs do not arrive: RFC9768:3.2.3.2.2-4 */
-void accecn_option_unheard(struct ltcp_connection *c)
+void accecn_option_unheard(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_accecn *x = accecn_of(c);
     if (!x->data_ack_had || settings_of(c)->accecn_option == LEVEL_STUBBORN) return;
@@ -73,7 +73,11 @@ void accecn_option_unheard(struct ltcp_connection *c)
     if (x->data_since_duplicate > DATA_BETWEEN_MOST) x->duplicates = 0;
     x->data_since_duplicate = 0;
     if (x->duplicates < DUPLICATES_MOST) x->duplicates++;
-    x->options_blocked = x->duplicates == DUPLICATES_MOST;
+    const bool blocked = x->duplicates == DUPLICATES_MOST;
+    if (blocked && !x->options_blocked)
+        connection_remark(c, now, LTCP_REMARK_ECN, "options do not come through: they are left out",
+                          0, 0);
+    x->options_blocked = blocked;
 }
 
 /* ---- with what

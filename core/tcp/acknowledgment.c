@@ -111,8 +111,8 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     if (c->ecn) ecn_acknowledged(c, a, sample, (uint32_t)(has - had));
     if (has == had || c->cc.cwnd == 0) return;
     if (c->out != NULL) c->out->delivered_time = a->packet->time;
-    rate_generate(c, sample);
     sample->now = a->now;
+    rate_generate(c, sample);
     sample->rtt = rtt;
     sample->srtt = c->srtt;
     sample->min_rtt = c->min_rtt;
@@ -124,7 +124,7 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST || recovering;
     sample->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
     c->cc.ops->on_ack(&c->cc, sample);
-    if (c->cc.hold_back) rate_hold_back(c);
+    if (c->cc.tells != 0) congestion_tells(c, a->now);
 }
 
 static struct ltcp_times times_of(const struct ltcp_connection *c, const struct ltcp_arrival *a,

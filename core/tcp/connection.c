@@ -113,18 +113,25 @@ void connection_want_output(struct ltcp_connection *c)
     e->pending_last = c;
 }
 
-void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_trace_kind kind,
-                      int64_t value)
+void connection_trace_text(const struct ltcp_connection *c, ltcp_time now,
+                           enum ltcp_trace_kind kind, int64_t value, const char *text)
 {
-    if (c->engine->trace == NULL || !(ltcp_trace_mask(c->engine->trace) & (1u << kind))) return;
+    if (!is_traced(c) || !(ltcp_trace_mask(c->engine->trace) & (1u << kind))) return;
     ltcp_trace_event(c->engine->trace, &(struct ltcp_trace_event){.time = now,
                                                                   .subject = c->handle,
                                                                   .value = value,
+                                                                  .text = text,
                                                                   .host = c->engine->id,
                                                                   .kind = (uint8_t)kind,
                                                                   .from = c->state,
                                                                   .to = c->state,
                                                                   .status = c->error});
+}
+
+void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_trace_kind kind,
+                      int64_t value)
+{
+    connection_trace_text(c, now, kind, value, NULL);
 }
 
 void connection_set_state(struct ltcp_connection *c, ltcp_time now, enum ltcp_state state)
@@ -184,6 +191,7 @@ void connection_established(struct ltcp_connection *c, ltcp_time now)
     if (c->listener != NULL || fast_opened(c)) connection_changed(c);
     timers_heard(c, now);
     user_timeout_advertise(c);
+    if (c->ecn) ecn_remark(c, now);
     connection_want_output(c);
 }
 

@@ -235,6 +235,7 @@ struct ltcp_rare {
     uint32_t send_buffer; /* what it has grown to (pieces.c); 0: as it was set */
     uint8_t oob_octet;    /* the out-of-band octet, once the stream was read past it */
     bool oob_held;
+    uint32_t limited_transmits;
     uint32_t timeouts, fast_recoveries, duplicate_acks_received, out_of_order_segments;
     uint32_t duplicate_segments, challenge_acks, probes_sent, paws_rejected;
     uint32_t options_ignored;
@@ -503,6 +504,9 @@ void connection_forget_event(struct ltcp_connection *c);
 void connection_want_output(struct ltcp_connection *c);
 void connection_trace(const struct ltcp_connection *c, ltcp_time now, enum ltcp_trace_kind kind,
                       int64_t value);
+/* The same with words (constant). */
+void connection_trace_text(const struct ltcp_connection *c, ltcp_time now,
+                           enum ltcp_trace_kind kind, int64_t value, const char *text);
 void connection_start_congestion(struct ltcp_connection *c, ltcp_time now);
 void connection_established(struct ltcp_connection *c, ltcp_time now);
 void connection_set_mss(struct ltcp_connection *c);
@@ -595,10 +599,12 @@ void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time no
 void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times);
 void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s);
-void rate_look_for_limit(struct ltcp_connection *c);
+void rate_look_for_limit(struct ltcp_connection *c, ltcp_time now);
 void rate_note_usage(struct ltcp_connection *c);
 bool rate_window_is_used(const struct ltcp_connection *c);
-void rate_hold_back(struct ltcp_connection *c);
+/* All is acknowledged: from now on the sender is the limit. */
+void rate_queue_ends(const struct ltcp_connection *c, ltcp_time now);
+void rate_hold_back(struct ltcp_connection *c, ltcp_time now);
 void rate_lost(struct ltcp_connection *c, const struct ltcp_record *r, ltcp_time now);
 /* Octets a second of the newest sample that counts; 0: none, or nothing is queued. */
 uint64_t delivery_rate(const struct ltcp_connection *c);
@@ -610,7 +616,7 @@ void pacing_sent(struct ltcp_connection *c, uint32_t octets, ltcp_time now);
 /* undo.c, RFC 3522, 3708, 4015, 5682 */
 void undo_begin(struct ltcp_connection *c);
 void undo_resent(struct ltcp_connection *c, ltcp_time now);
-void undo_frto_start(struct ltcp_connection *c);
+void undo_frto_start(struct ltcp_connection *c, ltcp_time now);
 /* New data goes before retransmissions, for one acknowledgment. */
 bool undo_frto_waits(const struct ltcp_connection *c);
 /* True: the reduction was spurious and has been taken back; no recovery goes on. */
@@ -621,6 +627,8 @@ bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool 
 /* recovery.c */
 void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool duplicate,
                      const struct ltcp_times *times, uint32_t newly_delivered);
+/* New data has left on a duplicate ACK: limited transmit, where nothing is repaired. */
+void recovery_note_limited_transmit(struct ltcp_connection *c, ltcp_time now);
 void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now);
 /* The reordering timer fired (RFC 8985 section 6.3). */
 void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now);
@@ -633,7 +641,7 @@ static inline bool uses_rack(const struct ltcp_connection *c)
 void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times);
 /* Step 4, the part that an acknowledgment's DSACK and the end of a recovery make. */
-void rack_adapt(struct ltcp_connection *c, bool duplicate_told, bool recovered);
+void rack_adapt(struct ltcp_connection *c, ltcp_time now, bool duplicate_told, bool recovered);
 /* Step 5: marks what is lost at `now`, and sets the deadline for what may soon be. */
 struct ltcp_rack_losses {
     bool original, retransmission;
@@ -642,6 +650,18 @@ struct ltcp_rack_losses rack_detect(struct ltcp_connection *c, ltcp_time now);
 void rack_lose_at_timeout(struct ltcp_connection *c, ltcp_time now);
 void rack_resent(struct ltcp_connection *c, const struct ltcp_record *r);
 ltcp_time rack_reordering_window(const struct ltcp_connection *c);
+
+/* remarks.c: LTCP_TRACE_REMARK and LTCP_TRACE_DETAIL; `text` is constant */
+static inline bool is_traced(const struct ltcp_connection *c)
+{
+    return c->engine->trace != NULL;
+}
+void connection_remark(const struct ltcp_connection *c, ltcp_time now, enum ltcp_remark remark,
+                       const char *text, int64_t value, int64_t more);
+/* The congestion control was told of something; what has become of its windows. */
+void remark_response(const struct ltcp_connection *c, ltcp_time now, const char *to);
+/* It has something to say itself: cc.tells. */
+void congestion_tells(struct ltcp_connection *c, ltcp_time now);
 
 /* loss_probe.c, RFC 8985 section 7 */
 /* Section 7.2: new data was sent, or acknowledged. */
@@ -654,8 +674,9 @@ void loss_probe_acknowledged(struct ltcp_connection *c, ltcp_time now, ltcp_seq 
                              bool has_sack, const struct ltcp_times *times);
 
 /* prr.c, RFC 9937 */
+bool uses_prr(const struct ltcp_connection *c);
 void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_sacked);
-void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe);
+void prr_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t delivered_data, bool safe);
 
 /* rtt.c */
 void rtt_sample(struct ltcp_connection *c, ltcp_time now, ltcp_time sample, bool smooth);
@@ -796,7 +817,7 @@ struct ltcp_path_mtu *path_mtu_state(struct ltcp_connection *c);
 void mtu_search_open(struct ltcp_connection *c, ltcp_time now);
 void mtu_search_timeout(struct ltcp_connection *c, ltcp_time now);
 uint32_t mtu_search_probe(struct ltcp_connection *c, ltcp_time now, uint32_t usable, bool *wait);
-void mtu_search_sent(struct ltcp_connection *c, ltcp_seq seq, uint32_t length);
+void mtu_search_sent(struct ltcp_connection *c, ltcp_time now, ltcp_seq seq, uint32_t length);
 void mtu_search_acknowledged(struct ltcp_connection *c, ltcp_time now);
 void mtu_search_resent(struct ltcp_connection *c, const struct ltcp_record *r);
 bool mtu_search_lost(struct ltcp_connection *c, ltcp_time now);
@@ -806,6 +827,8 @@ void path_mtu_release(struct ltcp_connection *c);
 
 /* ecn.c, RFC 3168 */
 uint16_t ecn_syn_flags(struct ltcp_connection *c, bool again);
+/* What was agreed, for the trace. */
+void ecn_remark(const struct ltcp_connection *c, ltcp_time now);
 void ecn_syn_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a);
 /* The SYN that made the connection, again; true: it asks for what the first one did not, and the
  * connection is to be reset. */

@@ -103,6 +103,7 @@ static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
     if (echoes_exactly(c)) return;
     pacing_hold(c, now);
     c->cc.ops->on_ecn(&c->cc, now, flight_size(c));
+    remark_response(c, now, "a mark's echo");
 }
 
 /* Section 6.1.2: CWR follows a reduction for whatever reason, and an echo of the same window is no
@@ -146,12 +147,37 @@ void ecn_segment_arrives(struct ltcp_connection *c, const struct ltcp_arrival *a
         congestion_experienced(c, a->now);
 }
 
+/* What of AccECN is given up: the path or the peer does not keep to it. */
+static const char *what_fails(const struct ltcp_accecn *x)
+{
+    if (x->deaf) return "the peer counts no marks: they are not responded to";
+    if (x->not_ect) return "marks do not come through: nothing more leaves ECN-capable";
+    return x->options_zeroed ? "the peer's options count nothing: they are ignored" : NULL;
+}
+
+void ecn_remark(const struct ltcp_connection *c, ltcp_time now)
+{
+    const char *fails = c->accecn ? what_fails(accecn_of(c)) : NULL;
+    connection_remark(c, now, LTCP_REMARK_ECN,
+                      c->accecn ? "agreed, with accurate feedback" : "agreed", 0, 0);
+    if (fails != NULL) connection_remark(c, now, LTCP_REMARK_ECN, fails, 0, 0);
+}
+
+static void take_feedback(struct ltcp_connection *c, const struct ltcp_arrival *a,
+                          struct ltcp_ack_sample *sample, uint32_t newly)
+{
+    const char *before = what_fails(accecn_of(c));
+    accecn_acknowledged(c, a, sample, newly);
+    const char *now = what_fails(accecn_of(c));
+    if (now != before) connection_remark(c, a->now, LTCP_REMARK_ECN, now, 0, 0);
+}
+
 /* RFC8257:3.3-1: an ACK with ECE says that all it acknowledges met CE. */
 void ecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a,
                       struct ltcp_ack_sample *sample, uint32_t newly)
 {
     if (c->accecn) {
-        accecn_acknowledged(c, a, sample, newly);
+        take_feedback(c, a, sample, newly);
         return;
     }
     sample->ece = (a->segment->flags & (LTCP_ECE | LTCP_SYN)) == LTCP_ECE;

@@ -72,6 +72,12 @@ static bool is_refused(const struct ltcp_fast_open_entry *known, uint16_t port, 
     return false;
 }
 
+static void remark(const struct ltcp_connection *c, ltcp_time now, const char *what,
+                   uint32_t octets)
+{
+    connection_remark(c, now, LTCP_REMARK_FAST_OPEN, what, octets, 0);
+}
+
 void fast_open_start(struct ltcp_connection *c, ltcp_time now, const struct ltcp_open *open)
 {
     const int64_t mode = settings_of(c)->fast_open_mode;
@@ -83,7 +89,10 @@ void fast_open_start(struct ltcp_connection *c, ltcp_time now, const struct ltcp
     const bool always = (mode & FAST_OPEN_SEND_ALWAYS) != 0;
     f->failure = always ? LTCP_FAST_OPEN_UNSPECIFIED : LTCP_FAST_OPEN_NO_COOKIE;
     /* RFC7413:4.1.3.1-2, RFC7413:4.1.3.1-3 */
-    if (is_refused(known, c->flow.remote_port, now)) return;
+    if (is_refused(known, c->flow.remote_port, now)) {
+        remark(c, now, "not tried: it was refused before", 0);
+        return;
+    }
     if (!always) {
         /* RFC7413:4.2.1-1, RFC7413:4.2.1-2: without a cookie, a request; RFC7413:9-1 */
         f->option = true;
@@ -95,13 +104,18 @@ void fast_open_start(struct ltcp_connection *c, ltcp_time now, const struct ltcp
             f->option = false;
             return;
         }
-        if (f->cookie.length == 0) return; /* RFC7413:4.2.2-1 */
+        if (f->cookie.length == 0) { /* RFC7413:4.2.2-1 */
+            remark(c, now, "a cookie is asked for", 0);
+            return;
+        }
         f->failure = LTCP_FAST_OPEN_UNSPECIFIED;
     }
     const uint32_t room = room_for_data(c, known);
     const size_t length = open->fast_open_length;
     f->octets = send_queue_syn_data(c, open->fast_open, length < room ? (uint32_t)length : room);
     f->awaited = open->fast_open_waiting > f->octets;
+    remark(c, now, always ? "data goes with the SYN" : "data goes with the SYN and its cookie",
+           f->octets);
 }
 
 /* Neither repeated by a SYN nor by a SYN-ACK. RFC7413:4.2.1-5, RFC7413:4.2.2-5, RFC7413:4.2.2-13 */
@@ -179,11 +193,16 @@ void fast_open_synack_arrives(struct ltcp_connection *c, const struct ltcp_arriv
     const uint32_t acked = seq_diff(a->segment->ack, c->iss) - 1;
     f->acked = acked < f->octets ? acked : f->octets;
     if (f->acked < f->octets) f->failure = again ? LTCP_FAST_OPEN_SYN_LOST : LTCP_FAST_OPEN_REFUSED;
+    if (f->octets > 0)
+        remark(c, a->now,
+               f->acked < f->octets ? "the SYN's data was refused" : "the SYN's data was taken",
+               f->acked);
     struct ltcp_fast_open_entry *known =
         fast_open_remember(c->engine, &c->flow.local, &c->flow.remote);
     if (known == NULL) return;
     if (o->present & LTCP_HAS_MSS) known->mss = o->mss;
     const bool given = keep_cookie(known, f, o);
+    if (given) remark(c, a->now, "a cookie came", known->cookie.length);
     if (given || (f->octets > 0 && f->acked > 0)) {
         forget_refusal(known, c->flow.remote_port);
         return;

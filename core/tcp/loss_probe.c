@@ -38,7 +38,7 @@ void loss_probe_sent(struct ltcp_connection *c, ltcp_time now, const struct ltcp
     c->probe_unsampled = true;
     c->out->probe_deadline = LTCP_NEVER;
     c->out->timer_started = now; /* the RTO counts anew */
-    connection_trace(c, now, LTCP_TRACE_PROBE, (int64_t)rare->loss_probes);
+    connection_trace_text(c, now, LTCP_TRACE_PROBE, (int64_t)rare->loss_probes, "tail loss");
 }
 
 /* The probe repaired a loss that nothing else tells of: the congestion control hears of it. */
@@ -48,6 +48,13 @@ static void respond(struct ltcp_connection *c, ltcp_time now)
     c->cc.ops->on_loss(&c->cc, now, flight_size(c));
     c->cc.ops->on_recovered(&c->cc, now);
     ecn_window_reduced(c);
+    remark_response(c, now, "a loss that a probe repaired");
+}
+
+static void judge(struct ltcp_connection *c, ltcp_time now, const char *what)
+{
+    c->rare->probed = false;
+    connection_remark(c, now, LTCP_REMARK_TAIL_PROBE, what, c->rare->probe_end.n, 0);
 }
 
 /* RFC8985:7.4-1, TLP_process_ack. */
@@ -58,12 +65,12 @@ void loss_probe_acknowledged(struct ltcp_connection *c, ltcp_time now, ltcp_seq 
     if (r == NULL || !r->probed || seq_lt(ack, r->probe_end)) return;
     const bool twice = times->duplicate_told && seq_eq(times->duplicate.right, r->probe_end) &&
                        seq_le(times->duplicate.left, r->probe_seq);
-    if (!r->probe_retransmitted || twice) {
-        r->probed = false; /* new data arrived; or both copies did */
+    if (!r->probe_retransmitted) {
+        judge(c, now, "new data arrived");
+    } else if (twice || (seq_eq(ack, r->probe_end) && !advanced && !has_sack)) {
+        judge(c, now, "both copies arrived"); /* as a DSACK says, or a duplicate ACK */
     } else if (seq_gt(ack, r->probe_end)) {
-        r->probed = false;
+        judge(c, now, "a loss was repaired");
         respond(c, now);
-    } else if (!advanced && !has_sack) {
-        r->probed = false; /* a duplicate ACK: both copies arrived */
     }
 }

@@ -113,6 +113,11 @@ static void share(struct ltcp_connection *c, const struct ltcp_path_mtu *m, ltcp
     path_cache_found(c, now, path_mtu_expiry(c, now), m->searching ? m->high : c->path_mtu);
 }
 
+static void remark(const struct ltcp_connection *c, ltcp_time now, const char *what, uint32_t size)
+{
+    connection_remark(c, now, LTCP_REMARK_PATH_MTU, what, size, c->path_mtu);
+}
+
 /* ---- probing, sections 7.3 to 7.5
  * ----------------------------------------------------------------- */
 
@@ -175,13 +180,14 @@ uint32_t mtu_search_probe(struct ltcp_connection *c, ltcp_time now, uint32_t usa
     return 0;
 }
 
-void mtu_search_sent(struct ltcp_connection *c, ltcp_seq seq, uint32_t length)
+void mtu_search_sent(struct ltcp_connection *c, ltcp_time now, ltcp_seq seq, uint32_t length)
 {
     struct ltcp_path_mtu *m = search_of(c);
     m->probe = (uint16_t)(c->path_mtu + (length - c->snd_mss));
     m->probe_seq = seq;
     m->probe_end = seq_add(seq, length);
     m->probes++;
+    remark(c, now, "a probe leaves", m->probe);
 }
 
 /* ---- results, section 7.6
@@ -199,6 +205,7 @@ static void succeed(struct ltcp_connection *c, struct ltcp_path_mtu *m, ltcp_tim
     m->verify_sent = c->bytes_sent;
     m->verify_timeouts = 0;
     use(c, m->low);
+    remark(c, now, "a probe arrived", m->low);
     share(c, m, now);
     look_for_end(c, m, now);
 }
@@ -231,6 +238,7 @@ static void pause(struct ltcp_connection *c, struct ltcp_path_mtu *m, ltcp_time 
 static void fail(struct ltcp_connection *c, struct ltcp_path_mtu *m, ltcp_time now, uint32_t times)
 {
     m->failures++;
+    remark(c, now, "a probe was lost", m->probe);
     if (m->high >= m->probe) m->high = (uint16_t)(m->probe - 1);
     m->probe = 0;
     pause(c, m, now, times);
@@ -317,12 +325,15 @@ void mtu_search_timeout(struct ltcp_connection *c, ltcp_time now)
         m->high = (uint16_t)(c->path_mtu - 1);
         m->before = 0;
         use(c, m->low);
+        remark(c, now, "too much was lost: the size before", before);
         share(c, m, now);
     }
     if (s->mtu_probing == 0 || !s->path_mtu_discovery || c->unanswered < s->r1_count) return;
     if (m == NULL) m = path_mtu_state(c);
     if (m == NULL) return;
     black_hole(c, m);
+    if (c->path_mtu == before) return;
+    remark(c, now, "timeouts: a black hole", before);
     if (c->path_mtu < before) share(c, m, now);
 }
 

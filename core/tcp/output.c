@@ -494,7 +494,7 @@ static enum probing send_mtu_probe(struct ltcp_connection *c, ltcp_time now)
     if (r->length != length || (r->flags & LTCP_FIN)) return NO_PROBE;
     if (!send_record(c, now, q->unsent)) return PROBE_WAITS;
     c->engine->out_last->notes |= LTCP_NOTE_PROBE;
-    mtu_search_sent(c, seq, length);
+    mtu_search_sent(c, now, seq, length);
     return PROBE_SENT;
 }
 
@@ -606,7 +606,9 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
         bursts--;
     }
     end_burst(c, burst);
-    if (fresh) loss_probe_schedule(c, now);
+    if (!fresh) return;
+    if (c->duplicate_acks > 0) recovery_note_limited_transmit(c, now);
+    loss_probe_schedule(c, now);
 }
 
 void output_burst(struct ltcp_connection *c, ltcp_time now)
@@ -619,7 +621,10 @@ static void restart_after_idle(struct ltcp_connection *c, ltcp_time now)
 {
     if (!has_unsent(c) || flight_size(c) > 0 || now - c->last_sent <= rtt_rto(c)) return;
     if (c->snd_wnd == 0) return; /* what leaves is a probe, and no data yet */
-    if (settings_of(c)->slow_start_after_idle) c->cc.ops->on_idle(&c->cc, now);
+    if (!settings_of(c)->slow_start_after_idle) return;
+    const uint32_t before = c->cc.cwnd;
+    c->cc.ops->on_idle(&c->cc, now);
+    if (c->cc.cwnd != before) remark_response(c, now, "idleness");
 }
 
 static bool wants_fin(const struct ltcp_connection *c)
@@ -660,7 +665,7 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
         if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state))
             send_new(c, now, UINT32_MAX);
         if (!c->engine->out_cut) { /* else there is more to come */
-            rate_look_for_limit(c);
+            rate_look_for_limit(c, now);
             rate_note_usage(c);
         }
         after_fin_sent(c, now);

@@ -42,14 +42,17 @@ ltcp_time path_mtu_expiry(const struct ltcp_connection *c, ltcp_time now)
 }
 
 /* Segments are shorter from now on. */
-static void shorten(struct ltcp_connection *c, uint32_t mtu, ltcp_time expires)
+static void shorten(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, ltcp_time expires,
+                    const char *why)
 {
+    const uint32_t before = c->path_mtu;
     struct ltcp_path_mtu *m = path_mtu_state(c);
     if (m != NULL) m->expires = expires;
     c->path_mtu = (uint16_t)mtu;
     const uint32_t old_mss = c->snd_mss;
     connection_set_mss(c);
     scale_window(c, old_mss);
+    connection_remark(c, now, LTCP_REMARK_PATH_MTU, why, before, mtu);
 }
 
 /* What is in flight and too long goes again in smaller pieces, without a word to the congestion
@@ -65,7 +68,7 @@ bool path_mtu_lower(struct ltcp_connection *c, ltcp_time now, uint32_t mtu, uint
     if (c->mtu_watched) mtu_search_told(c, now, mtu);
     if (mtu >= c->path_mtu) return false; /* RFC1191:3-3, RFC8201:4-3, RFC5927:7.2-1 */
     const ltcp_time expires = path_mtu_expiry(c, now);
-    shorten(c, mtu, expires);
+    shorten(c, now, mtu, expires, "a router says so");
     path_cache_told(c, now, expires);
     struct ltcp_send_queue *q = c->out;
     if (c->state == LTCP_SYN_SENT) {
@@ -91,7 +94,7 @@ void path_mtu_heed(struct ltcp_connection *c, ltcp_time now)
     const struct ltcp_path_entry *known = path_cache_find(e, &c->flow.local, &c->flow.remote, now);
     if (known == NULL || known->mtu >= c->path_mtu) return;
     if (c->mtu_watched) mtu_search_told(c, now, known->mtu);
-    shorten(c, known->mtu, known->expires);
+    shorten(c, now, known->mtu, known->expires, "another connection learned it");
     if (c->mtu_watched) c->rare->path_mtu->shared = true;
 }
 
@@ -103,6 +106,8 @@ void path_mtu_look(struct ltcp_connection *c, ltcp_time now)
     if (m == NULL || now < m->expires) return;
     m->expires = LTCP_NEVER;
     if (m->searching || m->first <= c->path_mtu) return; /* a search rises by itself */
+    const uint32_t before = c->path_mtu;
     c->path_mtu = m->first;
     connection_set_mss(c);
+    connection_remark(c, now, LTCP_REMARK_PATH_MTU, "long ago: as at first", before, m->first);
 }

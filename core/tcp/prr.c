@@ -4,6 +4,12 @@
  * the pipe comes down to ssthresh in one round trip, neither in silence nor in a burst. */
 #include "tcp/connection.h"
 
+/* RFC8985:9.3-2 */
+bool uses_prr(const struct ltcp_connection *c)
+{
+    return settings_of(c)->prr && c->sacking && !c->cc.ops->own_recovery;
+}
+
 /* Section 6: what was SACKed before the recovery will not be delivered during it. RFC9937:6-2
  * RFC9937:6.1-1 */
 void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_sacked)
@@ -18,7 +24,7 @@ void prr_start(struct ltcp_connection *c, uint32_t newly_acked, uint32_t newly_s
 
 /* What leaves is counted as it is sent (send_queue.c). RFC9937:6-1 RFC9937:6-3 RFC9937:6-4
  * RFC9937:6-5 */
-void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe)
+void prr_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t delivered_data, bool safe)
 {
     struct ltcp_rare *r = rare_of(c);
     const uint64_t in_flight = pipe_size(c), ssthresh = c->cc.ssthresh;
@@ -41,4 +47,6 @@ void prr_on_ack(struct ltcp_connection *c, uint32_t delivered_data, bool safe)
     if (r->prr_out == 0 && count < (int64_t)c->cc.mss) count = c->cc.mss;
     const uint64_t window = in_flight + (uint64_t)count;
     c->cc.cwnd = window > c->cc.mss ? (uint32_t)window : c->cc.mss;
+    connection_remark(c, now, LTCP_REMARK_PRR,
+                      in_flight > ssthresh ? "in proportion" : "as delivered", count, c->cc.cwnd);
 }

@@ -11,12 +11,21 @@ static bool sent_after(ltcp_time t1, ltcp_seq seq1, ltcp_time t2, ltcp_seq seq2)
     return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
 }
 
-static void note_reordering(struct ltcp_connection *c, uint32_t octets)
+static void remark(const struct ltcp_connection *c, ltcp_time now, const char *what)
+{
+    if (!is_traced(c) || c->rare == NULL) return;
+    connection_remark(c, now, LTCP_REMARK_REORDERING, what, rack_reordering_window(c),
+                      c->rare->reordering);
+}
+
+static void note_reordering(struct ltcp_connection *c, ltcp_time now, uint32_t octets)
 {
     struct ltcp_rare *r = rare_of(c);
+    const bool known = r->reordering_seen;
     const uint32_t segments = (octets + c->snd_mss - 1) / c->snd_mss;
     r->reordering_seen = true;
     if (segments > r->reordering) r->reordering = (uint16_t)(segments < 300 ? segments : 300);
+    if (!known) remark(c, now, "seen");
 }
 
 /* Steps 1 to 3 for one segment that is newly known to be delivered. One acknowledgment speaks of
@@ -32,7 +41,7 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
     if (seq_gt(end, k->fack))
         k->fack = end;
     else if (seq_lt(end, times->fack) && !again)
-        note_reordering(c, seq_diff(times->fack, r->seq));
+        note_reordering(c, times->arrived, seq_diff(times->fack, r->seq));
     if (again) {
         const uint32_t stamp = timestamp_now(c, r->last_sent);
         if (times->stamped && (int32_t)(times->echo - stamp) < 0) return;
@@ -51,7 +60,7 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
 
 /* RFC8985:6.2-4: wider by a quarter of the least RTT for each round trip with a DSACK, for 16
  * recoveries without one. RFC8985:4-3 */
-void rack_adapt(struct ltcp_connection *c, bool duplicate_told, bool recovered)
+void rack_adapt(struct ltcp_connection *c, ltcp_time now, bool duplicate_told, bool recovered)
 {
     if (duplicate_told) {
         struct ltcp_rare *r = rare_of(c);
@@ -61,8 +70,11 @@ void rack_adapt(struct ltcp_connection *c, bool duplicate_told, bool recovered)
         if (r->reo_wnd_mult == 0) r->reo_wnd_mult = 1;
         if (r->reo_wnd_mult < UINT8_MAX) r->reo_wnd_mult++;
         r->reo_wnd_persist = RECOVERIES_WITH_A_WIDER_WINDOW;
+        remark(c, now, "a duplicate came: wait longer");
     } else if (recovered && c->rare != NULL && c->rare->reo_wnd_persist > 0) {
-        if (--c->rare->reo_wnd_persist == 0) c->rare->reo_wnd_mult = 1;
+        if (--c->rare->reo_wnd_persist > 0) return;
+        c->rare->reo_wnd_mult = 1;
+        remark(c, now, "no duplicate in 16 recoveries: wait as at first");
     }
 }
 

@@ -7,10 +7,17 @@
 /* ---- delivery rate ------------------------------------------------------------------------------
  */
 
+static void remark_limit(const struct ltcp_connection *c, ltcp_time now, const char *what)
+{
+    if (!is_traced(c)) return;
+    connection_remark(c, now, LTCP_REMARK_APP_LIMITED, what, pipe_size(c), c->cc.cwnd);
+}
+
 /* C.app_limited, as long as what left while there was too little to send is not delivered. */
-static void hold(struct ltcp_connection *c)
+static void hold(struct ltcp_connection *c, ltcp_time now)
 {
     const uint64_t until = delivered(c) + pipe_size(c);
+    if (c->out->app_limited == 0) remark_limit(c, now, "begins");
     c->out->app_limited = until > 0 ? until : 1;
 }
 
@@ -22,6 +29,7 @@ void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time no
     if (pipe == 0) {
         if (c->cc.ops->on_restart != NULL && c->cc.cwnd != 0)
             c->cc.ops->on_restart(&c->cc, now, q->app_limited != 0);
+        if (c->cc.tells != 0) congestion_tells(c, now);
         q->delivered_time = q->first_sent_time = now;
     }
     r->delivered = delivered(c);
@@ -56,13 +64,18 @@ void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
 }
 
 /* What is told: the newest sample; of those that the application limited only what is no lower. */
-static void note_rate(struct ltcp_send_queue *q, uint64_t octets, const struct ltcp_ack_sample *s)
+static void note_rate(const struct ltcp_connection *c, uint64_t octets,
+                      const struct ltcp_ack_sample *s)
 {
+    struct ltcp_send_queue *q = c->out;
     const bool lower =
         octets * (uint64_t)q->rate_interval < (uint64_t)q->rate_octets * (uint64_t)s->interval;
     if (s->app_limited && q->rate_interval > 0 && lower) return;
     q->rate_octets = octets < UINT32_MAX ? (uint32_t)octets : UINT32_MAX;
     q->rate_interval = s->interval;
+    if (is_traced(c))
+        connection_remark(c, s->now, LTCP_REMARK_RATE, NULL, (int64_t)delivery_rate(c),
+                          s->interval);
 }
 
 uint64_t delivery_rate(const struct ltcp_connection *c)
@@ -76,22 +89,25 @@ uint64_t delivery_rate(const struct ltcp_connection *c)
 void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s)
 {
     struct ltcp_send_queue *q = c->out;
-    if (q != NULL && q->app_limited != 0 && delivered(c) > q->app_limited) q->app_limited = 0;
+    if (q != NULL && q->app_limited != 0 && delivered(c) > q->app_limited) {
+        q->app_limited = 0;
+        remark_limit(c, s->now, "ends");
+    }
     if (s->interval < c->min_rtt) s->interval = 0;
     s->lost = lost_so_far(c);
     if (s->interval == 0)
         s->prior_lost = s->lost;
     else if (q != NULL)
-        note_rate(q, delivered(c) - s->prior_delivered, s);
+        note_rate(c, delivered(c) - s->prior_delivered, s);
 }
 
 /* Section 4.1.2.4: less than a segment waits, the window has room, and nothing lost waits. */
-void rate_look_for_limit(struct ltcp_connection *c)
+void rate_look_for_limit(struct ltcp_connection *c, ltcp_time now)
 {
     const struct ltcp_send_queue *q = c->out;
     if (q == NULL || q->unsent_octets >= c->snd_mss || c->pace_held) return;
     if (pipe_size(c) >= c->cc.cwnd || q->lost > q->retransmitted) return;
-    hold(c);
+    hold(c, now);
 }
 
 /* A window that is not used says nothing of the network (RFC 7661 section 4.3): what counts is the
@@ -118,10 +134,15 @@ bool rate_window_is_used(const struct ltcp_connection *c)
     return c->cc.cwnd < c->cc.ssthresh && c->cc.cwnd / 2 < q->usage_most;
 }
 
-void rate_hold_back(struct ltcp_connection *c)
+void rate_queue_ends(const struct ltcp_connection *c, ltcp_time now)
 {
-    c->cc.hold_back = false;
-    if (c->out != NULL) hold(c);
+    if (c->out->app_limited == 0 && is_traced(c))
+        connection_remark(c, now, LTCP_REMARK_APP_LIMITED, "begins", 0, c->cc.cwnd);
+}
+
+void rate_hold_back(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->out != NULL) hold(c, now);
 }
 
 /* A record that counted as in the pipe is now held to be lost. */
@@ -173,6 +194,8 @@ bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
     if (q->burst > 0 || (rate == 0 && q->pace_time <= now)) return true;
     if (q->pace_time > now) {
         c->pace_held = true;
+        if (is_traced(c) && q->pace_deadline != q->pace_time)
+            connection_remark(c, now, LTCP_REMARK_PACING, "held", q->pace_time, (int64_t)rate);
         timers_set_pace(c, q->pace_time);
         return false;
     }

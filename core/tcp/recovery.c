@@ -22,12 +22,6 @@ static uint32_t flight_before_duplicates(const struct ltcp_connection *c)
     return flight_within_window(c, flight);
 }
 
-/* RFC8985:9.3-2 */
-static bool uses_prr(const struct ltcp_connection *c)
-{
-    return settings_of(c)->prr && c->sacking && !c->cc.ops->own_recovery;
-}
-
 /* RFC 8985 section 7.1: a probe that is not judged yet is forgotten when a recovery begins.
  * RFC8985:7.1-1 */
 static void forget_probe(struct ltcp_connection *c)
@@ -48,6 +42,7 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     connection_trace(c, now, LTCP_TRACE_FAST_RETRANSMIT, c->recovery_point.n);
     c->cc.ops->on_loss(&c->cc, now, flight_before_duplicates(c));
     ecn_window_reduced(c);
+    remark_response(c, now, "a loss");
 }
 
 /* RFC6675:5-8 RFC6675:5-9 RFC6582:3.2-3 */
@@ -55,7 +50,7 @@ static void leave(struct ltcp_connection *c, ltcp_time now)
 {
     const bool fast = c->recovery == LTCP_RECOVERY_FAST;
     c->recovery = LTCP_RECOVERY_NONE;
-    if (uses_rack(c)) rack_adapt(c, false, true);
+    if (uses_rack(c)) rack_adapt(c, now, false, true);
     c->duplicate_acks = 0;
     if (c->out != NULL) c->out->duplicate_octets = 0;
     c->force_retransmit = false;
@@ -120,11 +115,13 @@ static bool should_enter(struct ltcp_connection *c, bool found)
 }
 
 /* A SACKed record at SND.UNA means that the receiver threw it away (RFC 2018 section 8). */
-static void look_for_reneging(struct ltcp_connection *c)
+static void look_for_reneging(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
     if (q == NULL || q->sacked == 0 || q->head == q->unsent) return;
-    if (record_at(q, q->head)->marks & LTCP_MARK_SACKED) scoreboard_forget_sacks(c);
+    if (!(record_at(q, q->head)->marks & LTCP_MARK_SACKED)) return;
+    connection_remark(c, now, LTCP_REMARK_RENEGED, "what was SACKed is forgotten", q->sacked, 0);
+    scoreboard_forget_sacks(c);
 }
 
 /* True when something new is held to be lost. A retransmission that was lost is a new sign of
@@ -137,8 +134,10 @@ static bool detect_losses(struct ltcp_connection *c, ltcp_time now)
     if (!uses_rack(c)) return scoreboard_detect(c, now);
     const struct ltcp_rack_losses losses = rack_detect(c, now);
     const bool told = uses_prr(c) || c->cc.ops->own_recovery;
-    if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !told)
+    if (losses.retransmission && c->recovery == LTCP_RECOVERY_FAST && !told) {
         c->cc.ops->on_loss(&c->cc, now, flight_within_window(c, flight_size(c)));
+        remark_response(c, now, "a lost retransmission");
+    }
     return losses.original || losses.retransmission;
 }
 
@@ -150,7 +149,7 @@ void recovery_on_reordering_timeout(struct ltcp_connection *c, ltcp_time now)
         enter_fast_recovery(c, now);
         if (uses_prr(c)) prr_start(c, 0, 0);
     }
-    if (found && c->recovery == LTCP_RECOVERY_FAST && uses_prr(c)) prr_on_ack(c, 0, false);
+    if (found && c->recovery == LTCP_RECOVERY_FAST && uses_prr(c)) prr_on_ack(c, now, 0, false);
     connection_want_output(c);
 }
 
@@ -159,16 +158,16 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
                      const struct ltcp_times *times, uint32_t newly_delivered)
 {
     const bool advanced = acked > 0;
-    if (uses_rack(c) && times->duplicate_told) rack_adapt(c, true, false);
+    if (uses_rack(c) && times->duplicate_told) rack_adapt(c, now, true, false);
     undo_on_ack(c, now, acked, duplicate, times);
     if (c->recovery != LTCP_RECOVERY_NONE && seq_ge(c->snd_una, c->recovery_point)) leave(c, now);
-    if (advanced) look_for_reneging(c);
+    if (advanced) look_for_reneging(c, now);
     const bool found = detect_losses(c, now);
 
     if (c->recovery == LTCP_RECOVERY_FAST && uses_prr(c)) {
         /* RFC9937:6.2-1: what delivers nothing changes nothing; but a loss makes room in the pipe.
          */
-        if (newly_delivered > 0 || found) prr_on_ack(c, newly_delivered, advanced && !found);
+        if (newly_delivered > 0 || found) prr_on_ack(c, now, newly_delivered, advanced && !found);
         return;
     }
     if (c->recovery == LTCP_RECOVERY_FAST && !c->sacking) {
@@ -193,7 +192,15 @@ void recovery_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, b
     enter_fast_recovery(c, now);
     if (!uses_prr(c)) return;
     prr_start(c, acked, newly_delivered > acked ? newly_delivered - acked : 0);
-    prr_on_ack(c, newly_delivered, false);
+    prr_on_ack(c, now, newly_delivered, false);
+}
+
+void recovery_note_limited_transmit(struct ltcp_connection *c, ltcp_time now)
+{
+    if (c->recovery != LTCP_RECOVERY_NONE) return;
+    rare_of(c)->limited_transmits++;
+    connection_remark(c, now, LTCP_REMARK_LIMITED_TRANSMIT, "new data on a duplicate ACK",
+                      c->duplicate_acks, 0);
 }
 
 /* RFC 5681 section 3.1, equation 4; RFC 6582 section 4. RFC5681:3.1-4 RFC5681:3.1-13 RFC6298:5-5
@@ -204,7 +211,7 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
     struct ltcp_send_queue *q = c->out;
     forget_probe(c);
     undo_begin(c);
-    undo_frto_start(c);
+    undo_frto_start(c, now);
     mtu_search_timeout(c, now);
     if (uses_rack(c))
         rack_lose_at_timeout(c, now);
@@ -217,4 +224,5 @@ void recovery_on_timeout(struct ltcp_connection *c, ltcp_time now)
     c->force_retransmit = true;
     c->cc.ops->on_timeout(&c->cc, now, flight, c->unanswered <= 1);
     ecn_window_reduced(c);
+    remark_response(c, now, "a timeout");
 }

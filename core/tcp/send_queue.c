@@ -433,6 +433,7 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
         q->head++;
     }
     if (q->head != q->tail) return;
+    rate_queue_ends(c, now);
     send_queue_close(c);
     chronograph_look(c, now);
 }

@@ -46,6 +46,32 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->source_route_count = r->route_length > 0 ? (uint8_t)(r->route_length / 4 - 1) : 0;
 }
 
+/* What repairs losses just now. */
+static void fill_recovery(const struct ltcp_connection *c, struct ltcp_info *out)
+{
+    const struct ltcp_send_queue *q = c->out;
+    const struct ltcp_rare *r = c->rare;
+    out->pipe = pipe_size(c);
+    out->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
+    out->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
+    out->recovery_point = c->recovery_point;
+    out->duplicate_acks = c->duplicate_acks;
+    if (q != NULL) {
+        out->sacked = q->sacked;
+        out->lost = q->lost;
+        out->retransmitted = q->retransmitted;
+    }
+    if (r == NULL) return;
+    out->frto_step = out->in_loss ? r->frto : 0;
+    out->limited_transmits = r->limited_transmits;
+    out->tail_probe_outstanding = r->probed;
+    out->prr = out->in_recovery && uses_prr(c);
+    if (!out->prr) return;
+    out->recover_fs = r->recover_fs;
+    out->prr_delivered = r->prr_delivered;
+    out->prr_out = r->prr_out;
+}
+
 static void fill_accecn(const struct ltcp_connection *c, struct ltcp_info *out)
 {
     const struct ltcp_accecn *x = accecn_of(c);
@@ -88,6 +114,9 @@ static void fill_timers(const struct ltcp_connection *c, struct ltcp_info *out)
     out->latest_rtt = c->latest_rtt;
     out->retransmission_deadline = c->loss_timer == LTCP_TIMER_RTO ? loss_deadline(c) : LTCP_NEVER;
     out->persist_deadline = c->loss_timer == LTCP_TIMER_PERSIST ? loss_deadline(c) : LTCP_NEVER;
+    out->reordering_deadline =
+        c->loss_timer == LTCP_TIMER_REORDERING ? loss_deadline(c) : LTCP_NEVER;
+    out->tail_probe_deadline = c->loss_timer == LTCP_TIMER_PROBE ? loss_deadline(c) : LTCP_NEVER;
     out->delayed_ack_deadline = c->ack_deadline;
     out->time_wait_deadline = c->state == LTCP_TIME_WAIT ? c->long_deadline : LTCP_NEVER;
     out->keepalive_deadline = c->state == LTCP_TIME_WAIT ? LTCP_NEVER : c->long_deadline;
@@ -186,11 +215,8 @@ void connection_info(const struct ltcp_connection *c, struct ltcp_info *out)
     out->pacing_rate = pacing_rate(c);
     out->delivery_rate = delivery_rate(c);
     out->app_limited = c->out != NULL && c->out->app_limited != 0;
-    out->pipe = pipe_size(c);
-    out->in_recovery = c->recovery == LTCP_RECOVERY_FAST;
-    out->in_loss = c->recovery == LTCP_RECOVERY_TIMEOUT;
-    out->recovery_point = c->recovery_point;
-    out->duplicate_acks = c->duplicate_acks;
+    out->pacing_deadline = c->pace_held && c->out != NULL ? c->out->pace_deadline : LTCP_NEVER;
+    fill_recovery(c, out);
     out->congestion = c->cc.ops->name;
     fill_congestion(c, out);
     fill_timers(c, out);

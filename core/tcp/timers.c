@@ -169,7 +169,7 @@ static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
     c->probe_due = true;
     if (c->backoff < UINT8_MAX) c->backoff++;
     timers_set_loss(c, now, LTCP_TIMER_PERSIST);
-    connection_trace(c, now, LTCP_TRACE_PROBE, (int64_t)c->unanswered);
+    connection_trace_text(c, now, LTCP_TRACE_PROBE, (int64_t)c->unanswered, "zero window");
     connection_want_output(c);
 }
 
@@ -178,6 +178,8 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
 {
     if (give_up_or_count(c, now) || memory_ends_orphan(c, now)) return;
     rare_of(c)->timeouts++;
+    if (c->backoff < UINT8_MAX) c->backoff++; /* (5.5); RFC9293:MUST-19 */
+    connection_trace(c, now, LTCP_TRACE_TIMEOUT, rtt_timeout(c));
     flow_label_timeout(c);
     if (c->state == LTCP_SYN_SENT || c->state == LTCP_SYN_RECEIVED) {
         scoreboard_lose_syn(c, now);
@@ -185,9 +187,7 @@ static void retransmission_timeout(struct ltcp_connection *c, ltcp_time now)
     } else {
         recovery_on_timeout(c, now);
     }
-    if (c->backoff < UINT8_MAX) c->backoff++; /* (5.5); RFC9293:MUST-19 */
     timers_set_loss(c, now, LTCP_TIMER_RTO);
-    connection_trace(c, now, LTCP_TRACE_TIMEOUT, rtt_timeout(c));
     connection_want_output(c);
 }
 
@@ -273,7 +273,7 @@ static void keepalive_timeout(struct ltcp_connection *c, ltcp_time now)
     c->unanswered++;
     c->keepalive_due = true;
     timers_set_long(c, after(now, s->keepalive_interval));
-    connection_trace(c, now, LTCP_TRACE_PROBE, (int64_t)c->unanswered);
+    connection_trace_text(c, now, LTCP_TRACE_PROBE, (int64_t)c->unanswered, "keep-alive");
     connection_want_output(c);
 }
 

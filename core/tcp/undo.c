@@ -67,13 +67,21 @@ static bool stamp_is_older(const struct ltcp_connection *c, bool advanced,
  */
 enum { FRTO_OFF, FRTO_FIRST, FRTO_SECOND };
 
+/* Where a step leads, in words for the trace. */
+static void frto_goes_to(struct ltcp_connection *c, ltcp_time now, uint8_t step, const char *what)
+{
+    rare_of(c)->frto = step;
+    connection_remark(c, now, LTCP_REMARK_FRTO, what, c->snd_una.n, c->recovery_point.n);
+}
+
 /* RFC5682:2.1-1 RFC5682:2.1-5 RFC5682:2.1-6 */
-void undo_frto_start(struct ltcp_connection *c)
+void undo_frto_start(struct ltcp_connection *c, ltcp_time now)
 {
     const bool alone = c->out->unsent - c->out->head <= 1;
     const bool recovering = c->recovery == LTCP_RECOVERY_FAST && c->sacking; /* RFC5682:2.1-6 */
     const bool enters = settings_of(c)->frto && !alone && !recovering;
-    rare_of(c)->frto = enters ? FRTO_FIRST : FRTO_OFF;
+    rare_of(c)->frto = FRTO_OFF;
+    if (enters) frto_goes_to(c, now, FRTO_FIRST, "step 1: the first segment goes again");
 }
 
 bool undo_frto_waits(const struct ltcp_connection *c)
@@ -97,20 +105,25 @@ static void go_on_repeating(struct ltcp_connection *c)
 /* Sections 2.1 and 3.1, steps 2 and 3: after the first ACK that advances, new data instead of a
  * retransmission; if the second one speaks of what was sent only once, nothing was lost.
  * RFC5682:2.1-2, 2.1-3, 3.1-3 RFC5682:2.1-7 */
-static bool frto_finds(struct ltcp_connection *c, bool advanced, bool duplicate,
+static bool frto_finds(struct ltcp_connection *c, ltcp_time now, bool advanced, bool duplicate,
                        const struct ltcp_times *times)
 {
     struct ltcp_rare *r = c->rare;
     if (c->recovery != LTCP_RECOVERY_TIMEOUT || r->frto == FRTO_OFF) return false;
     if (r->frto == FRTO_SECOND) {
         const bool original = c->sacking ? times->original : advanced;
-        if (original || advanced || duplicate) r->frto = FRTO_OFF;
+        if (original)
+            frto_goes_to(c, now, FRTO_OFF, "step 3b: nothing was lost");
+        else if (advanced || duplicate)
+            frto_goes_to(c, now, FRTO_OFF, "step 3a: segments were lost");
         if (duplicate && !original) go_on_repeating(c);
         return original;
     }
     if (!advanced && !duplicate) return false;
-    r->frto = advanced && seq_lt(c->snd_una, c->recovery_point) && can_send_new(c) ? FRTO_SECOND
-                                                                                   : FRTO_OFF;
+    if (advanced && seq_lt(c->snd_una, c->recovery_point) && can_send_new(c))
+        frto_goes_to(c, now, FRTO_SECOND, "step 2b: new data goes first");
+    else
+        frto_goes_to(c, now, FRTO_OFF, "step 2a: it cannot be told");
     return false;
 }
 
@@ -169,10 +182,12 @@ bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool 
     if (r == NULL || !r->undo_valid || !r->undo_resent) return false;
     const bool twice = all_came_twice(c, times);
     const bool older = stamp_is_older(c, acked > 0, times);
-    const bool found = frto_finds(c, acked > 0, duplicate, times);
+    const bool found = frto_finds(c, now, acked > 0, duplicate, times);
     if (!twice && !older && !found) return false;
     if (times->congestion) { /* RFC4015:3.4-1 */
         r->undo_valid = false;
+        connection_remark(c, now, LTCP_REMARK_UNDO, "refused: marks were echoed", c->cc.cwnd,
+                          c->cc.ssthresh);
         return false;
     }
     const bool timeout = c->recovery == LTCP_RECOVERY_TIMEOUT;
@@ -187,5 +202,10 @@ bool undo_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t acked, bool 
     if (timeout) resume(c);
     c->cc.ops->on_undo(&c->cc, now, cwnd > c->cc.cwnd ? cwnd : c->cc.cwnd, r->prior_ssthresh);
     connection_trace(c, now, LTCP_TRACE_RECOVERED, c->recovery_point.n);
+    connection_remark(c, now, LTCP_REMARK_UNDO,
+                      twice   ? "DSACK"
+                      : older ? "Eifel"
+                              : "F-RTO",
+                      c->cc.cwnd, c->cc.ssthresh);
     return true;
 }

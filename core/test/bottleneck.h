@@ -205,8 +205,8 @@ static inline void bottleneck_acknowledge(struct bottleneck *p, uint64_t i)
         .ece = f->marked,
     };
     p->cc.ops->on_ack(&p->cc, &ack);
-    if (p->cc.hold_back) {
-        p->cc.hold_back = false;
+    if (p->cc.tells & LTCP_CC_HOLDS_BACK) {
+        p->cc.tells = 0;
         p->app_limited_until = p->delivered + p->in_flight;
     }
 }

@@ -22,7 +22,8 @@ struct ltcp_trace {
     struct ltcp_trace_packet *packets;
 };
 
-#define DEFAULT_MASK  ((LTCP_TRACE_EVENTS_MASK & ~(1u << LTCP_TRACE_RTT)) | LTCP_TRACE_PACKETS_MASK)
+#define ASKED_FOR     (1u << LTCP_TRACE_RTT | 1u << LTCP_TRACE_DETAIL)
+#define DEFAULT_MASK  ((LTCP_TRACE_EVENTS_MASK & ~ASKED_FOR) | LTCP_TRACE_PACKETS_MASK)
 #define GREATEST_ROOM (UINT32_C(1) << 24) /* whose octets 32 bits can count */
 
 static const char *const drop_names[LTCP_DROP_COUNT] = {

@@ -159,6 +159,9 @@ function Listener:close() end
 ---@field cwnd integer
 ---@field ssthresh integer
 ---@field pipe integer
+---@field sacked integer octets in flight that were SACKed
+---@field lost integer octets held to be lost, and not acknowledged since
+---@field retransmitted integer of them, sent again
 ---@field in_recovery boolean
 ---@field in_loss boolean
 ---@field recovery_point integer
@@ -172,6 +175,9 @@ function Listener:close() end
 ---@field delayed_ack_deadline? number
 ---@field keepalive_deadline? number
 ---@field time_wait_deadline? number
+---@field pacing_deadline? number when what is held leaves; nil: nothing is held
+---@field reordering_deadline? number when RACK holds the next segment to be lost
+---@field tail_probe_deadline? number
 ---@field backoff integer
 ---@field duplicate_acks integer
 ---@field unsent integer
@@ -233,7 +239,16 @@ function Listener:close() end
 ---@field ecn_reductions integer
 ---@field rack boolean losses are told by time (RFC 8985)
 ---@field reordering_seen boolean
+---@field reordering integer segments that one was overtaken by, at most; 0: none seen
 ---@field reordering_window? number RACK's, in seconds
+---@field frto_step integer of RFC 5682 section 2.1 that is waited in: 1 or 2; 0: none
+---@field limited_transmits integer runs of new data that left on a duplicate ACK (RFC 3042)
+---@field tail_probe_outstanding boolean a tail loss probe is not judged yet
+---@field in_cwr boolean the window was reduced for ECN less than a round trip ago
+---@field prr boolean proportional rate reduction (RFC 9937) is at work; its variables:
+---@field recover_fs integer
+---@field prr_delivered integer
+---@field prr_out integer
 ---@field loss_probes integer tail loss probes that were sent
 ---@field dsacks_received integer
 ---@field undos integer reductions that were taken back as spurious

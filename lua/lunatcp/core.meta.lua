@@ -21,6 +21,7 @@
 ---@field READ table<string, integer> bits for read: peek urgent
 ---@field STATES string[] names of the eleven states, "CLOSED" first
 ---@field TRACE_KINDS string[] names of the kinds of trace record
+---@field REMARKS table<string, "remark"|"detail"> what algorithms say, by name, and of which kind its records are
 ---@field DROP_REASONS string[] "loss" "rule" "queue" "mtu" "down" "ttl" "route" "memory" "aqm"
 ---@field VERSION string
 local core = {}

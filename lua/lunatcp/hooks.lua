@@ -3,8 +3,9 @@
 -- Kinds, and what a hook is given:
 --
 -- * those of the trace, `hook(event)`: `"state"` (`from`, `to`), `"timeout"`, `"fast_retransmit"`,
---   `"recovered"`, `"probe"`, `"challenge"`, `"urgent"`, `"rtt"`, `"refused"`, `"icmp"`; `event.node` is
---   the host, `event.connection` the connection where the script holds it;
+--   `"recovered"`, `"probe"`, `"challenge"`, `"urgent"`, `"rtt"`, `"refused"`, `"icmp"`, `"remark"` and
+--   `"detail"` (what algorithms say of their work: docs/trace.md); `event.node` is the host,
+--   `event.connection` the connection where the script holds it;
 -- * `"segment"`, `hook(segment)`: every packet that enters a link, as a view that is over with the hook;
 -- * of one connection, `hook(conn, code, message)`: `"connected"`, `"readable"`, `"writable"`,
 --   `"peer_closed"`, `"closed"`, `"advice"`, `"soft_error"`, `"sent"`, `"user_timeout"`.
@@ -20,7 +21,7 @@ local M = {}
 
 local TRACED <const> = {
   "state", "timeout", "fast_retransmit", "recovered", "probe", "challenge", "urgent", "rtt", "refused",
-  "icmp",
+  "icmp", "remark", "detail",
 }
 local FIRED <const> = {
   "connected", "readable", "writable", "peer_closed", "closed", "advice", "soft_error", "sent",

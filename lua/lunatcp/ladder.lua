@@ -164,7 +164,8 @@ local function remark_line(self, row)
   local column = self.column[row.node]
   if not column then return nil end
   local cells = begin_line(self, row.time)
-  local text = "(" .. row.text .. ")"
+  local inner = self.x[#self.x] - self.x[1] - 3
+  local text = "(" .. cut(row.text, inner - 2, self.glyphs.cut) .. ")"
   if column == #self.columns and column > 1 then
     put(cells, self.x[column] - length(text) - 1, text)
   else

@@ -222,7 +222,7 @@ function core.encode(fields) end
 ---@class lunatcp.core.TraceEvent
 ---@field serial integer one count over events and packets, from 1
 ---@field time number
----@field kind string "state" "timeout" "fast_retransmit" "recovered" "probe" "challenge" "urgent" "rtt" "refused" "icmp" "invariant"
+---@field kind string "state" "timeout" "fast_retransmit" "recovered" "probe" "challenge" "urgent" "rtt" "refused" "icmp" "remark" "detail" "invariant"
 ---@field host integer number of the node
 ---@field subject integer handle of the connection, 0: none
 ---@field from? string state
@@ -232,7 +232,8 @@ function core.encode(fields) end
 ---@field status? string "LTCP_ERR_RESET": closed, refused
 ---@field message? string of the status
 ---@field code? string of the status
----@field text? string invariant
+---@field text? string invariant; remark and detail: what was done; probe: "zero window" "keep-alive" "tail loss"
+---@field remark? string which one, by core.REMARKS; its numbers are fields of their own, as docs/trace.md lists them
 
 ---@class lunatcp.core.TracePacket
 ---@field serial integer

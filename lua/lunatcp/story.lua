@@ -5,6 +5,7 @@
 -- @module lunatcp.story
 
 local label = require "lunatcp.label"
+local remarks = require "lunatcp.remarks"
 
 local M = {}
 
@@ -271,6 +272,10 @@ end
 local REMARKS <const> = {
   timeout = function(event) return ("retransmission timeout; RTO is now %.3g s"):format(event.value) end,
   fast_retransmit = function() return "fast retransmit" end,
+  recovered = function() return "recovery ends" end,
+  probe = function(event) return event.text == "tail loss" and "tail loss probe" or nil end,
+  remark = remarks.sentence,
+  detail = remarks.sentence,
   challenge = function(event) return event.value == 1 and "challenge ACK withheld" or nil end,
 }
 

@@ -2,6 +2,7 @@
 -- @module lunatcp.trace
 
 local check = require "lunatcp.check"
+local core = require "lunatcp.core"
 local label = require "lunatcp.label"
 local story = require "lunatcp.story"
 
@@ -14,8 +15,11 @@ Trace.__name = "lunatcp.trace"
 local PACKET_KINDS <const> = { "sent", "delivered", "dropped" }
 local EVENT_KINDS <const> = {
   "state", "timeout", "fast_retransmit", "recovered", "probe", "challenge", "urgent", "rtt", "refused",
-  "icmp", "invariant",
+  "icmp", "remark", "detail", "invariant",
 }
+local REMARKS <const> = {}
+for name in pairs(core.REMARKS) do REMARKS[#REMARKS + 1] = name end
+table.sort(REMARKS)
 local KNOWN_MOST <const> = 16384 -- flows remembered by handle; more are found by what came just before
 
 --- The trace of a network. `silent`: it holds no packets, so nobody asks what flow they are of.
@@ -63,16 +67,19 @@ function Trace:packets(options)
 end
 
 --- Records of events, oldest first.
--- @tparam[opt] table options `since`, `kind`, `connection`
+-- @tparam[opt] table options `since`, `kind`, `remark` ("undo", "congestion", ...: docs/trace.md),
+--   `connection`
 function Trace:events(options)
-  options = check.options(options, { "since", "kind", "connection" }, "events: options")
+  options = check.options(options, { "since", "kind", "remark", "connection" }, "events: options")
   if options.kind ~= nil then check.one_of(options.kind, EVENT_KINDS, "events: kind") end
+  if options.remark ~= nil then check.one_of(options.remark, REMARKS, "events: remark") end
   local conn = options.connection
   if conn ~= nil then check.object(conn, "lunatcp.connection", "events: connection") end
   local handle = conn and conn.core:handle()
   local list = {}
   for event in self.net.core:trace_events(options.since) do
     if (not options.kind or event.kind == options.kind)
+      and (not options.remark or event.remark == options.remark)
       and (not conn or (event.host == conn.host.id and event.subject == handle)) then
       event.node = self.net.by_id[event.host]
       list[#list + 1] = event

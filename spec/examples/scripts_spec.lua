@@ -286,3 +286,28 @@ describe("examples/fast_open.lua", function()
     end
   end)
 end)
+
+describe("examples/spurious.lua", function()
+  local printed
+  setup(function() printed = runner.well "spurious" end)
+
+  it("RFC5682:2.1-2 RFC5682:3.1-3 says why the timeout was not needed, step by step", function()
+    local at = 1
+    for _, remark in ipairs {
+      "(tail loss probe)", "(retransmission timeout; RTO is now 0.44 s)",
+      "(F-RTO: step 1: the first segment goes again)", "(response to a timeout; cwnd 1448, ssthresh 4054)",
+      "(F-RTO: step 2b: new data goes first)", "(F-RTO: step 3b: nothing was lost)",
+      "(undo: F-RTO; cwnd 5792)", "\nWhat the algorithms said:\n", "  undo: F-RTO, cwnd 5792\n",
+    } do
+      local _, last = printed:find(remark, at, true)
+      assert.is_truthy(last, remark)
+      at = last
+    end
+  end)
+
+  it("stands in docs/trace.md as it is printed", function()
+    local file <close> = assert(io.open "docs/trace.md")
+    local block = file:read "a":match "\n```\n(.-)```\n"
+    for line in block:gmatch "[^\n]+" do assert.is_truthy(printed:find(line .. "\n", 1, true), line) end
+  end)
+end)

@@ -428,7 +428,7 @@ describe("hooks", function()
 
   it("name the kinds they know", function()
     local net = lab.pair()
-    assert.matches("on: unknown kind 'sate'; known are challenge, fast_retransmit, .*state",
+    assert.matches("on: unknown kind 'sate'; known are challenge, detail, fast_retransmit, .*state",
       message_of(net.on, net, "sate", print))
   end)
 

@@ -70,6 +70,15 @@ enum ltcp_congestion_switch {
     LTCP_CC_BYTE_COUNTING = 1 << 7     /* slow start counts all octets (RFC 3465 with no L) */
 };
 
+/* What an algorithm has to say: ltcp_congestion.tells. */
+enum ltcp_congestion_tell {
+    LTCP_CC_HOLDS_BACK = 1 << 0, /* it sends less than it could, so rate samples of what is in
+                                  * flight are application-limited */
+    LTCP_CC_TURNED = 1 << 1,     /* its first value of LTCP_CC_TEXT is another one: for the trace */
+    LTCP_CC_REDUCED = 1 << 2,    /* it reduced the window for marks by itself: for the trace */
+    LTCP_CC_JUDGED = 1 << 3      /* whether the window is validated has changed: for the trace */
+};
+
 /* One number of an algorithm's own, for info and drawings. */
 enum ltcp_congestion_kind {
     LTCP_CC_COUNT,
@@ -135,9 +144,8 @@ struct ltcp_congestion {
     uint32_t acked;       /* octets acknowledged towards the next increase */
     uint16_t seed;        /* differs between connections: for what an algorithm randomizes */
     uint8_t switches;     /* enum ltcp_congestion_switch, of the settings */
-    bool hold_back;       /* set by the algorithm in on_ack: it sends less than it could, so rate
-                             samples of what is in flight are application-limited. The sender
-                             takes note and clears it */
+    uint8_t tells;        /* enum ltcp_congestion_tell: set by the algorithm; the sender takes note
+                             after on_ack, and clears them */
     uint64_t pacing_rate; /* octets a second; 0: the algorithm says none */
 };
 

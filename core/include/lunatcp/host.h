@@ -283,12 +283,16 @@ struct ltcp_info {
     uint8_t snd_wscale, rcv_wscale;
     bool window_scaling, timestamps, sack; /* agreed in the handshake */
     uint32_t cwnd, ssthresh, pipe;
-    bool in_recovery, in_loss; /* fast recovery; after a retransmission timeout */
+    uint32_t sacked, lost, retransmitted; /* of what is in flight: SACKed, held to be lost, and of
+                                           * that sent again; octets */
+    bool in_recovery, in_loss;            /* fast recovery; after a retransmission timeout */
     ltcp_seq recovery_point;
     ltcp_time srtt, rttvar, rto, min_rtt, latest_rtt;
     ltcp_time retransmission_deadline, persist_deadline, delayed_ack_deadline, keepalive_deadline,
-        time_wait_deadline; /* LTCP_NEVER: not running */
-    uint32_t backoff;       /* how often the timeout has doubled */
+        time_wait_deadline;        /* LTCP_NEVER: not running */
+    ltcp_time reordering_deadline; /* when RACK holds the next segment to be lost */
+    ltcp_time tail_probe_deadline;
+    uint32_t backoff; /* how often the timeout has doubled */
     uint32_t duplicate_acks;
     uint32_t unsent, unacked;             /* octets in the send buffer */
     uint32_t unread, out_of_order;        /* octets in the receive buffer; `unread` of a listener:
@@ -314,6 +318,7 @@ struct ltcp_info {
     struct ltcp_congestion_value congestion_values[LTCP_CONGESTION_VALUES];
     size_t congestion_values_count; /* what the algorithm says of itself */
     uint64_t pacing_rate;           /* octets a second; 0: not paced */
+    ltcp_time pacing_deadline;      /* when what is held leaves; LTCP_NEVER: nothing is held */
     uint64_t delivery_rate;         /* octets a second, the newest sample; 0: none */
     bool app_limited;               /* what left when there was too little to send is under way */
     /* counters */
@@ -346,7 +351,13 @@ struct ltcp_info {
     enum ltcp_fast_open_failure fast_open_failure; /* of a client */
     uint32_t fast_open_octets, fast_open_acked;    /* `acked` by the SYN-ACK */
     uint64_t undos;                                /* reductions that were taken back as spurious */
-    uint64_t bytes_lost;                           /* octets held to be lost, each time they were */
+    uint8_t frto_step;           /* of RFC 5682 section 2.1 that is waited in: 1 or 2; 0: none */
+    uint64_t limited_transmits;  /* runs of new data that left on a duplicate ACK (RFC 3042) */
+    bool tail_probe_outstanding; /* a tail loss probe is not judged yet */
+    /* RFC 9937 section 6, in fast recovery where it acts: RecoverFS, prr_delivered, prr_out. */
+    bool prr;
+    uint64_t recover_fs, prr_delivered, prr_out;
+    uint64_t bytes_lost; /* octets held to be lost, each time they were */
     struct ltcp_authentication_info authentication;
 };
 enum ltcp_status ltcp_info(const struct ltcp_host *host, ltcp_handle handle, struct ltcp_info *out);

@@ -8,6 +8,7 @@
 #define LUNATCP_TRACE_H
 
 #include "lunatcp/packet.h"
+#include "lunatcp/remark.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,7 +20,8 @@ enum ltcp_trace_kind {
     LTCP_TRACE_TIMEOUT,         /* the retransmission timer fired; value: the new RTO in ns */
     LTCP_TRACE_FAST_RETRANSMIT, /* recovery begins; value: recovery point (sequence number) */
     LTCP_TRACE_RECOVERED,
-    LTCP_TRACE_PROBE,     /* zero-window probe or keep-alive; value: how many so far */
+    LTCP_TRACE_PROBE,     /* text: "zero window", "keep-alive" or "tail loss"; value: how many so
+                           * far */
     LTCP_TRACE_CHALLENGE, /* a challenge ACK was sent, or (value 1) withheld by the limit */
     LTCP_TRACE_URGENT,    /* urgent data announced; value: octets until the pointer */
     LTCP_TRACE_RTT,       /* value: sample in ns */
@@ -30,10 +32,15 @@ enum ltcp_trace_kind {
     LTCP_TRACE_SENT,      /* entered a link */
     LTCP_TRACE_DELIVERED, /* left it at the other end */
     LTCP_TRACE_DROPPED,   /* reason: enum ltcp_drop */
+    /* events again */
+    LTCP_TRACE_REMARK, /* an algorithm at work; from: enum ltcp_remark; text: what it did; value,
+                        * more: the two numbers that ltcp_remark_kind names */
+    LTCP_TRACE_DETAIL, /* the same of what happens with almost every segment */
     LTCP_TRACE_KINDS
 };
-#define LTCP_TRACE_EVENTS_MASK  ((1u << LTCP_TRACE_SENT) - 1u)
-#define LTCP_TRACE_PACKETS_MASK (((1u << LTCP_TRACE_KINDS) - 1u) & ~LTCP_TRACE_EVENTS_MASK)
+#define LTCP_TRACE_PACKETS_MASK                                                                    \
+    (1u << LTCP_TRACE_SENT | 1u << LTCP_TRACE_DELIVERED | 1u << LTCP_TRACE_DROPPED)
+#define LTCP_TRACE_EVENTS_MASK (((1u << LTCP_TRACE_KINDS) - 1u) & ~LTCP_TRACE_PACKETS_MASK)
 
 enum ltcp_drop {
     LTCP_DROP_NONE,
@@ -54,7 +61,7 @@ struct ltcp_trace_event {
     ltcp_time time;
     uint64_t serial; /* one count over both rings, from 1 */
     uint64_t subject;
-    int64_t value;
+    int64_t value, more;
     const char *text; /* static storage, or NULL */
     uint32_t host;    /* ltcp_host_config.id */
     uint8_t kind, from, to, status;
@@ -77,7 +84,7 @@ struct ltcp_trace;
 struct ltcp_trace *ltcp_trace_create(const struct ltcp_allocator *allocator, uint32_t events,
                                      uint32_t packets);
 void ltcp_trace_destroy(struct ltcp_trace *trace);
-/* Bits 1 << kind of what is recorded; at first all events but RTT, and all packets. */
+/* Bits 1 << kind of what is recorded; at first all events but RTT and DETAIL, and all packets. */
 void ltcp_trace_set_mask(struct ltcp_trace *trace, uint32_t mask);
 uint32_t ltcp_trace_mask(const struct ltcp_trace *trace);
 void ltcp_trace_clear(struct ltcp_trace *trace);

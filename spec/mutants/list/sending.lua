@@ -380,8 +380,8 @@ return {
     requirement = "RFC8985:6.2-4: for 16 recoveries without a DSACK",
     file = "tcp/rack.c",
     shown_by = "spec/tcp/rack_spec.lua",
-    text = "if (--c->rare->reo_wnd_persist == 0) c->rare->reo_wnd_mult = 1;",
-    with = "c->rare->reo_wnd_persist--;",
+    text = "        c->rare->reo_wnd_mult = 1;\n",
+    with = "",
   },
   {
     name = "rack-misses-lost-retransmissions",
@@ -468,8 +468,8 @@ return {
     requirement = "draft-ietf-ccwg-bbr section 4.1.2.3: until what left then is delivered",
     file = "tcp/rate.c",
     shown_by = "spec/tcp/rate_spec.lua",
-    text = "delivered(c) > q->app_limited) q->app_limited = 0;",
-    with = "false) q->app_limited = 0;",
+    text = "delivered(c) > q->app_limited) {",
+    with = "false) {",
   },
   {
     name = "idle-time-saved-up",
