@@ -123,9 +123,12 @@ static const char *check_sack_blocks(const struct ltcp_connection *c)
     const uint8_t count = reassembly_sack_blocks(c, blocks, 4);
     for (uint8_t i = 0; i < count; i++) {
         bool held = false;
-        for (uint16_t j = 0; j < c->ahead->count && !held; j++)
-            held = seq_eq(c->ahead->ranges[j].left, blocks[i].left) &&
-                   seq_eq(c->ahead->ranges[j].right, blocks[i].right);
+        for (uint16_t j = 0; j < c->ahead->count && !held; j++) {
+            const struct ltcp_range *r = &c->ahead->ranges[j];
+            const bool fin = c->fin_received && seq_eq(r->right, c->rcv_fin);
+            held = seq_eq(r->left, blocks[i].left) &&
+                   seq_eq(fin ? seq_add(r->right, 1) : r->right, blocks[i].right);
+        }
         if (!held) return "SACK blocks are those that are held (RFC 2018 section 4)";
         for (uint8_t j = 0; j < i; j++)
             if (seq_eq(blocks[i].left, blocks[j].left))

@@ -197,6 +197,13 @@ uint32_t reassembly_drain(struct ltcp_connection *c)
     return moved;
 }
 
+/* A FIN that came behind the range has a sequence number, too. */
+static struct ltcp_sack_block block_of(const struct ltcp_connection *c, const struct ltcp_range *r)
+{
+    const bool fin = c->fin_received && seq_eq(r->right, c->rcv_fin);
+    return (struct ltcp_sack_block){r->left, fin ? seq_add(r->right, 1) : r->right};
+}
+
 /* RFC2018:4-5 RFC2018:8-3 */
 uint8_t reassembly_sack_blocks(const struct ltcp_connection *c, struct ltcp_sack_block out[4],
                                uint8_t room)
@@ -207,7 +214,7 @@ uint8_t reassembly_sack_blocks(const struct ltcp_connection *c, struct ltcp_sack
     for (uint8_t i = 0; i < a->recent_count && n < room; i++) {
         const uint16_t at = find(a, seq_add(a->recent[i], 1));
         if (at >= a->count || seq_gt(a->ranges[at].left, a->recent[i])) continue;
-        const struct ltcp_sack_block b = {a->ranges[at].left, a->ranges[at].right};
+        const struct ltcp_sack_block b = block_of(c, &a->ranges[at]);
         bool repeated = false;
         for (uint8_t j = 0; j < n; j++)
             repeated = repeated || seq_eq(out[j].left, b.left);

@@ -1,4 +1,5 @@
 -- RFC 2018: selective acknowledgments, as the receiver of data makes them.
+local lab = require "support.lab"
 local wire = require "support.wire"
 
 local offer <const> = { options = { mss = 1000, sack_permitted = true } }
@@ -54,6 +55,32 @@ describe("SACK", function()
       send(peer, case[1])
       assert.equal(case[2], blocks(peer:expect { flags = "A", ack = 1001 }))
     end
+  end)
+
+  it("RFC2018:4-4 counts the number of a FIN that came ahead, so that it is not sent again", function()
+    local _, _, peer = opened()
+    send(peer, 1)
+    peer:expect { flags = "A", ack = 1001 }
+    peer:send { flags = "AF", seq = 2001, ack = 5001, payload = ("x"):rep(200) }
+    local sack = peer:expect({ flags = "A", ack = 1001 }).options.sack
+    assert.same({ { left = 1501, right = 2202 } }, sack)
+    send(peer, 0)
+    assert.equal("", blocks(peer:expect { flags = "A", ack = 2202 }))
+  end)
+
+  it("RFC2018:5.1-1 sends no FIN again that arrived behind a loss", function()
+    local net, client, server = lab.connected {
+      client = { rack = true, congestion = "newreno" }, server = { rack = true },
+    }
+    net.wire:drop { from = net.client, data = true, nth = 3 }
+    net:spawn(function() for _ in server:chunks() do end end)
+    client:write(("x"):rep(9000))
+    client:close()
+    net:run { until_ = net:now() + 0.5 }
+    local info = client:info()
+    assert.equal("FIN-WAIT-2", info.state)
+    assert.equal(1, info.segments_retransmitted)
+    assert.equal(0, info.dsacks_received)
   end)
 
   it("RFC2018:3 RFC2018:4-5 has room for four blocks, for three beside timestamps", function()

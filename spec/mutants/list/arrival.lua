@@ -452,4 +452,12 @@ return {
     text = "const ltcp_seq up = seq_add(a->segment->seq, a->segment->urgent_pointer);",
     with = "const ltcp_seq up = seq_add(a->seq, a->segment->urgent_pointer);",
   },
+  {
+    name = "sack-leaves-the-fin-out",
+    requirement = "RFC2018:4-4: a block is all that was received, a FIN too",
+    file = "tcp/reassembly.c",
+    shown_by = "spec/tcp/sack_spec.lua",
+    text = "fin ? seq_add(r->right, 1) : r->right};",
+    with = "r->right};",
+  },
 }
