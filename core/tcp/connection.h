@@ -244,8 +244,9 @@ struct ltcp_rare {
     struct ltcp_time_wait *aside; /* ... or a small one, which would have lasted ... */
     ltcp_time aside_until;        /* ... until then */
     uint32_t ce_received, ece_received, ecn_reductions;
-    ltcp_seq ecn_point; /* no second reduction for a window before it ... */
-    bool ecn_reacted;   /* ... once there was one */
+    ltcp_seq ecn_point;     /* no second reduction for a window before it ... */
+    bool ecn_reacted;       /* ... once there was one */
+    uint8_t marks_at_least; /* in a row, at a window of one segment (pacing_hold) */
     struct ltcp_accecn *accecn;
     struct ltcp_fast_open *fast_open;
     struct ltcp_authentication *authentication;

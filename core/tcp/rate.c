@@ -204,11 +204,21 @@ bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
 }
 
 /* The window cannot become less than a segment; the rate can: the next one leaves when a
- * retransmission timer that began now would fire. RFC9438:4.6-5 */
+ * retransmission timer that began now would fire (RFC 3168 section 6.1.2). The timer backs off as
+ * long as marks go on at that window. RFC9438:4.6-5 */
 void pacing_hold(struct ltcp_connection *c, ltcp_time now)
 {
-    if (c->out == NULL || c->cc.cwnd > c->cc.mss) return;
-    c->out->pace_time = now + rtt_rto(c);
+    struct ltcp_rare *r = rare_of(c);
+    if (c->out == NULL || c->cc.cwnd > c->cc.mss) {
+        r->marks_at_least = 0;
+        return;
+    }
+    const ltcp_time most = settings_of(c)->rto_max;
+    ltcp_time wait = rtt_rto(c);
+    for (unsigned i = 0; i < r->marks_at_least && wait < most; i++)
+        wait *= 2;
+    if (r->marks_at_least < UINT8_MAX) r->marks_at_least++;
+    c->out->pace_time = now + (wait < most ? wait : most);
     c->out->burst = 0;
 }
 

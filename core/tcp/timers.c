@@ -165,6 +165,10 @@ static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
 /* RFC 9293 section 3.8.6.1: at least one octet, at intervals that grow (SHLD-30). */
 static void persist_timeout(struct ltcp_connection *c, ltcp_time now)
 {
+    if (c->pace_held && c->snd_wnd > 0) { /* it waits for its time: the window is open */
+        timers_set_loss(c, now, LTCP_TIMER_PERSIST);
+        return;
+    }
     if (give_up_or_count(c, now) || memory_ends_orphan(c, now)) return;
     c->probe_due = true;
     if (c->backoff < UINT8_MAX) c->backoff++;

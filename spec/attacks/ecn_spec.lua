@@ -93,6 +93,18 @@ describe("a receiver that cries congestion", function()
     assert.is_not_nil(packet)
     assert.is_true(net:now() - since >= conn:info().rto - 0.05, net:now() - since)
     assert.equal(0, conn:info().timeouts)
+    -- The timer backs off, as long as marks go on; an answer without one ends that.
+    local waits = {}
+    for i = 1, 4 do
+      peer:send { flags = i < 4 and "AE" or "A", seq = 1001, ack = conn:info().snd_nxt }
+      since = net:now()
+      assert.is_not_nil(peer:receive { timeout = 100 })
+      waits[i] = net:now() - since
+    end
+    local rto = conn:info().rto
+    for i = 1, 3 do assert.near(2 ^ i * rto, waits[i], 0.2 * rto) end
+    assert.is_true(waits[4] < 0.1)
+    assert.equal(0, conn:info().probes_sent)
   end)
 
   it("RFC9768:3.2.2.5.2-2 of more packets than were sent is believed, once a window", function()

@@ -479,4 +479,28 @@ return {
     text = "if (q->pace_time < now) q->pace_time = now;",
     with = "",
   },
+  {
+    name = "marks-at-one-segment-do-not-back-off",
+    requirement = "RFC9438:4.6-5: the timer backs off as long as marks go on",
+    file = "tcp/rate.c",
+    shown_by = "spec/attacks/ecn_spec.lua",
+    text = "i < r->marks_at_least && wait < most",
+    with = "i < r->marks_at_least && wait < 0",
+  },
+  {
+    name = "a-held-segment-is-probed-for",
+    requirement = "RFC9438:4.6-5: what waits for its time needs no window probe",
+    file = "tcp/timers.c",
+    shown_by = "spec/attacks/ecn_spec.lua",
+    text = "if (c->pace_held && c->snd_wnd > 0) {",
+    with = "if (c->pace_held && c->snd_wnd == 0) {",
+  },
+  {
+    name = "turns-are-not-told",
+    requirement = "the trace names the states of congestion controls",
+    file = "tcp/remarks.c",
+    shown_by = "spec/tcp/remarks_spec.lua",
+    text = "if (tells & LTCP_CC_TURNED)",
+    with = "if (tells & LTCP_CC_JUDGED)",
+  },
 }
