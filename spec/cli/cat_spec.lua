@@ -94,6 +94,18 @@ describe("lunatcp cat #udp", function()
     assert.same({ 137, 0 }, { one, other })
   end)
 
+  it("RFC9293:MUST-21 gives up data that nobody acknowledges, after as long as it is told", function()
+    local _, complaints, one, other = two(
+      lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null >to_listener & pid=$!; "
+        .. "until [ -s to_listener ]; do sleep 0.02; done; kill -KILL $pid; wait $pid",
+      "(printf hello; sleep 0.5; printf world; sleep 6) | { date +%s%N >began; "
+        .. lunatcp "cat --give-up 1s --json $at 7 >to_client" .. "; s=$?; date +%s%N >ended; exit $s; }")
+    assert.same({ 137, 1 }, { one, other })
+    assert.matches("ETIMEDOUT", complaints)
+    local took = (tonumber(shell.read(scratch .. "/ended")) - tonumber(shell.read(scratch .. "/began"))) / 1e9
+    assert.is_true(took > 1.2 and took < 5.5, tostring(took))
+  end)
+
   it("keeps no more than its buffers while nobody reads", function()
     local _, complaints, one, other = two(
       lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null" .. " | (sleep 1; cat) >to_listener",

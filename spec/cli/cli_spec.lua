@@ -117,6 +117,27 @@ describe("lunatcp", function()
       assert.equal(("-\t0\t%s\n"):format(tcp.version), succeed("run -", scratch .. "/script.lua"))
     end)
 
+    it("says with --json before the script how it went, at the end", function()
+      shell.write(scratch .. "/script.lua", [[print(...)]])
+      local printed, complained, status = lunatcp "run --json script.lua --json a"
+      assert.equal("--json\ta\n", printed)
+      assert.equal(0, status)
+      local went = dkjson.decode(complained)
+      assert.same({ "script.lua", 0 }, { went.script, went.status })
+      assert.is_nil(went.problem)
+      assert.is_true(went.seconds > 0)
+      shell.write(scratch .. "/script.lua", "error 'it broke'")
+      _, complained, status = lunatcp "run --json script.lua"
+      assert.equal(1, status)
+      went = dkjson.decode(complained)
+      assert.equal(1, went.status)
+      assert.matches("^script.lua:1: it broke\nstack traceback:", went.problem)
+      _, complained = lunatcp "run --json nowhere.lua"
+      assert.matches("cannot open nowhere.lua", dkjson.decode(complained).problem)
+      assert.equal(2, select(3, lunatcp "run --json"))
+      assert.matches("\n +%-%-json +Before SCRIPT", (succeed "run --help"))
+    end)
+
     it("passes on the script's exit status", function()
       shell.write(scratch .. "/script.lua", "os.exit(7)")
       assert.equal(7, select(3, lunatcp "run script.lua"))
@@ -273,6 +294,8 @@ describe("lunatcp", function()
 
     it("keeps what is there", function()
       succeed "new-spec first --dir kept"
+      assert.same({ spec = "kept/spec/third_spec.lua", settings = "kept/.busted", kept = true, dir = "kept" },
+        dkjson.decode(succeed "new-spec third --dir kept --json"))
       shell.write(scratch .. "/kept/.busted", "return {}")
       local _, complained, status = lunatcp "new-spec first_spec.lua --dir kept"
       assert.equal(1, status)

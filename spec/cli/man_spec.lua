@@ -7,6 +7,16 @@ describe("the manual pages", function()
   local root
   setup(function() root = cli.parser() end)
 
+  it("read fields of argparse that it does not promise: a newer one is to be looked at first", function()
+    assert.equal("0.7.1", require "argparse".version)
+    for _, command in ipairs(root._commands) do
+      for _, element in ipairs(command._options) do
+        assert.is_function(element._get_label_lines)
+        assert.is_function(element._get_description)
+      end
+    end
+  end)
+
   it("in docs/man are those of this tree", function()
     local names = {}
     for _, page in ipairs(man.pages(root)) do

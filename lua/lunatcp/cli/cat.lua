@@ -29,7 +29,8 @@ Programs: ssh -o ProxyCommand='lunatcp cat 127.0.0.1 22' user@host
 The address is that of the tunnel's far UDP socket (its port 9899, unless it is said: 127.0.0.1:9000), of
 --tun the one to connect to. Input that ends is a half-close; cat ends when both directions have ended: at
 most five seconds later when nobody acknowledges that; who ended first stays some retransmission timeouts,
-at most three seconds.
+at most three seconds. Data that nobody acknowledges any more, since the other end is gone, ends it after
+--give-up; two minutes are more than the 100 seconds that RFC 9293 asks for at least.
 Exit status: 0; 1 when there was no connection, or it was lost; 2 for wrong usage; 128 and more: by a
 signal.]]
 
@@ -40,6 +41,9 @@ function M.define(parser)
   command:flag("-l --listen", "Wait for one connection, on the PORT of every inner address.")
   command:option("-w --wait", "Give up when there is no connection after so long."):argname "TIME"
     :convert(wire.quantity "time")
+  command:option("--give-up",
+    "End when data was not acknowledged for so long (default 120s; 0: after the profile's retransmissions).")
+    :argname "TIME":convert(wire.quantity "time"):default "120s":show_default(false)
   command:option("--profile", "Settings to begin with: linux (the default) or rfc."):choices(tcp.profiles)
     :argname "NAME":default "linux":show_default(false)
   command:option("--congestion", "The congestion control."):choices(tcp.congestions()):argname "NAME"
@@ -135,16 +139,23 @@ local function receive(net, state)
   state.received_all = true
 end
 
+-- The connection may die while one direction is over and the other waits for the standard input.
+local function watch(net, state)
+  while state.conn:state() ~= "CLOSED" do net.scheduler:wait(state.conn, STATE, nil, "cat") end
+  local info = state.conn:info()
+  if info and info.code then fail(state, "connection", info.error, info.code) end
+end
+
 -- ---- a connection, and its end ----------------------------------------------------------------
 
 local function open(net, host, tunnel, port, options, state)
-  local when = { timeout = options.wait, congestion = options.congestion }
+  local when = { timeout = options.wait, congestion = options.congestion, user_timeout = options.give_up }
   if not options.listen then
     local conn, message, code = host:connect(net:remote { via = tunnel }, port, when)
     if not conn then return fail(state, ("port %d"):format(port), message, code) end
     return conn
   end
-  local listener, message, code = host:listen(port, { congestion = options.congestion })
+  local listener, message, code = host:listen(port, { congestion = options.congestion, user_timeout = options.give_up })
   if not listener then return fail(state, ("port %d"):format(port), message, code) end
   if options.verbose then
     wire.say("listening on port %d of %s", port, options.tun or wire.join(tunnel:socket()))
@@ -184,7 +195,8 @@ local function both(net, state)
     direction(net, state)
     ended(net, state)
   end
-  local tasks = { net:spawn("send", run, send), net:spawn("receive", run, receive) }
+  local tasks = { net:spawn("send", run, send), net:spawn("receive", run, receive),
+    net:spawn("watch", run, watch) }
   while not state.problem and not (state.sent_all and state.received_all) do
     net.scheduler:wait(state, ~0, nil, "cat")
   end

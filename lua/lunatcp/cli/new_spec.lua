@@ -66,6 +66,7 @@ function M.define(parser)
   local command = parser:command("new-spec", "Write a spec to start from: spec/NAME_spec.lua, and .busted.")
   command:argument("name", "What is to be specified: letters, digits, - and _.")
   command:option("--dir", "The folder in which spec/ is or will be.", "."):argname "DIR"
+  command:flag("--json", "What was written and what was kept as a JSON object.")
 end
 
 local function exists(path)
@@ -143,15 +144,19 @@ function M.run(options, parser)
   local subject = name:gsub("_", " ")
   ok, message = write(path, SPEC:format(name, subject))
   if not ok then return cli.fail(message) end
-  cli.print("wrote " .. path)
   local settings = dir .. "/.busted"
-  if exists(settings) then
-    cli.print("kept  " .. settings)
-  else
+  local kept = exists(settings)
+  if not kept then
     ok, message = write(settings, BUSTED:format(interpreter(), where()))
     if not ok then return cli.fail(message) end
-    cli.print("wrote " .. settings)
   end
+  if options.json then
+    cli.print(cli.json({ spec = path, settings = settings, kept = kept, dir = dir },
+      { "spec", "settings", "kept", "dir" }))
+    return 0
+  end
+  cli.print("wrote " .. path)
+  cli.print((kept and "kept  " or "wrote ") .. settings)
   cli.print(("run it: cd %s && busted"):format(dir))
   return 0
 end

@@ -11,7 +11,28 @@ function M.define(parser)
   command = parser:command("run", "Run a Lua script, where require \"lunatcp\" finds this lunatcp.")
   command:argument("script", "The script; - is the standard input.")
   command:argument("arguments", "What the script gets in arg and in `...`."):args "*"
-  command:handle_options(false) -- they are the script's
+  command:flag("--json", "Before SCRIPT: how it went as a JSON object on the standard error, at the end.")
+  command:handle_options(false) -- those behind the script are its own
+  command:epilog "Exit status: 0; what the script gives to os.exit; 1 when it failed; 2 for wrong usage."
+end
+
+-- The words before the script are ours: argparse leaves them all as they are.
+local function own_words(options, parser)
+  local words = { options.script, table.unpack(options.arguments) }
+  local json = false
+  while words[1] == "--json" do
+    json = true
+    table.remove(words, 1)
+  end
+  if not words[1] then parser:error "missing argument 'script'" end
+  return table.remove(words, 1), words, json
+end
+
+local function report(path, problem)
+  io.stderr:write(cli.json({
+    script = path, status = problem and 1 or 0, problem = problem, seconds = os.clock(),
+  }, { "script", "status", "problem", "seconds" }), "\n")
+  return problem and 1 or 0
 end
 
 local function traced(problem)
@@ -23,18 +44,18 @@ local function traced(problem)
   return debug.traceback(problem, 2)
 end
 
-function M.run(options)
-  local path = options.script
+function M.run(options, parser)
+  local path, arguments, json = own_words(options, parser)
   if path == "--help" or path == "-h" then
     cli.print(command:get_help())
     return 0
   end
   local chunk, message = loadfile(path ~= "-" and path or nil)
-  if not chunk then return cli.fail(message) end
-  local arguments = options.arguments
+  if not chunk then return json and report(path, message) or cli.fail(message) end
   arguments[0] = path
   arg = arguments -- luacheck: ignore 121
   local ok, problem = xpcall(chunk, traced, table.unpack(arguments))
+  if json then return report(path, not ok and problem or nil) end
   if not ok then return cli.fail(problem) end
   return 0
 end
