@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tcp/connection.h"
+#include "wire/bytes.h"
 
 #define SPARE_QUEUES_MOST 256
 
@@ -397,6 +398,8 @@ static void acknowledge_syn(struct ltcp_connection *c, struct ltcp_record *r,
         times->rtt = times->arrived - r->last_sent;
 }
 
+enum { FETCHED_AHEAD = 4 }; /* records: a train's ACK ends many blocks that no cache holds */
+
 /* RFC6675:4-1 RFC2018:8-1 */
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times)
 {
@@ -404,6 +407,7 @@ void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp
     const ltcp_time now = times->arrived;
     while (q->head != q->unsent) {
         struct ltcp_record *r = record_at(q, q->head);
+        fetch_ahead(record_at(q, q->head + FETCHED_AHEAD)->block);
         if (seq_lt(ack, record_end(r))) {
             if (seq_le(ack, r->seq)) break;
             uint32_t n = seq_diff(ack, r->seq);

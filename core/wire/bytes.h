@@ -8,6 +8,17 @@
 #include <stdint.h>
 #include <string.h>
 
+/* What lies there will soon be looked at; whether it does, and whether the address is any good, does
+ * not matter. */
+static inline void fetch_ahead(const void *p)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(p);
+#else
+    (void)p;
+#endif
+}
+
 static inline uint16_t load_be16(const uint8_t *p)
 {
     return (uint16_t)(p[0] << 8 | p[1]);

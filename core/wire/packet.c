@@ -20,6 +20,8 @@ struct held_block {
 /* The bytes begin on a cache line's boundary where the allocator's pieces do. */
 #define BLOCK_BYTES_OFFSET ((sizeof(struct held_block) + 63) / 64 * 64)
 
+enum { FETCHED_LINES = 5 }; /* the block's own, and the first of its bytes */
+
 struct ltcp_pool {
     struct ltcp_allocator allocator;
     struct ltcp_packet *free_packets;
@@ -109,6 +111,17 @@ static struct held_block *new_block(struct ltcp_pool *pool, uint8_t size_class)
     return held;
 }
 
+/* Whoever takes one will mostly take another: blocks that were long in flight are in no cache. */
+static inline void take_held(struct ltcp_pool *pool, const struct held_block *held,
+                             uint8_t size_class)
+{
+    const uint8_t *next = (const uint8_t *)held->next;
+    pool->free_blocks[size_class] = held->next;
+    if (next == NULL) return;
+    for (size_t line = 0; line < FETCHED_LINES; line++)
+        fetch_ahead(next + 64 * line);
+}
+
 struct ltcp_block *ltcp_block_create(struct ltcp_pool *pool, uint32_t capacity)
 {
     uint8_t size_class = 0;
@@ -117,7 +130,7 @@ struct ltcp_block *ltcp_block_create(struct ltcp_pool *pool, uint32_t capacity)
 
     struct held_block *held = pool->free_blocks[size_class];
     if (held != NULL)
-        pool->free_blocks[size_class] = held->next;
+        take_held(pool, held, size_class);
     else if ((held = new_block(pool, size_class)) == NULL)
         return NULL;
 
