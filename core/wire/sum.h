@@ -9,19 +9,16 @@
 #include "bytes.h"
 #include "scope.h"
 
-/* 64 bits to the 32 of a running sum; a sum other than 0 stays other than 0. */
+/* 64 bits to the 32 of a running sum; a sum other than 0 stays other than 0. Both halves come twice
+ * to the addition, so that the carry of the lower sum comes into the upper one: around the end. */
 static inline uint32_t sum_fold(uint64_t sum)
 {
-    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-    sum = (sum & 0xFFFFFFFF) + (sum >> 32);
-    return (uint32_t)sum;
+    return (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
 }
 
 static inline uint16_t sum_finish(uint32_t sum)
 {
-    sum = (sum & 0xFFFF) + (sum >> 16);
-    sum += sum >> 16;
-    return (uint16_t)~sum;
+    return (uint16_t) ~((sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
 /* Stores a word given in host order and adds it to the sum of what is stored. */
