@@ -301,7 +301,10 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
         struct ltcp_record *from = record_at(q, i);
         uint32_t n = length - r->length;
         if (n > from->length) n = from->length;
-        if (n > 0) fill(block, from->block->data + from->offset, n);
+        if (n > 0) {
+            pieces_forget(q, r); /* it did not end here */
+            fill(block, from->block->data + from->offset, n);
+        }
         r->length += n;
         from->seq = seq_add(from->seq, n);
         from->offset += n;
