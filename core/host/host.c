@@ -225,6 +225,8 @@ static enum ltcp_status receive(struct ltcp_host *host, ltcp_time now, struct lt
     struct ltcp_ip ip;
     struct ltcp_packet *whole;
     enum ltcp_status read = ltcp_ip_decode(packet, &ip);
+    if (read == LTCP_OK && ip.protocol == LTCP_PROTOCOL_TCP)
+        return segment_in(host, now, packet, &ip);
     if (read == LTCP_OK) return deliver(host, now, packet, &ip);
     read = packet_mend(host, now, packet, read, &whole);
     if (whole == NULL) return read;

@@ -151,7 +151,7 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
                                      .cwnd_limited = rate_window_is_used(c),
                                      .advanced = seq_diff(a->segment->ack, c->snd_una)};
     struct ltcp_times times = times_of(c, a, &sample);
-    const uint64_t had = delivered(c);
+    const uint64_t had = delivered(c), lost = lost_so_far(c);
     send_queue_acknowledge(c, a->segment->ack, &times);
     c->snd_una = a->segment->ack;
     if (seq_lt(c->snd_up, c->snd_una)) c->snd_up = c->snd_una;
@@ -161,9 +161,12 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
     if (c->mtu_watched) mtu_search_acknowledged(c, a->now);
     if (c->rare != NULL) loss_probe_acknowledged(c, a->now, a->segment->ack, true, false, &times);
     if (uses_rack(c)) {
+        if (!rack_is_quiet(c))
+            recovery_on_ack(c, a->now, sample.advanced, false, &times, sample.advanced);
         loss_probe_schedule(c, a->now);
         timers_choose_loss(c);
     }
+    sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);
     inform_congestion(c, a, &sample, had, times.rtt, false);
     tell_user(c);
     connection_want_output(c);

@@ -49,6 +49,9 @@ enum ltcp_mark {
     LTCP_MARK_QUIET = 1 << 6,         /* more will follow, said the user: it leaves without PSH */
     LTCP_MARK_HELD = 1 << 7           /* it waits for a PUSH (LTCP_WRITE_HOLD) */
 };
+/* An acknowledgment has spoken of it before, or its sending again will. */
+#define LTCP_MARKS_TOLD                                                                            \
+    (LTCP_MARK_SACKED | LTCP_MARK_LOST | LTCP_MARK_RETRANSMITTED | LTCP_MARK_EVER)
 /* A run of sequence numbers that is (or will be) one segment. */
 struct ltcp_record {
     ltcp_seq seq;
@@ -596,7 +599,23 @@ void scoreboard_forget_sacks(struct ltcp_connection *c);
 struct ltcp_record *scoreboard_next_lost(struct ltcp_connection *c, uint32_t *position);
 
 /* rate.c, draft-ietf-ccwg-bbr section 4.1 */
-void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time now);
+struct ltcp_sending {
+    ltcp_time now, delivered_time, first_sent_time;
+    uint64_t delivered;
+    uint32_t pipe, lost;
+    uint8_t mark;
+};
+struct ltcp_sending rate_sending(struct ltcp_connection *c, ltcp_time now);
+static inline void rate_on_send(struct ltcp_record *r, const struct ltcp_sending *s)
+{
+    r->last_sent = s->now;
+    r->delivered = s->delivered;
+    r->delivered_time = s->delivered_time;
+    r->first_sent_time = s->first_sent_time;
+    r->tx_in_flight = s->pipe + record_span(r);
+    r->lost_before = s->lost;
+    r->marks = (uint8_t)((r->marks & ~LTCP_MARK_APP_LIMITED) | s->mark);
+}
 void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times);
 void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s);
@@ -648,6 +667,7 @@ struct ltcp_rack_losses {
     bool original, retransmission;
 };
 struct ltcp_rack_losses rack_detect(struct ltcp_connection *c, ltcp_time now);
+bool rack_is_quiet(const struct ltcp_connection *c);
 void rack_lose_at_timeout(struct ltcp_connection *c, ltcp_time now);
 void rack_resent(struct ltcp_connection *c, const struct ltcp_record *r);
 ltcp_time rack_reordering_window(const struct ltcp_connection *c);

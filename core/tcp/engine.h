@@ -41,6 +41,13 @@ struct ltcp_option_counters {
     uint64_t malformed, misplaced, repeated, invalid;
 };
 
+/* What the headers of a burst's segments say of the connection when it leaves (burst.c). */
+struct ltcp_model {
+    ltcp_seq ack;
+    uint32_t window; /* the field */
+    uint32_t ts_value, ts_echo;
+};
+
 struct ltcp_engine {
     struct ltcp_pool *pool;
     struct ltcp_trace *trace;
@@ -74,6 +81,7 @@ struct ltcp_engine {
     const struct ltcp_connection
         *template_of; /* whose headers the template holds; NULL: nobody's */
     struct ltcp_template template;
+    struct ltcp_model model;  /* where the template keeps one */
     struct ltcp_rare *nobody; /* stands in for a record that there was no memory for */
     struct ltcp_fast_open_cache *fast_open; /* what clients remember; NULL: nothing yet */
     struct ltcp_path_cache *paths;          /* their MTUs; NULL: nothing was learned yet */
@@ -83,7 +91,21 @@ struct ltcp_engine {
     const struct ltcp_crypto *crypto; /* NULL: none was handed in */
     struct ltcp_keys *keys;           /* NULL: no key was ever added (authentication.h) */
     uint16_t next_identification;
+#if defined(LTCP_CHECK) && LTCP_CHECK
+    bool short_ways; /* tests compare both; by itself a checked build takes the long ones */
+#endif
 };
+
+/* Whether what is ordinary is told from the rest (prediction.c, burst.c). */
+static inline bool takes_short_ways(const struct ltcp_engine *e)
+{
+#if defined(LTCP_CHECK) && LTCP_CHECK
+    return e->short_ways;
+#else
+    (void)e;
+    return true;
+#endif
+}
 
 /* Settings are shared by all connections that did not change any. */
 struct ltcp_share {

@@ -7,6 +7,7 @@
 #include "tcp/authentication.h"
 #include "tcp/fast_open.h"
 #include "tcp/flow_label.h"
+#include "tcp/output.h"
 #include "tcp/user_timeout.h"
 #include "wire/options.h"
 
@@ -247,23 +248,11 @@ static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
 /* ---- deciding
  * ------------------------------------------------------------------------------------ */
 
-/* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). RFC7323:2.4-1 */
-static ltcp_seq peer_edge(const struct ltcp_connection *c)
-{
-    /* A SYN needs no room in it. */
-    return seq_add(c->snd_una, c->snd_wnd + !c->syn_acked);
-}
-
-/* RFC5681:2-1 RFC5681:3.2-4 RFC5681:3.2-5 RFC6675:5-4 RFC3042:2-1 RFC3042:2-3 */
+/* RFC5681:2-1 RFC5681:3.2-4 RFC5681:3.2-5 RFC6675:5-4 */
 static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
 {
-    uint32_t pipe = pipe_size(c);
-    if (!c->syn_acked && pipe > 0) pipe--;
-    const uint32_t extra = c->recovery == LTCP_RECOVERY_NONE && !settings_of(c)->limited_transmit
-                               ? flight_size(c) - pipe
-                               : 0;
-    pipe += extra;
-    return pipe == 0 || pipe + octets <= c->cc.cwnd;
+    const uint32_t held = held_by_window(c);
+    return held == 0 || held + octets <= c->cc.cwnd;
 }
 
 /* What leaves within 2^-10 seconds at the pace of two windows in a round trip of slow start, and of
@@ -498,50 +487,12 @@ static enum probing send_mtu_probe(struct ltcp_connection *c, ltcp_time now)
     return PROBE_SENT;
 }
 
-/* ---- many that are alike ------------------------------------------------------------------------
+/* ---- new data ----------------------------------------------------------------------------------
  */
 
-/* What has just left, a full segment in its turn, is a model for the next one: nothing but sequence
- * number and text will differ. */
-static bool is_model(const struct ltcp_connection *c)
+static bool keeps_bursts_whole(const struct ltcp_connection *c)
 {
-    const struct ltcp_engine *e = c->engine;
-    const struct ltcp_record *r = record_at(c->out, c->out->unsent - 1);
-    const bool rare = c->rare != NULL && (c->rare->route_length > 0 || c->rare->uto.due);
-    return r->flags == 0 && r->length == c->snd_mss && r->transmissions == 1 &&
-           c->out->unsent != c->out->tail && !c->ecn && !c->authenticated && c->ahead == NULL &&
-           !c->mtu_watched && !rare && seq_le(c->snd_up, c->snd_una) && e->template_of == c &&
-           e->out_last->head_length ==
-               e->template.ip_length + 20 + (c->stamping ? 12 : 0); /* no more options */
-}
-
-/* The next full segment, after such a one; false: it has to go the long way, or not at all. */
-static bool send_alike(struct ltcp_connection *c, ltcp_time now)
-{
-    struct ltcp_send_queue *q = c->out;
-    struct ltcp_engine *e = c->engine;
-    const struct ltcp_record *r = record_at(q, q->unsent);
-    const uint32_t n = c->snd_mss;
-    if (r->length != n || r->flags != 0 || r->block->length != n || !r->block->sum_valid)
-        return false;
-    if (q->unsent + 1 == q->tail) return false; /* it pushes */
-    if (seq_gt(record_end(r), peer_edge(c)) || !congestion_allows(c, n) || !pacing_allows(c, now))
-        return false;
-    struct ltcp_packet *packet = ltcp_packet_create(e->pool);
-    if (packet == NULL) return false;
-    packet->block = ltcp_block_ref(r->block);
-    packet->payload = r->block->data;
-    packet->payload_length = n;
-    packet->payload_sum = r->block->sum;
-    packet->payload_sum_valid = true;
-    packet->interface = c->interface;
-    packet->time = now;
-    ltcp_template_again(&e->template, packet, e->out_last, e->next_identification++, r->seq);
-    engine_enqueue(e, packet);
-    c->segments_sent++;
-    send_queue_sent(c, q->unsent, now);
-    pacing_sent(c, n, now);
-    return true;
+    return settings_of(c)->push_bursts || settings_of(c)->write_pieces;
 }
 
 /* As much has been made as is taken at once: the rest follows while that is still in the cache. A
@@ -550,9 +501,17 @@ static bool is_enough(struct ltcp_connection *c, uint32_t burst)
 {
     struct ltcp_engine *e = c->engine;
     if (e->out_count < e->out_room) return false;
-    if (burst > 0 && (settings_of(c)->push_bursts || settings_of(c)->write_pieces)) return false;
+    if (burst > 0 && keeps_bursts_whole(c)) return false;
     e->out_cut = true;
     return true;
+}
+
+/* How many may leave together where none is taken for enough. */
+static uint32_t most_together(const struct ltcp_connection *c, uint32_t left, bool all)
+{
+    const struct ltcp_engine *e = c->engine;
+    const uint32_t room = e->out_room - e->out_count;
+    return !all || keeps_bursts_whole(c) || left < room ? left : room;
 }
 
 static bool piece_ends(const struct ltcp_send_queue *q)
@@ -567,11 +526,16 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
     const uint32_t most = burst_most(c);
     const bool all = bursts == UINT32_MAX;
     uint32_t burst = 0;
-    bool fresh = false, alike = false;
+    bool fresh = false, alike = true;
     while (q != NULL && q->unsent != q->tail && bursts > 0) {
         if (all && is_enough(c, burst)) break;
-        if (burst > 0 && alike && send_alike(c, now)) {
-            if (++burst < most) continue;
+        const uint32_t left = most - burst;
+        const uint32_t sent = alike ? burst_send(c, now, most_together(c, left, all)) : 0;
+        alike = sent == 0 || sent == left;
+        if (sent > 0) {
+            fresh = true;
+            burst += sent;
+            if (burst < most) continue;
             burst = end_burst(c, burst);
             bursts--;
             continue;
@@ -599,8 +563,8 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
             q->small_end = seq_add(c->snd_nxt, n);
         }
         if (!send_record(c, now, q->unsent)) break;
-        alike = is_model(c);
-        fresh = true;
+        burst_model(c, now);
+        alike = fresh = true;
         if (++burst < most && !piece_ends(q)) continue;
         burst = end_burst(c, burst);
         bursts--;
@@ -639,6 +603,19 @@ static void after_fin_sent(struct ltcp_connection *c, ltcp_time now)
         connection_set_state(c, now, LTCP_LAST_ACK);
 }
 
+/* What was lost, what probes, what is new. */
+static void send_queued(struct ltcp_connection *c, ltcp_time now)
+{
+    restart_after_idle(c, now);
+    if (!undo_frto_waits(c)) send_lost(c, now);
+    if (c->probe_due) send_probe(c, now);
+    if (c->loss_probe_due) send_loss_probe(c, now);
+    if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state)) send_new(c, now, UINT32_MAX);
+    if (c->engine->out_cut) return; /* there is more to come */
+    rate_look_for_limit(c, now);
+    rate_note_usage(c);
+}
+
 /* The engine's out_cut says that it is to be called again, before any other. RFC6675:4-6
  * RFC6675:4-9 */
 void output_run(struct ltcp_connection *c, ltcp_time now)
@@ -657,17 +634,11 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
     } else {
         if (c->accecn && accecn_owes_handshake_ack(c)) send_acknowledgment(c, now);
         if (wants_fin(c)) send_queue_fin(c);
-        restart_after_idle(c, now);
         c->cwnd_limited = c->pace_held = false;
-        if (!undo_frto_waits(c)) send_lost(c, now);
-        if (c->probe_due) send_probe(c, now);
-        if (c->loss_probe_due) send_loss_probe(c, now);
-        if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state))
-            send_new(c, now, UINT32_MAX);
-        if (!c->engine->out_cut) { /* else there is more to come */
-            rate_look_for_limit(c, now);
-            rate_note_usage(c);
-        }
+        if (c->out != NULL)
+            send_queued(c, now);
+        else
+            c->probe_due = c->loss_probe_due = false;
         after_fin_sent(c, now);
         if (c->write_blocked && (settings_of(c)->not_sent_low != 0 || settings_of(c)->write_pieces))
             send_queue_tell_room(c);

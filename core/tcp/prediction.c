@@ -32,13 +32,21 @@ static void note_arrival(struct ltcp_connection *c, const struct ltcp_arrival *a
     c->ts_recent_time = coarse_time(a->now);
 }
 
+/* Even an acknowledgment without news: by the time at which it comes, or of a tail loss probe. */
+static bool tells_of_losses(const struct ltcp_connection *c)
+{
+    return uses_rack(c) && (!rack_is_quiet(c) || (c->rare != NULL && c->rare->probed));
+}
+
 /* The next data in order, and no news about our own. */
 static bool takes_data(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
     if (!seq_eq(a->segment->ack, c->snd_una) || a->length > rcv_wnd(c) || c->user_closed)
         return false;
+    if (tells_of_losses(c)) return false;
     note_arrival(c, a);
     segment_in_order(c, a);
+    if (c->out != NULL) connection_want_output(c); /* as after any acknowledgment */
     return true;
 }
 
@@ -56,9 +64,7 @@ static bool takes_acknowledgment(struct ltcp_connection *c, struct ltcp_arrival 
 
 bool prediction_takes(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
-#if defined(LTCP_NO_PREDICTION) && LTCP_NO_PREDICTION
-    return false; /* for builds that compare the two ways */
-#endif
+    if (!takes_short_ways(c->engine)) return false;
     if (!is_ordinary(c, a)) return false;
     return a->length > 0 ? takes_data(c, a) : takes_acknowledgment(c, a);
 }

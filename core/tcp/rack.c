@@ -166,6 +166,18 @@ static bool detect_resent(struct ltcp_connection *c, ltcp_time now, ltcp_time wi
     return found;
 }
 
+/* All that is in flight was sent after what has arrived, and nothing of it again: an acknowledgment
+ * that SACKs nothing tells of no loss. */
+bool rack_is_quiet(const struct ltcp_connection *c)
+{
+    const struct ltcp_send_queue *q = c->out;
+    if (q == NULL) return true;
+    const struct ltcp_rack *k = &q->rack;
+    if (k->deadline != LTCP_NEVER || k->resent_first != k->resent_last) return false;
+    return k->xmit_ts < 0 || k->position == q->unsent ||
+           due_at(c, record_at(q, k->position), 0) == LTCP_NEVER;
+}
+
 /* RFC8985:6.2-5. The deadline is that of the first segment that waits, so that each is found when
  * its own time has come. */
 struct ltcp_rack_losses rack_detect(struct ltcp_connection *c, ltcp_time now)

@@ -21,8 +21,8 @@ static void hold(struct ltcp_connection *c, ltcp_time now)
     c->out->app_limited = until > 0 ? until : 1;
 }
 
-/* Section 4.1.2.2: the record leaves now and is not yet in the pipe. */
-void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time now)
+/* Section 4.1.2.2: what a record that leaves now is to remember; it is not yet in the pipe. */
+struct ltcp_sending rate_sending(struct ltcp_connection *c, ltcp_time now)
 {
     struct ltcp_send_queue *q = c->out;
     const uint32_t pipe = pipe_size(c);
@@ -32,13 +32,13 @@ void rate_on_send(struct ltcp_connection *c, struct ltcp_record *r, ltcp_time no
         if (c->cc.tells != 0) congestion_tells(c, now);
         q->delivered_time = q->first_sent_time = now;
     }
-    r->delivered = delivered(c);
-    r->delivered_time = q->delivered_time;
-    r->first_sent_time = q->first_sent_time;
-    r->tx_in_flight = pipe + record_span(r);
-    r->lost_before = (uint32_t)lost_so_far(c);
-    r->marks &= (uint8_t)~LTCP_MARK_APP_LIMITED;
-    if (q->app_limited != 0) r->marks |= LTCP_MARK_APP_LIMITED;
+    return (struct ltcp_sending){.now = now,
+                                 .delivered = delivered(c),
+                                 .delivered_time = q->delivered_time,
+                                 .first_sent_time = q->first_sent_time,
+                                 .pipe = pipe,
+                                 .lost = (uint32_t)lost_so_far(c),
+                                 .mark = q->app_limited != 0 ? LTCP_MARK_APP_LIMITED : 0};
 }
 
 /* Section 4.1.2.3, UpdateRateSample: of all that an acknowledgment delivers the segment that was

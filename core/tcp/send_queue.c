@@ -332,7 +332,8 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
 {
     struct ltcp_send_queue *q = c->out;
     struct ltcp_record *r = record_at(q, position);
-    rate_on_send(c, r, now);
+    const struct ltcp_sending sending = rate_sending(c, now);
+    rate_on_send(r, &sending);
     if (r->length > 0) c->data_segments_sent++;
     if (position == q->unsent) {
         q->unsent++;
@@ -351,7 +352,6 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
         rare_of(c)->bytes_retransmitted += r->length;
     }
     if (c->recovery == LTCP_RECOVERY_FAST) rare_of(c)->prr_out += record_span(r);
-    r->last_sent = now;
     if ((r->marks & LTCP_MARK_RETRANSMITTED) && uses_rack(c)) rack_resent(c, r);
     r->transmissions++;
 }
@@ -403,14 +403,47 @@ static void acknowledge_syn(struct ltcp_connection *c, struct ltcp_record *r,
 
 enum { FETCHED_AHEAD = 4 }; /* records: a train's ACK ends many blocks that no cache holds */
 
+/* Records that were sent once, and of which nothing was told before: they lie in order of sending,
+ * so that the last of them speaks for all. */
+static void acknowledge_sent_once(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times)
+{
+    struct ltcp_send_queue *q = c->out;
+    const struct ltcp_record *last = NULL;
+    const uint32_t first = q->head;
+    uint32_t at = first, octets = 0;
+    if (c->recovery != LTCP_RECOVERY_NONE) return;
+    if (uses_rack(c) && seq_gt(q->rack.fack, c->snd_una)) return; /* they may be out of order */
+    for (; at != q->unsent; at++) {
+        struct ltcp_record *r = record_at(q, at);
+        fetch_ahead(record_at(q, at + FETCHED_AHEAD)->block);
+        if ((r->flags & (LTCP_SYN | LTCP_FIN)) || (r->marks & LTCP_MARKS_TOLD)) break;
+        if (seq_lt(ack, seq_add(r->seq, r->length))) break;
+        octets += r->length;
+        ltcp_block_unref(r->block);
+        pieces_forget(q, r);
+        last = r;
+    }
+    if (last == NULL) return;
+    const uint32_t count = at - first;
+    c->segments_delivered += count - 1;
+    take_sample(c, last, times->arrived, times);
+    q->octets -= octets;
+    memory_give_back(c->engine, octets);
+    c->bytes_acked += octets;
+    if (q->loss_position - first < count) q->loss_position = at;
+    if (q->retransmit_position - first < count) q->retransmit_position = at;
+    if (q->rack.position - first < count) q->rack.position = at;
+    q->head = at;
+}
+
 /* RFC6675:4-1 RFC2018:8-1 */
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times)
 {
     struct ltcp_send_queue *q = c->out;
     const ltcp_time now = times->arrived;
+    acknowledge_sent_once(c, ack, times);
     while (q->head != q->unsent) {
         struct ltcp_record *r = record_at(q, q->head);
-        fetch_ahead(record_at(q, q->head + FETCHED_AHEAD)->block);
         if (seq_lt(ack, record_end(r))) {
             if (seq_le(ack, r->seq)) break;
             uint32_t n = seq_diff(ack, r->seq);

@@ -80,8 +80,9 @@ static bool is_out_of_patience(const struct ltcp_connection *c, ltcp_time now)
 static ltcp_time whole_timeout(const struct ltcp_connection *c, ltcp_time since)
 {
     const ltcp_time deadline = after(since, rtt_timeout(c));
+    if (c->unanswered == 0) return deadline;
     const ltcp_time limit = patience_of(c).time;
-    if (limit == 0 || c->unanswered == 0) return deadline;
+    if (limit == 0) return deadline;
     const ltcp_time end = after(c->out->waiting_since, limit);
     return end > since && end < deadline ? end : deadline;
 }

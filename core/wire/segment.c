@@ -78,7 +78,8 @@ enum ltcp_status ltcp_segment_decode(const struct ltcp_packet *packet, const str
     if (!packet->checksum_good) { /* RFC9293:MUST-3 */
         uint64_t sum =
             sum_pseudo(&ip->source, &ip->destination, ip->version, LTCP_PROTOCOL_TCP, length);
-        sum = sum_words(sum, p, header);
+        sum = sum_words(sum, p, TCP_HEADER);
+        if (header > TCP_HEADER) sum = sum_words(sum, p + TCP_HEADER, header - TCP_HEADER);
         uint32_t folded = sum_fold(sum);
         if (length > header) folded = ltcp_sum(folded, packet->payload, length - header);
         if (sum_finish(folded) != 0) return LTCP_ERR_CHECKSUM;

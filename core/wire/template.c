@@ -10,6 +10,7 @@ void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint1
     plain.options_length = 0;
     plain.identification = 0;
     plain.ecn = 0;
+    t->model_length = 0;
     t->ip_length = (uint8_t)ltcp_ip_encode(&plain, 0, t->ip);
     t->traffic_class = (uint8_t)(ip->dscp << 2);
     t->ports = (uint32_t)source_port << 16 | destination_port;
@@ -68,20 +69,28 @@ void ltcp_template_encode(struct ltcp_template *t, struct ltcp_packet *packet,
     packet->head_length = (uint16_t)(t->ip_length + header);
 }
 
-/* Longer than any head of that kind: IPv6, TCP, timestamps. */
-enum { COMMON_HEAD = 96 };
+void ltcp_template_keep(struct ltcp_template *t, const struct ltcp_packet *packet)
+{
+    t->model_length = 0;
+    if (packet->head_length > sizeof t->model) return;
+    memcpy(t->model, packet->head, sizeof t->model);
+    t->model_length = (uint8_t)packet->head_length;
+    t->model_ip_sum = t->last_ip_sum;
+    t->model_tcp_sum = t->last_tcp_sum;
+}
 
 void ltcp_template_again(const struct ltcp_template *t, struct ltcp_packet *packet,
-                         const struct ltcp_packet *last, uint16_t identification, ltcp_seq seq)
+                         uint16_t identification, ltcp_seq seq)
 {
+    enum { SHORT = 64 }; /* a copy of constant length needs no call */
     uint8_t *p = packet->head;
-    memcpy(p, last->head, last->head_length <= COMMON_HEAD ? COMMON_HEAD : LTCP_HEAD_ROOM);
-    packet->head_length = last->head_length;
+    memcpy(p, t->model, t->model_length <= SHORT ? SHORT : sizeof t->model);
+    packet->head_length = t->model_length;
     if (t->ip_length == IPV4_HEADER) {
         store_be16(p + 4, identification);
-        store_16(p + 10, sum_finish(sum_fold(t->last_ip_sum + load_16(p + 4))));
+        store_16(p + 10, sum_finish(sum_fold(t->model_ip_sum + load_16(p + 4))));
     }
     p += t->ip_length;
-    const uint64_t sum = put_word(p + 4, seq.n, t->last_tcp_sum) + packet->payload_sum;
+    const uint64_t sum = put_word(p + 4, seq.n, t->model_tcp_sum) + packet->payload_sum;
     store_16(p + 16, sum_finish(sum_fold(sum)));
 }

@@ -232,22 +232,25 @@ struct ltcp_packet *ltcp_segment_cut(const struct ltcp_packet *whole, uint32_t a
  * are given anew for each packet. */
 struct ltcp_template {
     uint64_t ip_sum, tcp_sum; /* of the constant fields; tcp_sum with pseudo header and ports */
-    /* Of the last packet's headers, but for its identification, its sequence number and its text.
-     */
-    uint64_t last_ip_sum, last_tcp_sum;
+    /* Of the last packet's headers, but for its identification, its sequence number and its text;
+     * and of the model's. */
+    uint64_t last_ip_sum, last_tcp_sum, model_ip_sum, model_tcp_sum;
     uint8_t ip[40];
     uint8_t ip_length;
     uint8_t traffic_class; /* DSCP, ECN clear */
+    uint8_t model_length;  /* of its head; 0: there is none */
     uint32_t ports;
+    uint8_t model[96];
 };
 void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint16_t source_port,
                         uint16_t destination_port);
 void ltcp_template_encode(struct ltcp_template *t, struct ltcp_packet *packet,
                           uint16_t identification, uint8_t ecn, const struct ltcp_segment *segment);
-/* The same again, of `last`, which ltcp_template_encode has just written: with other text, as long
- * and summed, and another sequence number. */
+/* Keeps the head of `packet`, which ltcp_template_encode has written last, as a model ... */
+void ltcp_template_keep(struct ltcp_template *t, const struct ltcp_packet *packet);
+/* ... for packets with other text, as long and summed, and another sequence number. */
 void ltcp_template_again(const struct ltcp_template *t, struct ltcp_packet *packet,
-                         const struct ltcp_packet *last, uint16_t identification, ltcp_seq seq);
+                         uint16_t identification, ltcp_seq seq);
 
 /* ---- ICMP ---------------------------------------------------------------------------------------
  */

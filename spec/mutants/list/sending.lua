@@ -58,7 +58,7 @@ return {
   {
     name = "usable-window-one-too-many",
     requirement = "RFC9293:MUST-38, section 3.8.6.2.1: U = SND.UNA + SND.WND - SND.NXT",
-    file = "tcp/output.c",
+    file = "tcp/output.h",
     shown_by = "spec/rfc9293/window_spec.lua",
     text = "return seq_add(c->snd_una, c->snd_wnd + !c->syn_acked);",
     with = "return seq_add(c->snd_una, c->snd_wnd + 1);",
