@@ -1,5 +1,6 @@
 /* core/congestion/cubic.c - CUBIC, RFC 9438. Windows count octets, so each of the RFC's formulas
  * has the SMSS as a factor; time within an epoch counts ticks of 2^-16 s. */
+#include "congestion/cubic_segments.h"
 #include "congestion/hystart.h"
 #include "congestion/validation.h"
 #include "congestion/window.h"
@@ -31,6 +32,9 @@ struct cubic {
     struct hystart hystart;
     struct validation validation;
     uint8_t region;
+    bool by_segments; /* cubic_segments.c does congestion avoidance, and ... */
+    struct cubic_segments segments;
+    ltcp_time last_ack; /* what counts by segments leaves out only the time when nothing is sent */
 };
 
 /* ---- arithmetic -------------------------------------------------------------------------------
@@ -61,7 +65,7 @@ static uint32_t scale(uint32_t octets, uint32_t hundredths)
     return (uint32_t)((uint64_t)octets * hundredths / 100);
 }
 
-static uint32_t ticks(ltcp_time time)
+uint32_t cubic_ticks(ltcp_time time)
 {
     if (time < 0) return 0;
     if (time > LONGEST) time = LONGEST;
@@ -70,7 +74,7 @@ static uint32_t ticks(ltcp_time time)
 
 /* Equation (2): K = cbrt((W_max - cwnd_epoch) / C), C = 0.4 segments a cubed second; as many bits
  * behind the point as fit. RFC9438:4.2-2 RFC9438:5.1-1 */
-static uint32_t period(uint32_t distance, uint32_t mss)
+uint32_t cubic_period(uint32_t distance, uint32_t mss)
 {
     const uint64_t twofold = (uint64_t)distance * 5; /* 2 / C */
     unsigned shift = 3 * TICK_BITS;
@@ -80,15 +84,20 @@ static uint32_t period(uint32_t distance, uint32_t mss)
 }
 
 /* Equation (1): W_cubic(t) = C * (t - K)^3 + W_max. RFC9438:4.2-2 */
-static uint32_t w_cubic(const struct epoch *e, uint32_t t, uint32_t mss)
+uint32_t cubic_curve(uint32_t origin, uint32_t k, uint32_t t, uint32_t mss)
 {
-    const bool before = t < e->k;
-    uint64_t d = before ? e->k - t : t - e->k;
+    const bool before = t < k;
+    uint64_t d = before ? k - t : t - k;
     if (d >> 26 != 0) d = (1u << 26) - 1;
     const uint64_t cube = (d * d >> TICK_BITS) * d >> TICK_BITS; /* TICK_BITS behind the point */
     const uint64_t change = cube * mss / 5 * 2 >> TICK_BITS;
-    if (!before) return clamp_window(e->w_max + change);
-    return change < e->w_max ? (uint32_t)(e->w_max - change) : 0;
+    if (!before) return clamp_window(origin + change);
+    return change < origin ? (uint32_t)(origin - change) : 0;
+}
+
+static uint32_t w_cubic(const struct epoch *e, uint32_t t, uint32_t mss)
+{
+    return cubic_curve(e->w_max, e->k, t, mss);
 }
 
 /* ---- congestion avoidance ---------------------------------------------------------------------
@@ -106,7 +115,7 @@ static void start_epoch(struct cubic *s, const struct ltcp_congestion *cc, ltcp_
         e->w_max = cc->cwnd;
         e->k = 0;
     } else {
-        e->k = period(e->w_max - cc->cwnd, cc->mss);
+        e->k = cubic_period(e->w_max - cc->cwnd, cc->mss);
     }
     e->after_timeout = false;
 }
@@ -154,14 +163,14 @@ static void congestion_avoidance(struct cubic *s, struct ltcp_congestion *cc,
     const ltcp_time t = ack->now - e->t_epoch;
     grow_w_est(e, cc, ack->bytes_acked);
     const uint32_t w_est = clamp_window(e->w_est >> FRACTION);
-    if (w_cubic(e, ticks(t), cc->mss) < w_est) { /* section 4.3 */
+    if (w_cubic(e, cubic_ticks(t), cc->mss) < w_est) { /* section 4.3 */
         turn_to(s, cc, RENO_FRIENDLY);
         if (w_est > cc->cwnd) cc->cwnd = w_est;
         return;
     }
     turn_to(s, cc, cc->cwnd < e->w_max ? CONCAVE : CONVEX); /* sections 4.4 and 4.5 */
     const uint32_t most = clamp_window((uint64_t)cc->cwnd * 3 / 2);
-    uint32_t target = w_cubic(e, ticks(t + ack->srtt), cc->mss);
+    uint32_t target = w_cubic(e, cubic_ticks(t + ack->srtt), cc->mss);
     if (target > most) target = most;
     if (target > cc->cwnd) approach(cc, target, ack->bytes_acked);
 }
@@ -176,10 +185,42 @@ static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
 {
     struct hystart *h = &s->hystart;
     uint32_t growth = window_slow_start(cc, ack->bytes_acked);
-    if ((cc->switches & LTCP_CC_HYSTART) && !h->done)
-        growth = h->classic ? hystart_classic_on_ack(h, cc, ack) : hystart_on_ack(h, cc, ack);
+    if ((cc->switches & LTCP_CC_HYSTART) && !h->done && !h->classic)
+        growth = hystart_on_ack(h, cc, ack);
     turn_to(s, cc, h->css_rounds > 0 ? CSS : SLOW_START);
     cc->cwnd = clamp_window((uint64_t)cc->cwnd + growth);
+}
+
+/* Congestion avoidance in whole segments; `acked` octets have not made slow start grow. */
+static void grow_by_segments(struct cubic *s, struct ltcp_congestion *cc,
+                             const struct ltcp_ack_sample *ack, uint32_t acked)
+{
+    struct epoch *e = &s->now;
+    if (acked == 0) return;
+    if (e->after_timeout) e->w_max = 0; /* what was reached before is forgotten */
+    e->after_timeout = false;
+    if (e->t_epoch == NO_EPOCH) {
+        e->t_epoch = ack->now;
+        cubic_segments_begin(&s->segments, cc, e->w_max);
+    }
+    cubic_segments_on_ack(&s->segments, cc, ack, ack->now - e->t_epoch, acked, e->w_max == 0);
+    e->w_est = (uint64_t)s->segments.w_est * cc->mss << FRACTION;
+    e->k = s->segments.k;
+    const bool below = cc->cwnd / cc->mss < s->segments.origin;
+    turn_to(s, cc, s->segments.friendly ? RENO_FRIENDLY : below ? CONCAVE : CONVEX);
+}
+
+static void on_ack_by_segments(struct cubic *s, struct ltcp_congestion *cc,
+                               const struct ltcp_ack_sample *ack)
+{
+    uint32_t left = ack->bytes_acked;
+    if (cc->cwnd < cc->ssthresh) {
+        const uint32_t before = cc->cwnd;
+        slow_start(s, cc, ack);
+        const uint32_t grown = cc->cwnd - before;
+        left = cc->cwnd >= cc->ssthresh && grown < left ? left - grown : 0;
+    }
+    grow_by_segments(s, cc, ack, left);
 }
 
 /* RFC9438:4.6-4 RFC7661:4.3-2 */
@@ -188,14 +229,20 @@ static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
     struct cubic *s = cc->state;
     if (cc->switches & LTCP_CC_VALIDATION) validation_on_ack(&s->validation, cc, ack);
     if (ack->in_recovery) return;
+    if (s->hystart.classic && !s->hystart.done && (cc->switches & LTCP_CC_HYSTART) &&
+        cc->cwnd < cc->ssthresh)
+        hystart_classic_ends(&s->hystart, cc, ack);
+    if (s->by_segments) s->last_ack = ack->now;
     if (!ack->cwnd_limited) { /* section 5.8 */
-        if (s->limited_since == NO_EPOCH) s->limited_since = ack->now;
+        if (s->limited_since == NO_EPOCH && !s->by_segments) s->limited_since = ack->now;
         return;
     }
     skip_limited_time(s, ack->now);
     if (ack->advanced == 0) return; /* RFC 5681 section 3.1: ACKs of new data */
     if (ack->ece) return;           /* RFC3168:6.1.2-2 */
-    if (cc->cwnd < cc->ssthresh)
+    if (s->by_segments)
+        on_ack_by_segments(s, cc, ack);
+    else if (cc->cwnd < cc->ssthresh)
         slow_start(s, cc, ack);
     else
         congestion_avoidance(s, cc, ack);
@@ -217,7 +264,8 @@ static uint32_t reduce(struct cubic *s, struct ltcp_congestion *cc, uint32_t fli
     s->limited_since = NO_EPOCH;
     s->hystart.done = true;
     s->hystart.css_rounds = 0;
-    const uint32_t reduced = scale(flight, beta);
+    uint32_t reduced = scale(flight, beta);
+    if (s->by_segments) reduced -= reduced % cc->mss;
     cc->ssthresh = window_at_least_two(cc, reduced);
     cc->acked = 0;
     return reduced;
@@ -276,6 +324,17 @@ static void cubic_on_undo(struct ltcp_congestion *cc, ltcp_time now, uint32_t cw
     cc->acked = 0;
 }
 
+/* What was not sent says nothing: the epoch goes on where it stopped. */
+static void cubic_on_restart(struct ltcp_congestion *cc, ltcp_time now, bool app_limited)
+{
+    struct cubic *s = cc->state;
+    (void)app_limited;
+    if (s->by_segments && s->now.t_epoch != NO_EPOCH && now > s->last_ack) {
+        s->now.t_epoch += now - s->last_ack;
+        s->last_ack = now;
+    }
+}
+
 static void cubic_on_idle(struct ltcp_congestion *cc, ltcp_time now)
 {
     struct cubic *s = cc->state;
@@ -310,6 +369,20 @@ static void cubic_classic_init(struct ltcp_congestion *cc, ltcp_time now)
     s->hystart.classic = true;
 }
 
+static void cubic_segments_init(struct ltcp_congestion *cc, ltcp_time now)
+{
+    struct cubic *s = cc->state;
+    cubic_init(cc, now);
+    s->by_segments = true;
+}
+
+static void cubic_classic_segments_init(struct ltcp_congestion *cc, ltcp_time now)
+{
+    struct cubic *s = cc->state;
+    cubic_classic_init(cc, now);
+    s->by_segments = true;
+}
+
 static bool cubic_info(const struct ltcp_congestion *cc, size_t i,
                        struct ltcp_congestion_value *out)
 {
@@ -332,30 +405,15 @@ static bool cubic_info(const struct ltcp_congestion *cc, size_t i,
     return true;
 }
 
-const struct ltcp_congestion_ops ltcp_cubic = {
-    .name = "cubic",
-    .state_size = sizeof(struct cubic),
-    .init = cubic_init,
-    .on_ack = cubic_on_ack,
-    .on_loss = cubic_on_loss,
-    .on_ecn = cubic_on_ecn,
-    .on_recovered = cubic_on_recovered,
-    .on_timeout = cubic_on_timeout,
-    .on_idle = cubic_on_idle,
-    .on_undo = cubic_on_undo,
-    .info = cubic_info,
-};
-
-const struct ltcp_congestion_ops ltcp_cubic_classic = {
-    .name = "cubic",
-    .state_size = sizeof(struct cubic),
-    .init = cubic_classic_init,
-    .on_ack = cubic_on_ack,
-    .on_loss = cubic_on_loss,
-    .on_ecn = cubic_on_ecn,
-    .on_recovered = cubic_on_recovered,
-    .on_timeout = cubic_on_timeout,
-    .on_idle = cubic_on_idle,
-    .on_undo = cubic_on_undo,
-    .info = cubic_info,
-};
+#define TABLE(begin)                                                                               \
+    {                                                                                              \
+        .name = "cubic", .state_size = sizeof(struct cubic), .init = (begin),                      \
+        .on_ack = cubic_on_ack, .on_loss = cubic_on_loss, .on_ecn = cubic_on_ecn,                  \
+        .on_recovered = cubic_on_recovered, .on_timeout = cubic_on_timeout,                        \
+        .on_idle = cubic_on_idle, .on_restart = cubic_on_restart, .on_undo = cubic_on_undo,        \
+        .info = cubic_info                                                                         \
+    }
+const struct ltcp_congestion_ops ltcp_cubic = TABLE(cubic_init);
+const struct ltcp_congestion_ops ltcp_cubic_classic = TABLE(cubic_classic_init);
+const struct ltcp_congestion_ops ltcp_cubic_segments = TABLE(cubic_segments_init);
+const struct ltcp_congestion_ops ltcp_cubic_classic_segments = TABLE(cubic_classic_segments_init);

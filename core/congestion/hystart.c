@@ -118,14 +118,14 @@ static bool delay_has_grown(struct hystart *h, const struct ltcp_ack_sample *ack
     return h->current_round_min_rtt > ack->min_rtt + thresh;
 }
 
-uint32_t hystart_classic_on_ack(struct hystart *h, struct ltcp_congestion *cc,
-                                const struct ltcp_ack_sample *ack)
+bool hystart_classic_ends(struct hystart *h, struct ltcp_congestion *cc,
+                          const struct ltcp_ack_sample *ack)
 {
+    if (cc->cwnd < WINDOW_LEAST * cc->mss) return false;
     classic_round(h, ack);
-    if (cc->cwnd < WINDOW_LEAST * cc->mss) return ack->bytes_acked;
     const bool train = train_is_long(h, cc, ack);
-    if (!delay_has_grown(h, ack) && !train) return ack->bytes_acked;
+    if (!delay_has_grown(h, ack) && !train) return false;
     h->done = true;
     cc->ssthresh = cc->cwnd;
-    return 0;
+    return true;
 }

@@ -25,10 +25,11 @@ struct hystart {
 uint32_t hystart_on_ack(struct hystart *h, struct ltcp_congestion *cc,
                         const struct ltcp_ack_sample *ack);
 
-/* The same by the first form of HyStart (Ha and Rhee, 2008), as Linux has it: slow start ends at
- * once, when even the least of a round's RTTs is higher by an eighth, or when its ACKs have come in
- * a train for longer than the path needs to hold them. */
-uint32_t hystart_classic_on_ack(struct hystart *h, struct ltcp_congestion *cc,
-                                const struct ltcp_ack_sample *ack);
+/* The first form of HyStart (Ha and Rhee, 2008), as Linux has it, for an ACK in slow start, also
+ * one that finds the window half used: slow start ends at once, when even the least of a round's
+ * RTTs is higher by an eighth, or when its ACKs have come in a train for longer than the path needs
+ * to hold them. True: it does, and ssthresh is cwnd. */
+bool hystart_classic_ends(struct hystart *h, struct ltcp_congestion *cc,
+                          const struct ltcp_ack_sample *ack);
 
 #endif

@@ -22,8 +22,11 @@ const struct ltcp_congestion_ops *ltcp_congestion_find(const char *name)
 const struct ltcp_congestion_ops *ltcp_congestion_for(const struct ltcp_settings *settings)
 {
     const bool validated = settings->window_validation && settings->congestion == &ltcp_newreno;
-    if (settings->hystart_classic && settings->congestion == &ltcp_cubic)
-        return &ltcp_cubic_classic;
+    if (settings->congestion == &ltcp_cubic) {
+        if (settings->cubic_segments)
+            return settings->hystart_classic ? &ltcp_cubic_classic_segments : &ltcp_cubic_segments;
+        return settings->hystart_classic ? &ltcp_cubic_classic : &ltcp_cubic;
+    }
     return validated ? &ltcp_newreno_validated : settings->congestion;
 }
 

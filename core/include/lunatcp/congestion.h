@@ -155,7 +155,7 @@ struct ltcp_settings;
 uint8_t ltcp_congestion_switches(const struct ltcp_settings *settings, bool sack);
 
 /* The table that runs by these settings: settings->congestion, or its variant: NewReno's with
- * RFC 7661, CUBIC's with HyStart's first form. */
+ * RFC 7661, CUBIC's with HyStart's first form, and counting segments. */
 const struct ltcp_congestion_ops *ltcp_congestion_for(const struct ltcp_settings *settings);
 
 /* RFC 5681 section 3.1: IW from the sender's maximum segment size. */
@@ -164,6 +164,8 @@ uint32_t ltcp_initial_window_rfc5681(uint32_t mss);
 extern const struct ltcp_congestion_ops ltcp_newreno;           /* needs no state */
 extern const struct ltcp_congestion_ops ltcp_newreno_validated; /* the same with RFC 7661 */
 extern const struct ltcp_congestion_ops ltcp_cubic_classic; /* CUBIC with HyStart's first form */
+/* CUBIC that counts whole segments; with HyStart's first form too */
+extern const struct ltcp_congestion_ops ltcp_cubic_segments, ltcp_cubic_classic_segments;
 extern const struct ltcp_congestion_ops ltcp_cubic, ltcp_dctcp, ltcp_prague, ltcp_bbr, ltcp_bbr1;
 extern const struct ltcp_congestion_ops ltcp_fixed; /* the initial window, always: for teaching */
 /* By name, or NULL; the i-th, or NULL past the last. */

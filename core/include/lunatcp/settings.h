@@ -112,8 +112,10 @@ extern "C" {
       "first slow start threshold")                                                                \
     X(FLAG, slow_start_after_idle, 1, 1, 0, 1, "restart window after an idle RTO (RFC 5681, 4.1)") \
     X(FLAG, hystart, 1, 1, 0, 1, "HyStart++ in CUBIC's slow start (RFC 9406)")                     \
-    X(FLAG, hystart_classic, 0, 0, 0, 1,                                                           \
+    X(FLAG, hystart_classic, 0, 1, 0, 1,                                                           \
       "HyStart as it was first, by delay and trains of ACKs, in its place")                        \
+    X(FLAG, cubic_segments, 0, 1, 0, 1,                                                            \
+      "CUBIC counts whole segments, and looks at its curve 32 times a second")                     \
     X(FLAG, fast_convergence, 1, 1, 0, 1, "CUBIC's fast convergence (RFC 9438, 4.7)")              \
     X(FLAG, abe, 0, 0, 0, 1, "back off less for a mark than for a loss (RFC 8511)")                \
     X(FLAG, window_validation, 0, 0, 0, 1,                                                         \
