@@ -234,8 +234,9 @@ static int host_counters(lua_State *L)
                 {"options_repeated", c->options_repeated},
                 {"options_invalid", c->options_invalid},
                 {"paths_shared", c->paths_shared},
+                {"device_dropped", c->device_dropped},
                 {"accepts_deferred", c->accepts_deferred}};
-    lua_createtable(L, 0, 36);
+    lua_createtable(L, 0, 37);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         lua_pushinteger(L, (lua_Integer)list[i].value);
         lua_setfield(L, -2, list[i].name);

@@ -18,7 +18,10 @@ struct ltcp_host *ltcp_host_create(const struct ltcp_host_config *config)
     host->engine.secret = &host->secret;
     host->share = share_create(&host->engine,
                                config->settings != NULL ? config->settings : &ltcp_profile_rfc);
-    if (host->share != NULL) memory_set_limits(&host->engine, &host->share->settings);
+    if (host->share != NULL) {
+        memory_set_limits(&host->engine, &host->share->settings);
+        device_set(&host->engine, &host->share->settings);
+    }
     host->engine.nobody = engine_zeroed(&host->engine, sizeof *host->engine.nobody);
     fast_open_first_key(host);
     if (host->share != NULL && host->engine.nobody != NULL) return host;
@@ -74,6 +77,7 @@ enum ltcp_status ltcp_host_set_settings(struct ltcp_host *host,
     share_unref(&host->engine, host->share);
     host->share = share;
     memory_set_limits(&host->engine, settings);
+    device_set(&host->engine, settings);
     return LTCP_OK;
 }
 
@@ -366,6 +370,7 @@ const struct ltcp_host_counters *ltcp_host_counters(const struct ltcp_host *host
     counters->options_repeated = host->engine.options.repeated;
     counters->options_invalid = host->engine.options.invalid;
     counters->paths_shared = host->engine.paths_shared;
+    counters->device_dropped = host->engine.device_dropped;
     counters->orphans_cut = host->engine.orphans_cut;
     return &host->counters;
 }

@@ -103,7 +103,10 @@ static void fill_state(const struct ltcp_info *info, const struct ltcp_outstandi
 {
     const unsigned snd = info->window_scaling ? info->snd_wscale : 0;
     const unsigned rcv = info->window_scaling ? info->rcv_wscale : 0;
-    const bool probing = info->persist_deadline != LTCP_NEVER && info->persist_deadline != 0;
+    const bool persists = info->persist_deadline != LTCP_NEVER && info->persist_deadline != 0;
+    /* What ended it may have been probing. */
+    const bool probing =
+        persists || (info->state == LTCP_CLOSED && seq_eq(info->snd_una, info->snd_nxt));
     out->state = state_number(info->state);
     out->ca_state = congestion_state(info, sent);
     const uint8_t unanswered = sent->unanswered > 255 ? 255 : (uint8_t)sent->unanswered;
@@ -135,7 +138,7 @@ static void fill_sizes(const struct socket *s, const struct ltcp_info *info,
     out->snd_cwnd = segments(info->cwnd, info->snd_mss);
     const uint64_t threshold = (uint64_t)s->settings.duplicate_ack_threshold;
     out->reordering = clip(info->reordering > threshold ? info->reordering : threshold);
-    out->reord_seen = info->reordering_seen;
+    out->reord_seen = info->reorderings;
     out->snd_wnd = info->snd_wnd;
     out->rcv_wnd = info->rcv_wnd;
     out->notsent_bytes = info->unsent;

@@ -104,7 +104,8 @@ uint32_t burst_send(struct ltcp_connection *c, ltcp_time now, uint32_t most)
     struct ltcp_sending sending = {.now = now};
     uint32_t count = 0;
     uint32_t room = room_in_windows(c);
-    if (room < length || !is_full(q, record_at(q, q->unsent), length)) return 0;
+    if (room < length || c->engine->device_full) return 0;
+    if (!is_full(q, record_at(q, q->unsent), length)) return 0;
     const bool paced = pacing_rate(c) != 0 || q->pace_time > now;
     if ((paced && !pacing_allows(c, now)) || !is_alike(c, now)) return 0;
     for (; room >= length && count < most; room -= length) {

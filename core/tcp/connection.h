@@ -789,7 +789,12 @@ void output_run(struct ltcp_connection *c, ltcp_time now);
 void output_burst(struct ltcp_connection *c, ltcp_time now);
 void output_reset(struct ltcp_connection *c, ltcp_time now);
 
+/* device.c: what was to leave was dropped by the host's own device, or there was no memory */
+void device_dropped(struct ltcp_connection *c, ltcp_time now, bool fresh);
+
 /* timers.c */
+/* The loss timer fires after `delay`, or when the user's patience ends. */
+void timers_retry(struct ltcp_connection *c, ltcp_time now, ltcp_time delay);
 /* The user timeout that counts now, or R2 where that is a time; 0: none. */
 ltcp_time timers_user_timeout(const struct ltcp_connection *c);
 void timers_fire(struct ltcp_connection *c, ltcp_time now);

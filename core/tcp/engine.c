@@ -18,8 +18,9 @@ void *engine_zeroed(struct ltcp_engine *e, size_t size)
     return p;
 }
 
-void engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet)
+bool engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet)
 {
+    if (!device_takes(e, packet)) return false;
     packet->next = NULL;
     if (e->out_first == NULL)
         e->out_first = packet;
@@ -27,6 +28,7 @@ void engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet)
         e->out_last->next = packet;
     e->out_last = packet;
     e->out_count++;
+    return true;
 }
 
 void engine_close(struct ltcp_engine *e)

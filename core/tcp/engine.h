@@ -63,6 +63,8 @@ struct ltcp_engine {
     struct ltcp_connection *changed;                      /* opened, died or can be forgotten */
     struct ltcp_packet *out_first, *out_last;             /* made, not yet taken */
     uint32_t out_count;
+    bool device_full; /* what leaves is dropped (device.c) */
+    uint64_t device_dropped;
     uint32_t out_room; /* as many are taken next: a connection may stop there ... */
     bool out_cut;      /* ... and then goes on first */
 
@@ -116,11 +118,16 @@ struct ltcp_share {
 /* engine.c */
 void *engine_resize(struct ltcp_engine *e, void *old, size_t old_size, size_t size);
 void *engine_zeroed(struct ltcp_engine *e, size_t size);
-void engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet);
+/* False: the device had no room, and the packet is gone. */
+bool engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet);
 void engine_close(struct ltcp_engine *e);
 struct ltcp_share *share_create(struct ltcp_engine *e, const struct ltcp_settings *settings);
 struct ltcp_share *share_ref(struct ltcp_share *share);
 void share_unref(struct ltcp_engine *e, struct ltcp_share *share);
+
+/* device.c */
+void device_set(struct ltcp_engine *e, const struct ltcp_settings *settings);
+bool device_takes(struct ltcp_engine *e, struct ltcp_packet *packet);
 
 /* memory.c */
 void memory_set_limits(struct ltcp_engine *e, const struct ltcp_settings *settings);

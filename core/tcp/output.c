@@ -132,8 +132,8 @@ static bool has_received_syn(const struct ltcp_connection *c)
     return c->state != LTCP_SYN_SENT;
 }
 
-/* `packet` carries the payload, if any; false: no memory, and nothing was changed. RFC7323:2.2-3
- * RFC7323:2.3-2 */
+/* `packet` carries the payload, if any; false: there was no memory, or the device dropped it.
+ * RFC7323:2.2-3 RFC7323:2.3-2 */
 static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_packet *packet,
                         ltcp_seq seq, uint16_t flags)
 {
@@ -158,16 +158,16 @@ static bool send_packet(struct ltcp_connection *c, ltcp_time now, struct ltcp_pa
     packet->time = now;
     encode(c, packet, c->ecn ? ecn_codepoint(c, packet) : LTCP_ECN_NOT_ECT, &s);
     if (signature > 0) authentication_sign(c, packet);
-    engine_enqueue(c->engine, packet);
-    c->segments_sent++;
+    const bool taken = engine_enqueue(c->engine, packet);
+    if (taken) c->segments_sent++;
     if (user_timeout_is_due(c)) user_timeout_sent(c, &s);
-    if (!(flags & LTCP_ACK)) return true;
+    if (!(flags & LTCP_ACK)) return taken;
     c->last_ack_sent = c->rcv_nxt;
     c->ack_now = false;
     c->dsack_due = false; /* reported once (RFC 2883 section 4) */
     c->unacked_octets = 0;
     c->ack_deadline = LTCP_NEVER;
-    return true;
+    return taken;
 }
 
 static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t position)
@@ -196,7 +196,10 @@ static bool send_record(struct ltcp_connection *c, ltcp_time now, uint32_t posit
     const bool last = position + 1 == q->tail && !q->piece_follows;
     if (r->length > 0 && last && !(flags & LTCP_SYN)) flags |= LTCP_PSH;
     if (r->marks & LTCP_MARK_QUIET) flags &= (uint16_t)~LTCP_PSH;
-    if (!send_packet(c, now, packet, r->seq, flags)) return false;
+    if (!send_packet(c, now, packet, r->seq, flags)) {
+        device_dropped(c, now, r->transmissions == 0);
+        return false;
+    }
     const bool rearm = position == q->head && r->transmissions > 0 && settings_of(c)->rto_rearm;
     send_queue_sent(c, position, now);
     if (rearm) q->timer_started = now;
@@ -429,10 +432,9 @@ static void send_probe(struct ltcp_connection *c, ltcp_time now)
         position = q->unsent;
         record_at(q, position)->marks &= (uint8_t)~LTCP_MARK_QUIET;
     }
-    if (send_record(c, now, position)) {
-        rare_of(c)->probes_sent++;
-        c->engine->out_last->notes |= LTCP_NOTE_PROBE;
-    }
+    if (!send_record(c, now, position)) return;
+    rare_of(c)->probes_sent++;
+    c->engine->out_last->notes |= LTCP_NOTE_PROBE;
 }
 
 /* RFC 8985 section 7.3: new data as far as the window has room, or else the last segment again;
@@ -608,9 +610,11 @@ static void send_queued(struct ltcp_connection *c, ltcp_time now)
 {
     restart_after_idle(c, now);
     if (!undo_frto_waits(c)) send_lost(c, now);
+    const bool dropped = c->probe_due && c->engine->device_full; /* once is enough for now */
     if (c->probe_due) send_probe(c, now);
     if (c->loss_probe_due) send_loss_probe(c, now);
-    if (!c->cwnd_limited && !c->pace_held && state_may_send(c->state)) send_new(c, now, UINT32_MAX);
+    if (!dropped && !c->cwnd_limited && !c->pace_held && state_may_send(c->state))
+        send_new(c, now, UINT32_MAX);
     if (c->engine->out_cut) return; /* there is more to come */
     rate_look_for_limit(c, now);
     rate_note_usage(c);

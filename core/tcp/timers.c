@@ -98,6 +98,14 @@ void timers_set_loss(struct ltcp_connection *c, ltcp_time now, enum ltcp_loss_ti
     if (c->out->loss_deadline < c->armed) schedule(c);
 }
 
+void timers_retry(struct ltcp_connection *c, ltcp_time now, ltcp_time delay)
+{
+    const ltcp_time limit = patience_of(c).time, end = after(c->out->waiting_since, limit);
+    c->out->loss_deadline = after(now, delay);
+    if (limit != 0 && end > now && end < c->out->loss_deadline) c->out->loss_deadline = end;
+    if (c->out->loss_deadline < c->armed) schedule(c);
+}
+
 /* RFC 8985 section 8. The RTO goes on counting from where it was started. RFC8985:8-1 */
 void timers_choose_loss(struct ltcp_connection *c)
 {
@@ -153,6 +161,7 @@ static bool give_up_or_count(struct ltcp_connection *c, ltcp_time now)
 {
     c->unanswered++;
     if (is_out_of_patience(c, now)) {
+        c->unanswered--; /* nothing more is sent */
         connection_die(c, now, c->soft_error != LTCP_OK ? c->soft_error : LTCP_ERR_TIMED_OUT);
         return true;
     }

@@ -277,7 +277,7 @@ function Host:settings() end
 function Host:set_settings(settings) end
 ---packets_received packets_sent resets_sent listen_overflows icmp_ignored connections listeners
 ---time_waits syn_cookies_sent syn_cookies_accepted syn_cookies_refused
----time_wait_records time_waits_cut orphans orphans_cut accepts_deferred paths_shared options_malformed
+---time_wait_records time_waits_cut orphans orphans_cut accepts_deferred paths_shared device_dropped options_malformed
 ---options_misplaced options_repeated options_invalid fast_open_requests
 ---fast_open_accepted fast_open_refusals fast_open_old_keys fast_open_overflows fast_open_ignored fragments_received
 ---datagrams_reassembled fragments_timed_out fragments_evicted fragments_overlapping

@@ -400,6 +400,7 @@ struct ltcp_host_counters {
     uint64_t options_malformed, options_misplaced, options_repeated, options_invalid;
     uint64_t accepts_deferred; /* connections that were kept from accept for want of data */
     uint64_t paths_shared;     /* connections that began with a path MTU found by another one */
+    uint64_t device_dropped;   /* packets that its own device had no room for (device_full) */
     uint32_t orphans;          /* that their users have closed, and that are not over */
     uint64_t orphans_cut;      /* reset at their closing, since there were orphans_most already */
     /* What all connections hold in their queues, in octets of data, and what its limits (the

@@ -212,6 +212,10 @@ extern "C" {
       "range of sizes that is not worth another probe")                                            \
     X(FLAG, urgent_inline, 1, 0, 0, 1, "the last urgent octet stays in the stream (RFC 6093)")     \
     /* IP below, of a host */                                                                      \
+    X(FLAG, device_full, 0, 0, 0, 1,                                                               \
+      "the host's own device has no room: it drops what leaves, and TCP learns of it at once")     \
+    X(TIME, device_retry, INT64_C(500000000), INT64_C(500000000), 1000000, INT64_C(3600000000000), \
+      "how long TCP then waits in place of a retransmission or probe timeout")                     \
     X(BYTES, reassembly_buffer, 1048576, 4194304, 4096, 1073741824,                                \
       "memory for fragments at most; a quarter of it for one source")                              \
     X(COUNT, reassembly_datagrams, 64, 256, 1, 65535, "datagrams in pieces at most")               \

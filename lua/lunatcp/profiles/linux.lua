@@ -179,6 +179,16 @@ local function route(words)
   return changed
 end
 
+-- "tc qdisc replace dev tun0 root pfifo limit 0". The interface takes what comes at once, so that a queue
+-- with any room never fills; one without drops all.
+local function queue(words)
+  local limit
+  for i, word in ipairs(words) do
+    if word == "limit" then limit = tonumber(words[i + 1]) end
+  end
+  return { device_full = limit == 0, pacing = false, pacing_fair_queue = false }
+end
+
 return {
   name = "linux",
   base = "linux",
