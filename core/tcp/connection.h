@@ -122,6 +122,7 @@ struct ltcp_send_queue {
     uint32_t rate_octets;      /* the newest delivery rate that counts (rate.c): so much was ... */
     ltcp_time rate_interval;   /* ... delivered in that time; 0: none yet */
     ltcp_time pace_time;       /* when the next burst may leave */
+    ltcp_time pace_credit;     /* by so much the present burst is late (pacing_fair_queue) */
     ltcp_time pace_deadline;   /* the timer for it; LTCP_NEVER: not running */
     uint64_t burst;            /* octets that may still leave with the present one */
     ltcp_seq usage_end;        /* until this is acknowledged one round is looked at: */
@@ -620,7 +621,7 @@ void rate_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
                     struct ltcp_times *times);
 void rate_generate(struct ltcp_connection *c, struct ltcp_ack_sample *s);
 void rate_look_for_limit(struct ltcp_connection *c, ltcp_time now);
-void rate_note_usage(struct ltcp_connection *c);
+void rate_note_usage(struct ltcp_connection *c, bool sent); /* data, just now */
 bool rate_window_is_used(const struct ltcp_connection *c);
 /* All is acknowledged: from now on the sender is the limit. */
 void rate_queue_ends(const struct ltcp_connection *c, ltcp_time now);
@@ -785,6 +786,10 @@ bool window_update_wanted(const struct ltcp_connection *c);
 /* output.c */
 /* Makes the segments that may leave now; returns how many. */
 void output_run(struct ltcp_connection *c, ltcp_time now);
+/* deferral.c: what could leave now is less than a burst and waits for an acknowledgment. */
+bool burst_waits(const struct ltcp_connection *c, ltcp_time now);
+/* Segments of one burst, by the pace and by what a packet could hold. */
+uint32_t output_burst_size(const struct ltcp_connection *c);
 /* One burst of new data; output_run is still to follow. */
 void output_burst(struct ltcp_connection *c, ltcp_time now);
 void output_reset(struct ltcp_connection *c, ltcp_time now);

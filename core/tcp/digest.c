@@ -100,6 +100,7 @@ static void digest_send_queue(struct digest *d, const struct ltcp_connection *c,
     }
     if (pacing_rate(c) != 0 || q->pace_time > now) {
         digest_time(d, now, q->pace_time);
+        digest_word(d, (uint64_t)q->pace_credit);
         digest_time(d, now, q->pace_deadline);
         digest_word(d, q->burst);
     }

@@ -271,7 +271,7 @@ static uint64_t burst_by_pace(const struct ltcp_connection *c)
 
 /* As many segments as one burst has: by the pace, but not more than half of the peer's greatest
  * window, and what an IP packet could hold. */
-static uint32_t burst_by_size(const struct ltcp_connection *c)
+uint32_t output_burst_size(const struct ltcp_connection *c)
 {
     uint32_t most = c->max_snd_wnd / 2 < 65535 ? c->max_snd_wnd / 2 : 65535;
     const uint64_t least = (uint64_t)settings_of(c)->burst_least * c->snd_mss;
@@ -285,7 +285,7 @@ static uint32_t burst_by_size(const struct ltcp_connection *c)
 static uint32_t burst_most(const struct ltcp_connection *c)
 {
     if (!settings_of(c)->push_bursts) return UINT32_MAX;
-    const uint32_t most = burst_by_size(c), half = c->cc.cwnd / 2 / c->snd_mss;
+    const uint32_t most = output_burst_size(c), half = c->cc.cwnd / 2 / c->snd_mss;
     return half >= most ? most : half > 1 ? half : 1;
 }
 
@@ -355,7 +355,7 @@ static void send_each_lost(struct ltcp_connection *c, ltcp_time now, struct run 
 
 static void send_lost(struct ltcp_connection *c, ltcp_time now)
 {
-    struct run run = {.most = bursts_retransmissions(c) ? burst_by_size(c) : 1};
+    struct run run = {.most = bursts_retransmissions(c) ? output_burst_size(c) : 1};
     send_each_lost(c, now, &run);
     end_run(c, &run);
 }
@@ -608,6 +608,7 @@ static void after_fin_sent(struct ltcp_connection *c, ltcp_time now)
 /* What was lost, what probes, what is new. */
 static void send_queued(struct ltcp_connection *c, ltcp_time now)
 {
+    const uint32_t sent_before = c->data_segments_sent;
     restart_after_idle(c, now);
     if (!undo_frto_waits(c)) send_lost(c, now);
     const bool dropped = c->probe_due && c->engine->device_full; /* once is enough for now */
@@ -617,7 +618,7 @@ static void send_queued(struct ltcp_connection *c, ltcp_time now)
         send_new(c, now, UINT32_MAX);
     if (c->engine->out_cut) return; /* there is more to come */
     rate_look_for_limit(c, now);
-    rate_note_usage(c);
+    rate_note_usage(c, c->data_segments_sent != sent_before);
 }
 
 /* The engine's out_cut says that it is to be called again, before any other. RFC6675:4-6

@@ -112,12 +112,13 @@ void rate_look_for_limit(struct ltcp_connection *c, ltcp_time now)
 
 /* A window that is not used says nothing of the network (RFC 7661 section 4.3): what counts is the
  * most of a round trip, not the moment at which an acknowledgment finds it half empty. */
-void rate_note_usage(struct ltcp_connection *c)
+void rate_note_usage(struct ltcp_connection *c, bool sent)
 {
     struct ltcp_send_queue *q = c->out;
     if (q == NULL) return;
     const uint32_t pipe = pipe_size(c);
     const bool limited = c->cwnd_limited || pipe + c->snd_mss > c->cc.cwnd;
+    if (settings_of(c)->usage_when_sent && !sent && !limited) return;
     if (seq_lt(c->snd_una, q->usage_end) && !limited && (q->usage_limited || pipe <= q->usage_most))
         return;
     q->usage_limited = limited;
@@ -172,7 +173,9 @@ uint64_t pacing_rate(const struct ltcp_connection *c)
 {
     if (c->cc.pacing_rate != 0) return c->cc.pacing_rate;
     if (!settings_of(c)->pacing || c->srtt <= 0) return 0;
-    const uint64_t percent = c->cc.cwnd < c->cc.ssthresh ? 200 : 120;
+    /* Linux's fq slows down before slow start ends. */
+    const uint32_t fast = settings_of(c)->pacing_fair_queue ? c->cc.ssthresh / 2 : c->cc.ssthresh;
+    const uint64_t percent = c->cc.cwnd < fast ? 200 : 120;
     return (uint64_t)c->cc.cwnd * percent * (LTCP_SECOND / 100) / (uint64_t)c->srtt;
 }
 
@@ -181,6 +184,7 @@ uint64_t pacing_rate(const struct ltcp_connection *c)
 static uint64_t quantum(const struct ltcp_connection *c, uint64_t rate)
 {
     const uint64_t octets = rate / 1000;
+    if (settings_of(c)->pacing_fair_queue) return (uint64_t)output_burst_size(c) * c->snd_mss;
     if (octets < c->snd_mss) return c->snd_mss;
     return octets < 65536 ? octets : 65536;
 }
@@ -200,6 +204,7 @@ bool pacing_allows(struct ltcp_connection *c, ltcp_time now)
         return false;
     }
     q->burst = quantum(c, rate);
+    q->pace_credit = settings_of(c)->pacing_fair_queue ? now - q->pace_time : 0;
     return true;
 }
 
@@ -222,6 +227,19 @@ void pacing_hold(struct ltcp_connection *c, ltcp_time now)
     c->out->burst = 0;
 }
 
+/* As Linux's fq spaces packets: the first ten of a connection not at all, and what leaves later
+ * than it could have is followed so much sooner, by half of its time at most. */
+#define UNPACED 10
+static ltcp_time sooner(const struct ltcp_connection *c, ltcp_time length)
+{
+    struct ltcp_send_queue *q = c->out;
+    if (!settings_of(c)->pacing_fair_queue) return length;
+    if (c->data_segments_sent < UNPACED) return 0;
+    const ltcp_time cut = length / 2 < q->pace_credit ? length / 2 : q->pace_credit;
+    q->pace_credit -= cut;
+    return length - cut;
+}
+
 /* What has left pushes on the time of the next burst. An idle flow saves up nothing. */
 void pacing_sent(struct ltcp_connection *c, uint32_t octets, ltcp_time now)
 {
@@ -230,6 +248,6 @@ void pacing_sent(struct ltcp_connection *c, uint32_t octets, ltcp_time now)
     if (rate == 0) return;
     if (q->pace_time < now) q->pace_time = now;
     const uint64_t scaled = (uint64_t)octets * (uint64_t)LTCP_SECOND / rate;
-    q->pace_time += scaled < (uint64_t)LTCP_SECOND ? (ltcp_time)scaled : LTCP_SECOND;
+    q->pace_time += sooner(c, scaled < (uint64_t)LTCP_SECOND ? (ltcp_time)scaled : LTCP_SECOND);
     q->burst = q->burst > octets ? q->burst - octets : 0;
 }

@@ -133,6 +133,10 @@ extern "C" {
     X(FLAG, reduce_from_window, 0, 1, 0, 1,                                                        \
       "a loss reduces the congestion window itself, not what was in flight (RFC 9438, 4.6)")       \
     X(FLAG, pacing, 0, 0, 0, 1, "spread a window over the round trip, also without a rate")        \
+    X(FLAG, pacing_fair_queue, 0, 0, 0, 1,                                                         \
+      "what is paced leaves when Linux's fq would let it: bursts, half a credit for lateness")     \
+    X(FLAG, usage_when_sent, 0, 1, 0, 1,                                                           \
+      "a window that was full counts as used until something is sent again")                       \
     /* acknowledgments */                                                                          \
     X(FLAG, delayed_ack, 1, 1, 0, 1, "delay acknowledgments")                                      \
     X(TIME, delayed_ack_timeout, INT64_C(200000000), INT64_C(40000000), 0, INT64_C(499999999),     \

@@ -198,8 +198,13 @@ return {
     { program = "set_sysctls.py", settings = assignments },
     { match = "^/tmp/sysctl_restore_", ignore = true }, -- each run has a host of its own
     { match = "^ip tcp_metrics flush", forget = true },
-    { match = "^tc qdisc %a+ dev tun0 root pfifo$", ignore = true }, -- the link has no queue
-    { match = "^tc qdisc %a+ dev tun0 root fq$", ignore = true },
+    { match = "^tc qdisc %a+ dev tun0 root pfifo$", settings = queue },
+    { match = "^tc qdisc %a+ dev tun0 root pfifo limit %d+$", settings = queue },
+    { match = "^tc qdisc del dev tun0 root$", settings = queue },
+    { match = "^tc qdisc delete dev tun0 root$", settings = queue },
+    { match = "^tc qdisc %a+ dev tun0 root fq$", settings = function() -- it paces whatever passes it
+      return { pacing = true, pacing_fair_queue = true }
+    end },
     { match = "^ip route change ", settings = route },
     { match = "^ip %-6 route change ", settings = route },
     { program = "ethtool", ignore = true }, -- segments are never made of others
