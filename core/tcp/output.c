@@ -527,6 +527,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
     struct ltcp_send_queue *q = c->out;
     const uint32_t most = burst_most(c);
     const bool all = bursts == UINT32_MAX;
+    const bool defers = all && most != UINT32_MAX && settings_of(c)->defer_bursts;
     uint32_t burst = 0;
     bool fresh = false, alike = true;
     while (q != NULL && q->unsent != q->tail && bursts > 0) {
@@ -541,6 +542,10 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
             burst = end_burst(c, burst);
             bursts--;
             continue;
+        }
+        if (defers && burst == 0 && burst_waits(c, now)) {
+            c->cwnd_limited = true;
+            break;
         }
         const enum probing probing = c->mtu_watched ? send_mtu_probe(c, now) : NO_PROBE;
         if (probing == PROBE_WAITS) break;
