@@ -13,8 +13,7 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight)
     if (c->cc.cwnd == 0 || flight == 0) return;
     rare_of(c)->ecn_reductions++;
     ecn_reaction(c);
-    pacing_hold(c, now);
-    c->cc.ops->on_ecn(&c->cc, now, flight);
+    ecn_reduce(c, now, flight);
     remark_response(c, now, "marks that were counted");
 }
 

@@ -167,7 +167,9 @@ void acknowledgment_of_new_data(struct ltcp_connection *c, const struct ltcp_arr
         timers_choose_loss(c);
     }
     sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);
-    inform_congestion(c, a, &sample, had, times.rtt, false);
+    const bool reducing = ecn_reduction_goes_on(c);
+    if (reducing) ecn_reduction_on_ack(c, a->now, (uint32_t)(delivered(c) - had));
+    inform_congestion(c, a, &sample, had, times.rtt, reducing);
     tell_user(c);
     connection_want_output(c);
 }
@@ -216,10 +218,12 @@ void acknowledgment_arrives(struct ltcp_connection *c, const struct ltcp_arrival
                             &times);
     const uint32_t newly = (uint32_t)(delivered(c) - had);
     recovery_on_ack(c, a->now, acked, c->sacking ? newly > acked : duplicate, &times, newly);
+    const bool reducing = ecn_reduction_goes_on(c);
+    if (reducing) ecn_reduction_on_ack(c, a->now, newly);
     if (acked > 0) loss_probe_schedule(c, a->now);
     if (uses_rack(c)) timers_choose_loss(c);
     sample.bytes_lost = (uint32_t)(lost_so_far(c) - lost);
-    inform_congestion(c, a, &sample, had + told, times.rtt, recovering);
+    inform_congestion(c, a, &sample, had + told, times.rtt, recovering || reducing);
     if (acked > 0) tell_user(c);
     connection_want_output(c);
 }

@@ -89,7 +89,8 @@ static void note_sent(struct ltcp_connection *c, ltcp_time now, uint32_t count)
     c->bytes_sent += octets;
     c->segments_sent += count;
     c->data_segments_sent += count;
-    if (c->recovery == LTCP_RECOVERY_FAST) rare_of(c)->prr_out += octets;
+    if (c->recovery == LTCP_RECOVERY_FAST || ecn_reduction_goes_on(c))
+        rare_of(c)->prr_out += octets;
     c->last_sent = now;
     c->last_ack_sent = c->rcv_nxt;
     c->ack_now = false;

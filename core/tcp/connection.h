@@ -249,7 +249,8 @@ struct ltcp_rare {
     ltcp_time aside_until;        /* ... until then */
     uint32_t ce_received, ece_received, ecn_reductions;
     ltcp_seq ecn_point;     /* no second reduction for a window before it ... */
-    bool ecn_reacted;       /* ... once there was one */
+    bool ecn_reacted;       /* ... once there was one, ... */
+    bool ecn_stepwise;      /* ... and it goes on (ecn_reduction.c) */
     uint8_t marks_at_least; /* in a row, at a window of one segment (pacing_hold) */
     struct ltcp_accecn *accecn;
     struct ltcp_fast_open *fast_open;
@@ -871,6 +872,10 @@ void ecn_window_reduced(struct ltcp_connection *c);
  * acknowledged. */
 void ecn_reaction(struct ltcp_connection *c);
 bool ecn_reacted_since(const struct ltcp_connection *c, ltcp_seq seq);
+/* ecn_reduction.c: a mark's effect on the window; `newly` octets were delivered by an ACK since */
+void ecn_reduce(struct ltcp_connection *c, ltcp_time now, uint32_t flight);
+bool ecn_reduction_goes_on(const struct ltcp_connection *c);
+void ecn_reduction_on_ack(struct ltcp_connection *c, ltcp_time now, uint32_t newly);
 /* What an acknowledgment says of marks: `newly` octets were acknowledged or SACKed by it. */
 void ecn_acknowledged(struct ltcp_connection *c, const struct ltcp_arrival *a,
                       struct ltcp_ack_sample *sample, uint32_t newly);

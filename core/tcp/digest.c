@@ -191,6 +191,7 @@ static void digest_rare(struct digest *d, const struct ltcp_connection *c, ltcp_
     digest_fast_open(d, c);
     digest_word(d, rare->ecn_reacted ? (uint64_t)rare->ecn_point.n << 1 | 1 : 0);
     digest_word(d, rare->marks_at_least);
+    digest_word(d, rare->ecn_stepwise);
     /* Only as far as the interval of RFC 5961 section 7 still runs. */
     const bool counting = rare->challenges > 0 &&
                           now - rare->challenge_since < settings_of(c)->challenge_ack_interval;

@@ -101,8 +101,7 @@ static void congestion_experienced(struct ltcp_connection *c, ltcp_time now)
     ecn_reaction(c);
     c->ecn_reduced = true;
     if (echoes_exactly(c)) return;
-    pacing_hold(c, now);
-    c->cc.ops->on_ecn(&c->cc, now, flight_size(c));
+    ecn_reduce(c, now, flight_size(c));
     remark_response(c, now, "a mark's echo");
 }
 

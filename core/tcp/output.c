@@ -532,6 +532,10 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
     bool fresh = false, alike = true;
     while (q != NULL && q->unsent != q->tail && bursts > 0) {
         if (all && is_enough(c, burst)) break;
+        if (defers && burst == 0 && burst_waits(c, now)) {
+            c->cwnd_limited = true;
+            break;
+        }
         const uint32_t left = most - burst;
         const uint32_t sent = alike ? burst_send(c, now, most_together(c, left, all)) : 0;
         alike = sent == 0 || sent == left;
@@ -542,10 +546,6 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
             burst = end_burst(c, burst);
             bursts--;
             continue;
-        }
-        if (defers && burst == 0 && burst_waits(c, now)) {
-            c->cwnd_limited = true;
-            break;
         }
         const enum probing probing = c->mtu_watched ? send_mtu_probe(c, now) : NO_PROBE;
         if (probing == PROBE_WAITS) break;

@@ -40,7 +40,10 @@ static void enter_fast_recovery(struct ltcp_connection *c, ltcp_time now)
     forget_probe(c);
     rare_of(c)->fast_recoveries++;
     connection_trace(c, now, LTCP_TRACE_FAST_RETRANSMIT, c->recovery_point.n);
-    c->cc.ops->on_loss(&c->cc, now, flight_before_duplicates(c));
+    if (ecn_reduction_goes_on(c)) /* one round trip, one reduction */
+        c->cc.cwnd = c->cc.ssthresh;
+    else
+        c->cc.ops->on_loss(&c->cc, now, flight_before_duplicates(c));
     ecn_window_reduced(c);
     remark_response(c, now, "a loss");
 }

@@ -351,7 +351,8 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
         rare_of(c)->segments_retransmitted++;
         rare_of(c)->bytes_retransmitted += r->length;
     }
-    if (c->recovery == LTCP_RECOVERY_FAST) rare_of(c)->prr_out += record_span(r);
+    if (c->recovery == LTCP_RECOVERY_FAST || ecn_reduction_goes_on(c))
+        rare_of(c)->prr_out += record_span(r);
     if ((r->marks & LTCP_MARK_RETRANSMITTED) && uses_rack(c)) rack_resent(c, r);
     r->transmissions++;
 }
