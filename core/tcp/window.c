@@ -11,9 +11,24 @@ static inline uint32_t buffer_of(const struct ltcp_connection *c)
     return fixed ? settings_of(c)->receive_buffer : tuning_receive_buffer(c);
 }
 
-static inline uint32_t room(const struct ltcp_connection *c, uint32_t buffer)
+/* A window that begins small: two segments more for each that has come. */
+static inline uint32_t limit(const struct ltcp_connection *c, uint32_t start)
+{
+    const uint64_t grown = start + 2 * (uint64_t)c->rcv_mss * c->data_segments_received;
+    return grown < UINT32_MAX ? (uint32_t)grown : UINT32_MAX;
+}
+
+static inline uint32_t left_of(const struct ltcp_connection *c, uint32_t buffer)
 {
     return buffer > c->unread ? buffer - c->unread : 0;
+}
+
+static inline uint32_t room(const struct ltcp_connection *c, uint32_t buffer)
+{
+    const uint32_t start = settings_of(c)->window_start, left = left_of(c, buffer);
+    if (start == 0) return left;
+    const uint32_t most = limit(c, start);
+    return left < most ? left : most;
 }
 
 /* As far as the field reaches. */
@@ -41,6 +56,16 @@ static inline bool scaled_away(const struct ltcp_connection *c)
     return c->rcv_wscale > 0 && c->unread == 0 && rcv_wnd(c) >> c->rcv_wscale == 0;
 }
 
+/* To a whole unit of the field, if that much can be held: Linux has it so. */
+static void round_up(struct ltcp_connection *c)
+{
+    const uint32_t unit = (uint32_t)1 << c->rcv_wscale;
+    const uint32_t window = seq_diff(c->rcv_adv, c->rcv_nxt);
+    const uint32_t up = (window + unit - 1) & ~(unit - 1);
+    if (window > 0 && up <= left_of(c, buffer_of(c)))
+        c->rcv_adv = seq_max(c->rcv_adv, seq_min(seq_add(c->rcv_nxt, up), farthest(c)));
+}
+
 /* The field is cut off to a multiple of the scale (RFC 7323 section 2.3). The peer may so see an
  * edge that moves left by less than one unit; what was offered before is accepted all the same,
  * since rcv_adv keeps the edge that was meant (section 2.4). One unit is offered also where the
@@ -55,6 +80,7 @@ uint16_t window_advertise(struct ltcp_connection *c, bool syn)
     }
     c->rcv_adv = seq_max(c->rcv_adv, seq_min(right_edge(c, buffer_of(c)), farthest(c)));
     if (scaled_away(c)) c->rcv_adv = seq_add(c->rcv_nxt, UINT32_C(1) << c->rcv_wscale);
+    if (settings_of(c)->window_round_up) round_up(c);
     const uint32_t field = seq_diff(c->rcv_adv, c->rcv_nxt) >> c->rcv_wscale;
     return (uint16_t)(field < 65535 ? field : 65535);
 }

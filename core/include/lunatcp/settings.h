@@ -177,6 +177,10 @@ extern "C" {
     X(BYTES, piece_overhead, 0, 1280, 0, 65535, "memory that a piece takes beside its octets")     \
     X(FLAG, window_update_doubles, 0, 1, 0, 1, "reading tells of a window that has doubled")       \
     X(BYTES, receive_buffer, 262144, 540000, 1, 1073741824, "octets that wait for read")           \
+    X(BYTES, window_start, 0, 65536, 0, 1073741824,                                                \
+      "window to begin with; it grows by two segments with each that comes; 0: the buffer")        \
+    X(FLAG, window_round_up, 0, 1, 0, 1,                                                           \
+      "the window field is rounded up, not off, where the buffer can hold it")                     \
     X(BYTES, not_sent_low, 0, 0, 0, 1073741824,                                                    \
       "octets that write may queue beyond what was sent; 0: what the buffer has room for")         \
     X(FLAG, tune_receive_buffer, 0, 1, 0, 1,                                                       \
