@@ -65,7 +65,7 @@ static uint32_t floor_of(const struct ltcp_connection *c)
 static uint32_t top_of(const struct ltcp_connection *c)
 {
     const uint32_t peer = c->peer_mss + header_octets(c);
-    return peer < c->link_mtu ? peer : c->link_mtu;
+    return peer < c->link_mtu || settings_of(c)->mtu_search_to_mss ? peer : c->link_mtu;
 }
 
 /* RFC4821:7.2-2, 7.2-3 */
@@ -123,7 +123,7 @@ static void remark(const struct ltcp_connection *c, ltcp_time now, const char *w
 
 /* RFC4821:7.1-2, 7.3-1: the middle of the range; the top itself when only that is left. 0: the
  * search has ended. */
-static uint32_t next_size(const struct ltcp_connection *c, const struct ltcp_path_mtu *m)
+static uint32_t size_between(const struct ltcp_connection *c, const struct ltcp_path_mtu *m)
 {
     const uint32_t threshold = settings_of(c)->mtu_probe_threshold;
     const uint32_t low = m->low > c->path_mtu ? m->low : c->path_mtu;
@@ -132,6 +132,15 @@ static uint32_t next_size(const struct ltcp_connection *c, const struct ltcp_pat
         return m->high == top_of(c) ? m->high : 0;
     const uint32_t middle = ((uint32_t)m->low + m->high) / 2;
     return middle > low ? middle : (low + m->high) / 2;
+}
+
+/* What the link itself cannot take needs no probe to find out. */
+static uint32_t next_size(const struct ltcp_connection *c, struct ltcp_path_mtu *m)
+{
+    const uint32_t size = size_between(c, m);
+    if (size <= c->link_mtu) return size;
+    m->high = c->link_mtu;
+    return size_between(c, m);
 }
 
 /* RFC4821:7.3-2, 7.3-3: after the search has ended, it begins anew once the path may be another. */

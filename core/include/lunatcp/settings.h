@@ -215,6 +215,8 @@ extern "C" {
     X(BYTES, path_mtu, 0, 0, 0, 65535, "path MTU to begin with; 0: the link's")                    \
     X(COUNT, mtu_probing, 0, 0, 0, 2,                                                              \
       "path MTU by probing (RFC 4821): 0 never, 1 after a black hole was found, 2 always")         \
+    X(FLAG, mtu_search_to_mss, 0, 1, 0, 1,                                                         \
+      "its search goes up to the peer's MSS, though the link may not take that much")              \
     X(BYTES, mtu_base_mss, 1024, 1024, 48, 65495, "MSS that is likely to pass everywhere")         \
     X(BYTES, mtu_probe_floor, 48, 48, 1, 65495, "least MSS behind a black hole")                   \
     X(TIME, mtu_probe_interval, INT64_C(600000000000), INT64_C(600000000000),                      \
