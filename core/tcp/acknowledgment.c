@@ -103,6 +103,13 @@ static void sample_rtt(struct ltcp_connection *c, const struct ltcp_arrival *a,
     if (smooth && c->out != NULL) c->out->rtt_mark = c->snd_nxt;
 }
 
+/* Where so much is reordered that what is SACKed does not hint at a loss, it is progress. */
+static bool sacks_are_progress(const struct ltcp_connection *c)
+{
+    const struct ltcp_settings *s = settings_of(c);
+    return s->grow_by_sacks && c->rare != NULL && c->rare->reordering > s->duplicate_ack_threshold;
+}
+
 static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arrival *a,
                               struct ltcp_ack_sample *sample, uint64_t had, ltcp_time rtt,
                               bool recovering)
@@ -119,6 +126,7 @@ static void inform_congestion(struct ltcp_connection *c, const struct ltcp_arriv
     sample->una = c->snd_una;
     sample->nxt = c->snd_nxt;
     sample->bytes_acked = (uint32_t)(has - had);
+    if (sample->advanced == 0 && sacks_are_progress(c)) sample->advanced = sample->bytes_acked;
     sample->in_flight = pipe_size(c);
     sample->delivered = has;
     sample->in_recovery = c->recovery == LTCP_RECOVERY_FAST || recovering;

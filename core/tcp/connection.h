@@ -87,6 +87,7 @@ struct ltcp_resent {
 struct ltcp_rack {
     ltcp_time xmit_ts, rtt; /* xmit_ts is -1 while nothing was delivered */
     ltcp_seq end_seq, fack;
+    uint64_t delivered; /* all that was, when it was sent */
     ltcp_time deadline; /* when the next segment is held to be lost, LTCP_NEVER: none waits */
     uint32_t position;  /* before it all that was sent once has been judged */
     /* What was sent again, in order of sending: a ring of those not yet judged. */
@@ -268,6 +269,7 @@ struct ltcp_rare {
     /* RFC 8985 section 6.1, beyond a flight: */
     bool reordering_seen, dsack_round_valid;
     uint8_t reo_wnd_mult, reo_wnd_persist; /* mult 0 stands for 1 */
+    uint32_t reorderings;                  /* acknowledgments that told of some */
     uint16_t reordering;                   /* how many segments one was overtaken by, at most */
     ltcp_seq dsack_round;
     ltcp_time least_since, least_next; /* above the least RTT since then (0: no), by so much */
@@ -467,6 +469,7 @@ struct ltcp_times {
     uint32_t echo; /* the timestamp that came back, if stamped */
     bool stamped;
     bool congestion; /* it carries ECN-Echo, RFC 3168 */
+    bool reordered;  /* it tells of reordering */
     bool original;   /* something that a timeout took for lost, and that was sent once, arrived */
     bool duplicate_told; /* the first SACK block is a DSACK: this one */
     struct ltcp_sack_block duplicate;

@@ -60,6 +60,11 @@ static void digest_rack(struct digest *d, const struct ltcp_connection *c, ltcp_
     digest_time(d, now, c->out->timer_started);
     digest_time(d, now, c->out->probe_deadline);
     digest_time(d, now, k->xmit_ts);
+    digest_word(d, k->xmit_ts == now && delivered(c) > k->delivered);
+    for (uint32_t i = c->out->head; i != c->out->unsent; i++) {
+        const struct ltcp_record *r = record_at(c->out, i);
+        if (r->last_sent == k->xmit_ts) digest_word(d, r->delivered > k->delivered);
+    }
     digest_word(d, (uint64_t)k->rtt);
     digest_word(d, (uint64_t)k->end_seq.n << 32 | k->fack.n);
     digest_time(d, now, k->deadline);

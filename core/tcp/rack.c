@@ -18,14 +18,16 @@ static void remark(const struct ltcp_connection *c, ltcp_time now, const char *w
                       c->rare->reordering);
 }
 
-static void note_reordering(struct ltcp_connection *c, ltcp_time now, uint32_t octets)
+static void note_reordering(struct ltcp_connection *c, uint32_t octets, struct ltcp_times *times)
 {
     struct ltcp_rare *r = rare_of(c);
     const bool known = r->reordering_seen;
+    if (!times->reordered) r->reorderings++;
+    times->reordered = true;
     const uint32_t segments = (octets + c->snd_mss - 1) / c->snd_mss;
     r->reordering_seen = true;
     if (segments > r->reordering) r->reordering = (uint16_t)(segments < 300 ? segments : 300);
-    if (!known) remark(c, now, "seen");
+    if (!known) remark(c, times->arrived, "seen");
 }
 
 /* Steps 1 to 3 for one segment that is newly known to be delivered. One acknowledgment speaks of
@@ -41,19 +43,22 @@ void rack_delivered(struct ltcp_connection *c, const struct ltcp_record *r,
     if (seq_gt(end, k->fack))
         k->fack = end;
     else if (seq_lt(end, times->fack) && !again)
-        note_reordering(c, times->arrived, seq_diff(times->fack, r->seq));
+        note_reordering(c, seq_diff(times->fack, r->seq), times);
     if (again) {
         const uint32_t stamp = timestamp_now(c, r->last_sent);
         if (times->stamped && (int32_t)(times->echo - stamp) < 0) return;
         if (rtt < c->min_rtt) return;
     }
-    if (r->last_sent >= times->sent || settings_of(c)->rack_by_number) {
+    /* A SYN is not among the numbered data: it never takes the place of what left after it. */
+    const bool by_number = settings_of(c)->rack_by_number && !(r->flags & LTCP_SYN);
+    if (r->last_sent >= times->sent || by_number) {
         times->sent = r->last_sent;
         k->rtt = rtt;
     }
     if (k->xmit_ts >= 0 && !sent_after(r->last_sent, end, k->xmit_ts, k->end_seq)) return;
     k->xmit_ts = r->last_sent;
     k->end_seq = end;
+    k->delivered = r->delivered;
 }
 
 #define RECOVERIES_WITH_A_WIDER_WINDOW 16
@@ -99,6 +104,8 @@ static ltcp_time due_at(const struct ltcp_connection *c, const struct ltcp_recor
 {
     const struct ltcp_rack *k = &c->out->rack;
     if (!sent_after(k->xmit_ts, k->end_seq, r->last_sent, record_end(r))) return LTCP_NEVER;
+    /* In the same moment, but after an acknowledgment that came between: whatever the numbers. */
+    if (r->last_sent == k->xmit_ts && r->delivered > k->delivered) return LTCP_NEVER;
     return r->last_sent + k->rtt + window;
 }
 

@@ -36,6 +36,7 @@ static void fill_counters(const struct ltcp_connection *c, struct ltcp_info *out
     out->ecn_reductions = r->ecn_reductions;
     out->rack = uses_rack(c);
     out->reordering_seen = r->reordering_seen;
+    out->reorderings = r->reorderings;
     out->reordering = r->reordering;
     out->in_cwr = c->ecn && r->ecn_reductions > 0 && ecn_reacted_since(c, c->snd_una);
     out->reordering_window = out->rack ? rack_reordering_window(c) : 0;

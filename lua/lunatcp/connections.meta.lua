@@ -240,6 +240,7 @@ function Listener:close() end
 ---@field rack boolean losses are told by time (RFC 8985)
 ---@field reordering_seen boolean
 ---@field reordering integer segments that one was overtaken by, at most; 0: none seen
+---@field reorderings integer acknowledgments that told of reordering
 ---@field reordering_window? number RACK's, in seconds
 ---@field frto_step integer of RFC 5682 section 2.1 that is waited in: 1 or 2; 0: none
 ---@field limited_transmits integer runs of new data that left on a duplicate ACK (RFC 3042)

@@ -340,8 +340,9 @@ struct ltcp_info {
     uint64_t delivered_ce, delivered_ce_bytes, delivered_ect0_bytes, delivered_ect1_bytes;
     /* RFC 8985: RACK and tail loss probes */
     bool rack, reordering_seen;
-    uint32_t reordering; /* segments that one was overtaken by, at most; 0: none seen */
-    bool in_cwr;         /* the window was reduced for ECN less than a round trip ago */
+    uint32_t reorderings; /* acknowledgments that told of reordering */
+    uint32_t reordering;  /* segments that one was overtaken by, at most; 0: none seen */
+    bool in_cwr;          /* the window was reduced for ECN less than a round trip ago */
     ltcp_time reordering_window;
     uint64_t loss_probes, dsacks_received;
     /* RFC 7413. Of a client, `octets` left with the SYN; of a server, they were taken from it. */

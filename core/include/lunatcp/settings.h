@@ -132,6 +132,8 @@ extern "C" {
     X(COUNT, accecn_beacon, 3, 3, 0, 255, "AccECN options in a round trip at least; 0: no least")  \
     X(FLAG, byte_counting, 0, 1, 0, 1,                                                             \
       "slow start by all octets acknowledged (RFC 3465), no limit")                                \
+    X(FLAG, grow_by_sacks, 0, 1, 0, 1,                                                             \
+      "once more reordering was seen than duplicate ACKs are waited for, SACKs open the window")   \
     X(FLAG, reduce_from_window, 0, 1, 0, 1,                                                        \
       "a loss reduces the congestion window itself, not what was in flight (RFC 9438, 4.6)")       \
     X(FLAG, pacing, 0, 0, 0, 1, "spread a window over the round trip, also without a rate")        \
