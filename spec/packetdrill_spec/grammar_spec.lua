@@ -155,6 +155,7 @@ one line */ `two`]]
       "> [ttl 5] R 1:1(0)", "< [ce] . 1:1(0) ack 1 win 0",
       "> S 0:0(0) <mss 1460,ECN e1b 1 ceb 0 e0b 1,nop>", "> . 1:1(0) ack 1 <ECN e0b 16777215,nop,nop,nop>",
       "> S 0:0(0) <md5 00112233445566778899aabbccddeeff,nop,nop>",
+      "> S 0:0(0) <ao 5 7>", "> . 1:1(0) ack 1 <ao 0 255 00112233445566778899aabb>",
       "> S 0:0(0) <FOEXP aabbccdd,nop,nop,nop,eol>",
       "< icmp unreachable frag_needed mtu 1200 [1:1001(1000)]", "< icmp type_9 code_3 [raw (64)]",
       "> udp (100)",

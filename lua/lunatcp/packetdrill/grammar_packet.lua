@@ -191,6 +191,12 @@ local OPTION <const> = {
     if not digest then p:unexpected() end
     return { name = "md5", data = digest, size = 2 + #digest }
   end,
+  -- packetdrill has no word for it. Without a MAC none is sent, and any is expected.
+  ao = function(p)
+    local key, next_key = p:number("a KeyID", 0, 255), p:number("an RNextKeyID", 0, 255)
+    local mac = bytes_of(p, "a MAC", 36)
+    return { name = "ao", key = key, next_key = next_key, mac = mac, size = 4 + #(mac or "") }
+  end,
   FO = function(p)
     local cookie = bytes_of(p, "a fast open cookie", 38) or ""
     return { name = "fast_open", data = cookie, size = 2 + #cookie }
@@ -201,7 +207,7 @@ local OPTION <const> = {
   end,
   ECN = accecn,
 }
-local OPTION_NAMES <const> = "an option (nop, eol, mss, wscale, sackOK, sack, TS, md5, FO, FOEXP, ECN)"
+local OPTION_NAMES <const> = "an option (nop, eol, mss, wscale, sackOK, sack, TS, md5, ao, FO, FOEXP, ECN)"
 
 local function options(p)
   local list, size = {}, 0

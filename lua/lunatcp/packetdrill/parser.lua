@@ -19,7 +19,7 @@ for word in ([[
   cmsg_type ee_errno ee_origin ee_type ee_code ee_info ee_data scm_sec scm_nsec fd u32 u64 ptr
   events revents onoff linger htons ipv4 ipv6 icmp udp gre raw sum off key seq none checksum
   present encap psp spi mpls label tc ttl inet_addr inet6_addr ack eol ecr mss mtu nop sack sackOK
-  md5 TS FO FOEXP ECN e0b e1b ceb tos flowlabel flags Flags val win urg wscale ect01 ect0 ect1
+  ao md5 TS FO FOEXP ECN e0b e1b ceb tos flowlabel flags Flags val win urg wscale ect01 ect0 ect1
   noecn ce id
 ]]):gmatch "%S+" do
   RESERVED[word] = true

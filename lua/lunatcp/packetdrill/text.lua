@@ -34,6 +34,9 @@ local WRITERS <const> = {
   sack = blocks,
   timestamps = function(option) return ("TS val %d ecr %d"):format(option.value, option.echo) end,
   md5 = with_bytes "md5",
+  ao = function(option)
+    return ("ao %d %d"):format(option.key, option.next_key) .. (option.mac and " " .. hex(option.mac) or "")
+  end,
   fast_open = with_bytes "FO",
   fast_open_experiment = with_bytes "FOEXP",
   accecn0 = counters,

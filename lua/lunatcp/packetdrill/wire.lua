@@ -15,7 +15,7 @@ local EXPERIMENT_MAGIC <const> = "\xf9\x89" -- fast open among the shared experi
 
 local KIND <const> = {
   ["end"] = 0, nop = 1, mss = 2, window_scale = 3, sack_permitted = 4, sack = 5, timestamps = 8, md5 = 19,
-  fast_open = 34, accecn0 = 172, accecn1 = 174, fast_open_experiment = 254,
+  ao = 29, fast_open = 34, accecn0 = 172, accecn1 = 174, fast_open_experiment = 254,
 }
 local COUNTERS <const> = { accecn0 = { "e0b", "ceb", "e1b" }, accecn1 = { "e1b", "ceb", "e0b" } }
 
@@ -36,6 +36,7 @@ local DATA <const> = {
   end,
   timestamps = function(option) return string.pack(">I4I4", option.value, option.echo) end,
   md5 = function(option) return option.data end,
+  ao = function(option) return string.char(option.key, option.next_key) .. (option.mac or "") end,
   fast_open = function(option) return option.data end,
   fast_open_experiment = function(option) return EXPERIMENT_MAGIC .. option.data end,
   accecn0 = counters_data,
@@ -83,6 +84,8 @@ local function read_option(found)
   elseif name == "accecn0" or name == "accecn1" then
     option.fields = counter_fields(name, data)
     if not option.fields then option.name = nil end
+  elseif found.kind == KIND.ao and #data >= 2 then
+    option.name, option.key, option.next_key, option.mac = "ao", data:byte(1), data:byte(2), data:sub(3)
   elseif found.kind == KIND.fast_open_experiment and data:sub(1, 2) == EXPERIMENT_MAGIC then
     option.name, option.data = "fast_open_experiment", data:sub(3)
   elseif not BARE[name] then
