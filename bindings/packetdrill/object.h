@@ -5,7 +5,7 @@
  * object.c (life, flags), clock.c (time and packets), threads.c (when the other thread rests),
  * calls.c (calls, also those that block), values.c (structs of the system to and from those of the
  * socket layer), settings.c (what the system's settings and --so_flags mean), preload.c (getsockopt
- * for TCP_INFO).
+ * for TCP_INFO), commands.c (what a script's commands say of the interface).
  *
  * packetdrill has two threads: the main one, and one for calls that block. A mutex guards all of
  * this. A call that blocks sleeps on a condition; when something makes it go on, the main thread,

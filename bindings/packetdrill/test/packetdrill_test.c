@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../interface.h"
@@ -521,6 +522,32 @@ static void tells_tcp_info_when_preloaded(void)
     close_peer(&p);
 }
 
+/* Commands about the interface never reach a shell; what stands around them does. */
+static void sees_commands_when_preloaded(void)
+{
+    struct peer p;
+    begin(NULL);
+    open_peer(&p, V4);
+    const int listener = make_listener(V4);
+    shake_hands(&p);
+    const int fd = ifc.accept(U, listener, NULL, NULL);
+    int status = system("tc qdisc delete dev tun0 root 2>/dev/null ; "
+                        "tc qdisc add dev tun0 root pfifo limit 0 && (exit 7)");
+    CHECK(WIFEXITED(status));
+    CHECK_EQUAL(WEXITSTATUS(status), 7);
+    const int64_t written = microseconds();
+    CHECK_EQUAL(ifc.write(U, fd, "0123456789", 10), 10);
+    wait_until(written + 10000); /* it was dropped */
+    CHECK_EQUAL(system("tc qdisc replace dev tun0 root pfifo"), 0);
+    expect(&p, LTCP_ACK, 10);
+    CHECK(p.time - written >= 200000); /* a retransmission timeout later */
+    CHECK(system("tc qdisc replace dev tun0 root unheard-of 2>/dev/null") != 0); /* tc's own */
+    close(fd);
+    close(listener);
+    ifc.free(U);
+    close_peer(&p);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) return EXIT_FAILURE;
@@ -538,6 +565,9 @@ int main(int argc, char **argv)
     has_the_mtu_it_is_told();
     blocks_and_is_not_overtaken();
     reads_the_sysctls();
-    if (getenv("LD_PRELOAD") != NULL) tells_tcp_info_when_preloaded();
+    if (getenv("LD_PRELOAD") != NULL) {
+        tells_tcp_info_when_preloaded();
+        sees_commands_when_preloaded();
+    }
     return check_finish();
 }
