@@ -64,6 +64,25 @@ describe("a profile", function()
     assert.matches("sackk", refused { commands = { { program = "x", settings = { sackk = 1 } } } })
   end)
 
+  it("knows the queues that Linux's commands give the interface", function()
+    local commands = require "lunatcp.packetdrill.commands"
+    local linux = profiles.load "linux"
+    local function after(text)
+      local set = {}
+      assert.is_true(commands.run(linux, text, { counters = {}, forget = error, set = function(settings)
+        for key, value in pairs(settings) do set[key] = value end
+      end }))
+      return set
+    end
+    local none <const> = { device_full = false, pacing = false, pacing_fair_queue = false }
+    assert.same(none, after "tc qdisc add dev tun0 root pfifo")
+    assert.same(none, after "tc qdisc replace dev tun0 root pfifo limit 10")
+    assert.same(none, after "tc qdisc del dev tun0 root")
+    assert.same({ device_full = true, pacing = false, pacing_fair_queue = false },
+      after "tc qdisc delete dev tun0 root 2>/dev/null ; tc qdisc add dev tun0 root pfifo limit 0")
+    assert.same({ pacing = true, pacing_fair_queue = true }, after "tc qdisc replace dev tun0 root fq")
+  end)
+
   it("knows what Linux's commands set", function()
     local commands = require "lunatcp.packetdrill.commands"
     local linux, set, forgotten = profiles.load "linux", {}, 0

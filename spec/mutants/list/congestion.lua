@@ -82,7 +82,7 @@ return {
     requirement = "RFC9438:4.3-1: at least as fast as Reno",
     file = "congestion/cubic.c",
     shown_by = "spec/congestion/cubic_spec.lua",
-    text = "if (w_cubic(e, ticks(t), cc->mss) < w_est) {",
+    text = "if (w_cubic(e, cubic_ticks(t), cc->mss) < w_est) {",
     with = "if (false) {",
   },
   {
@@ -132,8 +132,26 @@ return {
     requirement = "hystart_classic (docs/settings.md)",
     file = "congestion/hystart.c",
     shown_by = "spec/packetdrill/corpus_spec.lua",
-    text = "if (!delay_has_grown(h, ack) && !train) return ack->bytes_acked;",
-    with = "if (!delay_has_grown(h, ack) && (!train || train)) return ack->bytes_acked;",
+    text = "if (!delay_has_grown(h, ack) && !train) return false;",
+    with = "if (!delay_has_grown(h, ack) && (!train || train)) return false;",
+  },
+
+  -- core/congestion/cubic_segments.c
+  {
+    name = "cubic-segments-looks-at-each-ack",
+    requirement = "cubic_segments (docs/settings.md): 32 times a second",
+    file = "congestion/cubic_segments.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (!first && s->seen == window && t - s->looked <= LOOK_EVERY) return;",
+    with = "",
+  },
+  {
+    name = "cubic-segments-loses-what-slow-start-left",
+    requirement = "cubic_segments (docs/settings.md): what ends slow start counts on",
+    file = "congestion/cubic.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "left = cc->cwnd >= cc->ssthresh && grown < left ? left - grown : 0;",
+    with = "left = 0;",
   },
 
   -- core/congestion/validation.c

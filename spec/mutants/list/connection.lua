@@ -150,6 +150,22 @@ return {
 
   -- core/tcp/window.c
   {
+    name = "window-rounded-beyond-the-buffer",
+    requirement = "window_round_up (docs/settings.md): where the buffer can hold it",
+    file = "tcp/window.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (window > 0 && up <= left_of(c, buffer_of(c)))",
+    with = "if (window > 0)",
+  },
+  {
+    name = "window-begins-wide",
+    requirement = "window_start (docs/settings.md)",
+    file = "tcp/window.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "return left < most ? left : most;",
+    with = "return left < most || most > 0 ? left : most;",
+  },
+  {
     name = "window-scaled-away",
     requirement = "RFC 7323 section 2.3: a unit of the scale is offered where the buffer is shorter",
     file = "tcp/window.c",
@@ -268,6 +284,24 @@ return {
       .. "        if (seq_lt(a->recent[i], left) || seq_ge(a->recent[i], right)) kept[n++] = "
       .. "a->recent[i];\n"
       .. "    kept[n++] = left;\n",
+  },
+
+  -- core/tcp/ecn_reduction.c
+  {
+    name = "mark-reduces-as-if-safe",
+    requirement = "RFC 6937: the conservative bound; an ACK with a mark is not safe",
+    file = "tcp/ecn_reduction.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "prr_on_ack(c, newly, false);",
+    with = "prr_on_ack(c, newly, true);",
+  },
+  {
+    name = "mark-reduces-for-ever",
+    requirement = "ecn_by_prr (docs/settings.md): for a round trip",
+    file = "tcp/ecn_reduction.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "c->cc.cwnd = c->cc.ssthresh;",
+    with = "c->cc.cwnd = c->cc.mss;",
   },
 
   -- core/tcp/ecn.c

@@ -135,8 +135,68 @@ return {
     requirement = "rack_by_number (docs/settings.md)",
     file = "tcp/rack.c",
     shown_by = "spec/packetdrill/corpus_spec.lua",
-    text = "if (r->last_sent >= times->sent || settings_of(c)->rack_by_number) {",
-    with = "if (r->last_sent >= times->sent) {",
+    text = "const bool by_number = settings_of(c)->rack_by_number && !(r->flags & LTCP_SYN);",
+    with = "const bool by_number = false;",
+  },
+  {
+    name = "rack-counts-a-syn-by-its-number",
+    requirement = "RFC8985:6.2-2: RACK.rtt is of the segment sent last",
+    file = "tcp/rack.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "settings_of(c)->rack_by_number && !(r->flags & LTCP_SYN);",
+    with = "settings_of(c)->rack_by_number;",
+  },
+  {
+    name = "rack-goes-by-numbers-in-a-moment",
+    requirement = "RFC8985:6.2-5: only what was sent before is lost",
+    file = "tcp/rack.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "    if (r->last_sent == k->xmit_ts && r->delivered > k->delivered) return LTCP_NEVER;\n",
+    with = "",
+  },
+
+  -- core/tcp/deferral.c
+  {
+    name = "small-burst-waits-behind-fresh-data",
+    requirement = "defer_bursts (docs/settings.md): only where an acknowledgment is soon to come",
+    file = "tcp/deferral.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "return c->srtt >= SHORTEST && age >= c->srtt / 2;",
+    with = "return c->srtt >= SHORTEST && age >= 0;",
+  },
+  {
+    name = "small-burst-never-waits",
+    requirement = "defer_bursts (docs/settings.md)",
+    file = "tcp/deferral.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (least >= window / WINDOW_SHARE || !answer_is_near(c, now)) return false;",
+    with = "if (least < window || !answer_is_near(c, now)) return false;",
+  },
+
+  -- core/tcp/device.c
+  {
+    name = "device-drop-backs-off",
+    requirement = "device_retry (docs/settings.md): what never left is no reason to back off",
+    file = "tcp/device.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "    if (c->backoff > 0) c->backoff--;\n",
+    with = "",
+  },
+  {
+    name = "device-drop-waits-for-nothing",
+    requirement = "RFC9293:3.10.8-1: the user timeout counts from the first try",
+    file = "tcp/device.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (c->loss_timer == LTCP_TIMER_PERSIST && c->unanswered == 1) c->out->waiting_since = now;",
+    with = "",
+  },
+  {
+    name = "device-drop-is-no-mark",
+    requirement = "device_full (docs/settings.md): new data that is dropped is a sign of congestion",
+    file = "tcp/device.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (fresh) take_as_a_mark(c, now);",
+    with = "(void)fresh;",
   },
   {
     name = "split-loses-its-fin",
@@ -408,6 +468,24 @@ return {
     shown_by = "spec/tcp/loss_probe_spec.lua",
     text = "        respond(c, now);\n",
     with = "        (void)respond;\n",
+  },
+
+  -- core/tcp/rate.c
+  {
+    name = "fair-queue-gives-no-credit",
+    requirement = "pacing_fair_queue (docs/settings.md): half a credit for lateness",
+    file = "tcp/rate.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "const ltcp_time cut = length / 2 < q->pace_credit ? length / 2 : q->pace_credit;",
+    with = "const ltcp_time cut = 0;",
+  },
+  {
+    name = "usage-forgotten-when-nothing-is-sent",
+    requirement = "usage_when_sent (docs/settings.md)",
+    file = "tcp/rate.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "if (settings_of(c)->usage_when_sent && !sent && !limited) return;",
+    with = "(void)sent;",
   },
 
   -- core/tcp/prr.c
