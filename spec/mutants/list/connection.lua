@@ -292,8 +292,8 @@ return {
     requirement = "RFC 6937: the conservative bound; an ACK with a mark is not safe",
     file = "tcp/ecn_reduction.c",
     shown_by = "spec/packetdrill/corpus_spec.lua",
-    text = "prr_on_ack(c, newly, false);",
-    with = "prr_on_ack(c, newly, true);",
+    text = "prr_on_ack(c, now, newly, false);",
+    with = "prr_on_ack(c, now, newly, true);",
   },
   {
     name = "mark-reduces-for-ever",
