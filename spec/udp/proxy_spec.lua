@@ -175,11 +175,26 @@ describe("a proxy #udp", function()
   end)
 
   it("counts what nobody listens to, and is closed with its network", function()
+    local gone, other = server, ends.bare() -- taken before the first lets its port go: it is another one
     local proxy = start {}
-    server.close()
-    server = ends.bare()
-    client().send("x", "127.0.0.1", (select(2, proxy:socket())))
-    run(function() return proxy:tunnel_counters().far_refused > 0 or #server.got > 0 end)
+    gone.close()
+    server = other
+    local one, port = client(), select(2, proxy:socket())
+    for i = 1, 3 do -- each is answered by ICMP, and the proxy goes on
+      one.send("x" .. i, "127.0.0.1", port)
+      run(function() return proxy:tunnel_counters().far_refused == i end)
+    end
+    local counters = proxy:tunnel_counters()
+    assert.same({ 0, 3, 1 }, { #other.got, counters.near_datagrams_in, counters.clients })
+    assert.equal(0, counters.near_refused)
+    local back = ends.bare(gone.port) -- somebody listens there again
+    one.send("heard", "127.0.0.1", port)
+    run(function() return #back.got == 1 end)
+    back.send("answered", back.from.ip, back.from.port)
+    run(function() return #one.got == 1 end)
+    assert.same({ "heard", "answered" }, { back.got[1], one.got[1] })
+    assert.equal(3, proxy:tunnel_counters().far_refused)
+    back.close()
     net:close()
     assert.has_error(function() proxy:tunnel_counters() end, "relay is closed")
   end)

@@ -149,13 +149,14 @@ end
 -- ---- a connection, and its end ----------------------------------------------------------------
 
 local function open(net, host, tunnel, port, options, state)
-  local when = { timeout = options.wait, congestion = options.congestion, user_timeout = options.give_up }
+  local settings = { congestion = options.congestion, user_timeout = options.give_up }
   if not options.listen then
-    local conn, message, code = host:connect(net:remote { via = tunnel }, port, when)
+    settings.timeout = options.wait
+    local conn, message, code = host:connect(net:remote { via = tunnel }, port, settings)
     if not conn then return fail(state, ("port %d"):format(port), message, code) end
     return conn
   end
-  local listener, message, code = host:listen(port, { congestion = options.congestion, user_timeout = options.give_up })
+  local listener, message, code = host:listen(port, settings)
   if not listener then return fail(state, ("port %d"):format(port), message, code) end
   if options.verbose then
     wire.say("listening on port %d of %s", port, options.tun or wire.join(tunnel:socket()))
