@@ -103,7 +103,7 @@ static uint32_t w_cubic(const struct epoch *e, uint32_t t, uint32_t mss)
 /* ---- congestion avoidance ---------------------------------------------------------------------
  */
 
-/* RFC9438:4.8-2 */
+/* RFC9438:4.8-2 RFC9438:4.10-3 */
 static void start_epoch(struct cubic *s, const struct ltcp_congestion *cc, ltcp_time now)
 {
     struct epoch *e = &s->now;
@@ -137,7 +137,7 @@ static void skip_limited_time(struct cubic *s, ltcp_time now)
 }
 
 /* Equation (4), in octets acknowledged; alpha is 1 once W_est has come to cwnd_prior.
- * RFC9438:4.3-2 */
+ * RFC9438:4.3-2 RFC9438:4.3-3 */
 static void grow_w_est(struct epoch *e, const struct ltcp_congestion *cc, uint32_t acked)
 {
     const bool caught_up = e->w_est >> FRACTION >= e->cwnd_prior;
@@ -179,7 +179,7 @@ static void congestion_avoidance(struct cubic *s, struct ltcp_congestion *cc,
  */
 
 /* Section 4.10. RFC 9406 section 4.2 wants HyStart++ in the first slow start only.
- * RFC9438:4.10-1 */
+ * RFC9438:4.10-1 RFC9438:4.10-2 RFC9438:4.10-4 */
 static void slow_start(struct cubic *s, struct ltcp_congestion *cc,
                        const struct ltcp_ack_sample *ack)
 {
@@ -223,7 +223,7 @@ static void on_ack_by_segments(struct cubic *s, struct ltcp_congestion *cc,
     grow_by_segments(s, cc, ack, left);
 }
 
-/* RFC9438:4.6-4 RFC7661:4.3-2 */
+/* RFC9438:4.6-4 RFC9438:5.8-1 RFC7661:4.3-2 */
 static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sample *ack)
 {
     struct cubic *s = cc->state;
@@ -251,7 +251,7 @@ static void cubic_on_ack(struct ltcp_congestion *cc, const struct ltcp_ack_sampl
 /* ---- congestion events ------------------------------------------------------------------------
  */
 
-/* Sections 4.6 and 4.7; the new ssthresh. RFC9438:4.6-3 RFC9438:4.7-1 RFC9438:4.7-2
+/* Sections 4.6 and 4.7; the new ssthresh. RFC9438:4.6-3 RFC9438:4.6-6 RFC9438:4.7-1 RFC9438:4.7-2
  * RFC9406:4.2-8 */
 static uint32_t reduce(struct cubic *s, struct ltcp_congestion *cc, uint32_t flight, uint32_t beta)
 {

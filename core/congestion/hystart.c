@@ -30,6 +30,7 @@ static bool round_ended(struct hystart *h, const struct ltcp_ack_sample *ack)
     return !first;
 }
 
+/* RFC9406:4.3-5 */
 static void take_sample(struct hystart *h, ltcp_time rtt)
 {
     if (rtt < 0) return;

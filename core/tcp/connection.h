@@ -446,7 +446,7 @@ static inline uint64_t delivered(const struct ltcp_connection *c)
     return c->bytes_acked + (c->out != NULL ? c->out->sacked : 0);
 }
 /* RFC 6675's pipe; without SACK what duplicate ACKs say (RFC 6582's inflation, seen from the other
- * side). RFC6675:4-4 */
+ * side). RFC6675:4-4 RFC9937:6.2-2 */
 static inline uint32_t pipe_size(const struct ltcp_connection *c)
 {
     const struct ltcp_send_queue *q = c->out;

@@ -251,7 +251,7 @@ static void send_keepalive(struct ltcp_connection *c, ltcp_time now)
 /* ---- deciding
  * ------------------------------------------------------------------------------------ */
 
-/* RFC5681:2-1 RFC5681:3.2-4 RFC5681:3.2-5 RFC6675:5-4 */
+/* RFC5681:2-1 RFC9406:3-1 RFC9937:3-2 RFC5681:3.2-4 RFC5681:3.2-5 RFC6675:5-4 */
 static bool congestion_allows(const struct ltcp_connection *c, uint32_t octets)
 {
     const uint32_t held = held_by_window(c);

@@ -4,7 +4,8 @@
 
 #include "tcp/connection.h"
 
-/* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). RFC7323:2.4-1 */
+/* The right edge of what the peer takes; it may have moved left (RFC9293:MUST-34). RFC7323:2.4-1
+ * RFC9937:3-1 */
 static inline ltcp_seq peer_edge(const struct ltcp_connection *c)
 {
     /* A SYN needs no room in it. */

@@ -4,7 +4,7 @@
  * the pipe comes down to ssthresh in one round trip, neither in silence nor in a burst. */
 #include "tcp/connection.h"
 
-/* RFC8985:9.3-2 */
+/* RFC8985:9.3-2 RFC9937:5-1 */
 bool uses_prr(const struct ltcp_connection *c)
 {
     return settings_of(c)->prr && c->sacking && !c->cc.ops->own_recovery;

@@ -23,6 +23,7 @@ const struct ltcp_settings ltcp_profile_rfc = {
                     LTCP_OPTION_USER_TIMEOUT},
     .syn_options_count = 7,
 };
+/* RFC9937:5-2 */
 const struct ltcp_settings ltcp_profile_linux = {
     LTCP_SETTINGS_LIST(LINUX_VALUE) ORDERS,
     .congestion = &ltcp_cubic,

@@ -2,7 +2,7 @@
  *
  * Reductions that were not needed, taken back: told by DSACKs (RFC 3708), by timestamps (the Eifel
  * algorithm, RFC 3522) or, after a timeout, by what comes next (F-RTO, RFC 5682); answered by the
- * Eifel response (RFC 4015). */
+ * Eifel response (RFC 4015). RFC9438:4.9.1-1 RFC9438:4.9.2-1 */
 #include "tcp/connection.h"
 
 #define TIMER_GRANULARITY LTCP_MILLISECOND /* what loops in real time keep to; RFC 4015's G */

@@ -130,7 +130,7 @@ static void is_not_carried_away(void)
 }
 
 /* RFC9438:4.3 with a short RTT: alpha = 3 * (1 - 0.7) / (1 + 0.7) segments a round trip, and one
- * once W_est has come to cwnd_prior. RFC9438:4.3-1 RFC9438:4.3-2 */
+ * once W_est has come to cwnd_prior. RFC9438:4.3-1 RFC9438:4.3-2 RFC9438:4.3-3 */
 static void is_friendly_to_reno(void)
 {
     start(20, 2, 2 * MS);
@@ -180,7 +180,7 @@ static void starts_over_after_a_timeout(void)
 }
 
 /* RFC9438:4.6-1 "reduction on ECE, cwnd is at least 1 MSS"; RFC8511:3.1 beta_ecn = 0.85.
- * RFC8511:3.1-1 */
+ * RFC8511:3.1-1 RFC9438:4.6-6 */
 static void answers_marks(void)
 {
     start(100, 2, 100 * MS);
@@ -198,6 +198,10 @@ static void answers_marks(void)
     CHECK_EQUAL(cc.ssthresh, 2 * MSS);
     cc.ops->on_loss(&cc, now, MSS);
     CHECK_EQUAL(cc.cwnd, 2 * MSS);
+    CHECK_EQUAL(cc.ssthresh, 2 * MSS);
+    start(100, 2, 100 * MS);
+    cc.ops->on_loss(&cc, now, 60 * MSS); /* of the flight, not of the window */
+    CHECK_EQUAL(cc.ssthresh, 42 * MSS);
 }
 
 /* RFC9438:4.9 what a spurious event changed comes back, unless the window has outgrown it.
@@ -227,7 +231,8 @@ static void takes_back(void)
     CHECK_EQUAL(value("w_max").value, newer);
 }
 
-/* RFC9438:4.2-1 time in which the application held back does not count. RFC9438:4.6-4 */
+/* RFC9438:4.2-1 time in which the application held back does not count. RFC9438:4.6-4
+ * RFC9438:5.8-1 */
 static void waits_for_the_application(void)
 {
     start(100, 2, 100 * MS);
@@ -245,8 +250,8 @@ static void waits_for_the_application(void)
 }
 
 /* RFC9406:4.2 the RTT grows by an eighth within a round: CSS, which grows by a quarter, and after
- * five rounds congestion avoidance. RFC9438:4.10-1 RFC9406:4.2-1 RFC9406:4.3-4 RFC9406:4.2-3
- * RFC9406:4.2-5 RFC9406:4.2-7 */
+ * five rounds congestion avoidance. RFC9438:4.10-1 RFC9438:4.10-2 RFC9438:4.10-3 RFC9406:4.2-1
+ * RFC9406:4.3-4 RFC9406:4.2-3 RFC9406:4.2-5 RFC9406:4.2-7 */
 static void leaves_slow_start_on_delay(void)
 {
     start(10, 1000000, 80 * MS);

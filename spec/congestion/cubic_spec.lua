@@ -65,7 +65,7 @@ describe("CUBIC", function()
     assert.is_true(client:info().cwnd < 2 * before)
   end)
 
-  it("RFC9438:4.9-1 takes a spurious reduction back, W_max and K with it", function()
+  it("RFC9438:4.9-1 RFC9438:4.9.2-1 takes a spurious reduction back, W_max and K with it", function()
     local net, client = long { congestion = "cubic", hystart = false, initial_ssthresh = 100 * MSS }
     net:run { until_ = 3 }
     local before = client:info()
@@ -129,12 +129,24 @@ describe("HyStart++", function()
     assert.equal(0, exit.congestion_state.k) -- RFC9438:4.10
   end)
 
-  it("is a switch: without it the queue overflows", function()
+  it("RFC9438:4.10-4 is a switch: without it the queue overflows", function()
     local regions, exit, last = fill(false)
     assert.equal("slow_start", regions[1])
     for _, region in ipairs(regions) do assert.not_equal("css", region) end
     assert.is_true(exit.fast_recoveries > 0)
     assert.is_true(last.segments_retransmitted > 50)
+  end)
+
+  it("RFC9406:4.3-5 has a sample of each ACK, so more than eight in a round", function()
+    local net, client = long { congestion = "cubic", hystart = true }
+    net.trace:record { "rtt" }
+    net:run { until_ = 0.45 } -- a round of slow start ends each 100 ms
+    local since = net.trace:mark() + 1
+    local received = client:info().segments_received
+    net:run { until_ = 0.55 }
+    local samples = #net.trace:events { kind = "rtt", connection = client, since = since }
+    assert.is_true(samples >= 8, samples)
+    assert.equal(client:info().segments_received - received, samples)
   end)
 
   it("RFC9406:4.2-3 stays in slow start while the RTT stays", function()

@@ -291,7 +291,7 @@ describe("examples/spurious.lua", function()
   local printed
   setup(function() printed = runner.well "spurious" end)
 
-  it("RFC5682:2.1-2 RFC5682:3.1-3 says why the timeout was not needed, step by step", function()
+  it("RFC5682:2.1-2 RFC5682:3.1-3 RFC9438:4.9.1-1 says why the timeout was not needed, step by step", function()
     local at = 1
     for _, remark in ipairs {
       "(tail loss probe)", "(retransmission timeout; RTO is now 0.44 s)",

@@ -124,20 +124,22 @@ describe("congestion avoidance", function()
 end)
 
 describe("the congestion window", function()
-  it("RFC5681:2-1 and rwnd bound what is in flight", function()
+  it("RFC5681:2-1 RFC9406:3-1 RFC9937:3-1 RFC9937:3-2 and rwnd bound what is in flight", function()
     local net, client, server = lab.connected { link = { delay = 0.05 } }
     net:spawn(function()
       client:write(("x"):rep(500000))
       client:close()
     end)
     net:spawn(function() for _ in server:chunks() do net:sleep(0) end end)
-    local worst = 0
+    local worst, beyond = 0, 0
     net:on("segment", function()
       local info = client:info()
       worst = math.max(worst, info.pipe - info.cwnd)
+      beyond = math.max(beyond, info.unacked - info.max_snd_wnd)
     end)
     net:run()
     assert.is_true(worst <= 0, worst)
+    assert.is_true(beyond <= 0, beyond)
   end)
 
   it("RFC7661:4.3-2 RFC7661 does not grow while the sender has less to send", function()

@@ -1,4 +1,5 @@
 -- RFC 9937: proportional rate reduction. Ten segments are in flight; half of them is ssthresh.
+local core = require "lunatcp.core"
 local flight = require "support.flight"
 
 local function open(options)
@@ -102,6 +103,34 @@ describe("proportional rate reduction", function()
     -- The first is lost, three arrive: ceil(3 * 5/10) go, the retransmission with them.
     f:ack(21, { 22, 24 })
     assert.same({ 21, 31 }, f:sent(0.0201))
+  end)
+
+  it("RFC9937:5-1 works with each algorithm that sets ssthresh", function()
+    for congestion, beta in pairs { newreno = 0.5, cubic = 0.7, dctcp = 0.5 } do
+      local f = open { host = { congestion = congestion } }
+      f:ack(1, { 2, 4 })
+      f:sent(0.02)
+      local info = f.conn:info()
+      assert.is_true(info.prr, congestion)
+      assert.equal(10000 * beta, info.ssthresh)
+      for last = 5, 10 do
+        f:ack(1, { 2, last })
+        f:sent(0.02)
+      end
+      assert.is_true(f.conn:info().pipe <= 10000 * beta, congestion)
+      f:ack(11)
+      f:sent(0.02)
+      assert.is_true(f.conn:info().cwnd >= 10000 * beta)
+    end
+    assert.is_false(open({ host = { congestion = "bbr" } }).conn:info().prr) -- it does that by itself
+  end)
+
+  it("RFC9937:5-2 comes together with RACK-TLP in the profile that has it", function()
+    for _, name in ipairs { "rfc", "linux" } do
+      local profile = core.profile(name)
+      assert.equal(profile.prr, profile.rack and profile.tlp, name)
+    end
+    assert.is_true(core.profile "linux".prr)
   end)
 
   it("RFC9937 is off by its setting", function()
