@@ -19,6 +19,7 @@ describe("a program on the kernel's TCP #linux", function()
       it("iperf3 sends through us", "iperf3", "programs.iperf3", way)
       it("iperf3 receives through us", "iperf3", "programs.iperf3", way, "-R")
       it("socat sends a stream there and back", "socat", "programs.socat", way)
+      it("ssh runs a command, and carries files both ways", "sshd", "programs.ssh", way)
     end
   end
 end)

@@ -124,4 +124,47 @@ function M.socat(way)
   assert(one and one == two, said)
 end
 
+local SSHD <const> = [[
+Port 2222
+ListenAddress 10.99.0.2
+HostKey /run/scene/host
+AuthorizedKeysFile /run/scene/user.pub
+PidFile /run/scene/sshd.pid
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin yes
+]]
+
+--- ssh: a command, a file there and a file back, with keys that are made for it and are gone with it.
+function M.ssh(way)
+  local dir = directory()
+  local w = world.open { way = way }
+  for _, name in ipairs { "host", "user" } do
+    world.sh(("ssh-keygen -q -t ed25519 -N '' -f %s/%s"):format(dir, name))
+  end
+  world.sh "mkdir -p /run/sshd" -- where sshd locks itself in
+  local config <close> = assert(io.open(dir .. "/config", "w"))
+  config:write(SSHD)
+  config:close()
+  local known <close> = assert(io.open(dir .. "/known", "w"))
+  local key <close> = assert(io.open(dir .. "/host.pub"))
+  known:write("[10.99.0.1]:2222 ", key:read "l", "\n")
+  known:close()
+  world.sh(w.prefix .. "/usr/sbin/sshd -f /run/scene/config")
+  written(dir .. "/big.bin", 1000000)
+  relay(w, 2222)
+  local function ssh(rest)
+    os.remove "/run/scene/done"
+    return run_command(w, ("%s sh -c 'ssh -F none -i %s/user -p 2222 -o BatchMode=yes -o ConnectTimeout=20 "
+      .. "-o UserKnownHostsFile=%s/known -o GlobalKnownHostsFile=/dev/null root@10.99.0.1 %s'")
+      :format(w.prefix, dir, dir, rest))
+  end
+  world.holds(ssh '"echo there: \\$SSH_CONNECTION"', "there: 10.99.0.1 ") -- our address, by our relay
+  world.holds(ssh(('"cat %s/big.bin" >%s/back'):format(dir, dir)), "status 0")
+  world.holds(ssh(('"cat >%s/there" <%s/big.bin'):format(dir, dir)), "status 0")
+  world.sh "kill $(cat /run/scene/sshd.pid)"
+  assert(same(dir .. "/big.bin", dir .. "/back") and same(dir .. "/big.bin", dir .. "/there"))
+end
+
 return M
