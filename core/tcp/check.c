@@ -177,7 +177,7 @@ static const char *check_state(const struct ltcp_connection *c)
     const bool closing =
         c->state == LTCP_FIN_WAIT_1 || c->state == LTCP_CLOSING || c->state == LTCP_LAST_ACK;
     if (closing && !c->fin_wanted) return "one's own FIN follows a CLOSE (RFC 9293, 3.10.4)";
-    if (closing && c->out == NULL && !c->pending)
+    if (closing && c->out == NULL && !c->pending && c->ack_deadline == LTCP_NEVER)
         return "FIN-WAIT-1, CLOSING and LAST-ACK wait for the ACK of one's own FIN (RFC 9293, "
                "3.3.2)";
     return NULL;

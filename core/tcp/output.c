@@ -598,6 +598,8 @@ static void restart_after_idle(struct ltcp_connection *c, ltcp_time now)
     if (c->cc.cwnd != before) remark_response(c, now, "idleness");
 }
 
+#define FIN_AGAIN (200 * LTCP_MILLISECOND)
+
 static bool wants_fin(const struct ltcp_connection *c)
 {
     return c->fin_wanted && !c->fin_queued && state_may_send(c->state);
@@ -655,6 +657,8 @@ void output_run(struct ltcp_connection *c, ltcp_time now)
     }
     if (c->keepalive_due) send_keepalive(c, now);
     if (c->ack_now) send_acknowledgment(c, now);
+    /* There was no memory for the FIN's record: with no queue, no other timer would try again. */
+    if (wants_fin(c) && c->out == NULL) timers_set_ack(c, now + FIN_AGAIN);
     timers_after_output(c, now);
     chronograph_look(c, now);
 }

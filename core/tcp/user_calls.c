@@ -75,7 +75,7 @@ size_t user_flush(struct ltcp_connection *c)
     }
     q->octets -= (uint32_t)dropped;
     memory_give_back(c->engine, (uint32_t)dropped);
-    q->unsent_octets = 0;
+    q->unsent_octets -= (uint32_t)dropped; /* the SYN stays, with what it carries */
     c->snd_up = seq_min(c->snd_up, c->snd_nxt);
     if (fin) {
         c->fin_queued = false; /* made anew when output runs */

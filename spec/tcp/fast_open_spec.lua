@@ -72,6 +72,16 @@ local function cookie_of(peer)
 end
 
 describe("fast open", function()
+  it("RFC9293:3.9.1.7 keeps the data of a SYN that has not left when the rest is dropped", function()
+    local net = warm()
+    local conn = assert(net.client:connect_start(net.server, 80, { fast_open = "with the SYN" }))
+    conn:write " and after it"
+    assert.equal(13, conn:discard())
+    assert.equal(12, conn:info().unsent)
+    assert.is_nil(net.core:check())
+    assert.equal("with the SYN", assert(net.listener:accept()):read(100))
+  end)
+
   it("RFC7413:2-1 happens only where both users ask for it", function()
     local net = lab.pair()
     local client, server = lab.handshake(net)
