@@ -296,6 +296,8 @@ enum ltcp_status user_set_settings(struct ltcp_connection *c, ltcp_time now,
     share_unref(c->engine, c->share);
     c->share = share;
     c->engine->template_of = NULL;
+    if (c->loss_timer > LTCP_TIMER_PERSIST && !uses_rack(c)) /* its timers are no more */
+        timers_set_loss(c, now, LTCP_TIMER_RTO);
     if (c->state >= LTCP_ESTABLISHED && c->state != LTCP_TIME_WAIT) {
         timers_heard(c, now);
         user_timeout_advertise(c);

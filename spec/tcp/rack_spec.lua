@@ -1,4 +1,5 @@
 -- RFC 8985 section 6: losses told by time. The round trip is 20 ms, so the reordering window is 5 ms.
+local lab = require "support.lab"
 local flight = require "support.flight"
 
 local function open(options)
@@ -9,6 +10,18 @@ local function open(options)
 end
 
 describe("RACK", function()
+  it("RFC8985:8 leaves its timers to the RTO when it is switched off", function()
+    local net, client, server = lab.connected { network = { profile = "linux" } }
+    net.wire:drop { data = true, from = net.client, nth = 1 }
+    client:write "lost"
+    net:settle()
+    assert(client:set { rack = false })
+    net:settle()
+    assert.is_nil(net.core:check())
+    assert.equal("lost", server:read(10))
+    assert.equal(0, client:info().loss_probes)
+  end)
+
   it("RFC8985:6.2-5 finds a loss by one later segment, a quarter of the least RTT later", function()
     local f = open()
     f:ack(1, { 2, 2 })
