@@ -104,6 +104,64 @@ return {
     with = "const uint32_t distance = seq_diff(c->snd_up, s->seq) - 1;",
   },
 
+  -- core/tcp/output.c, many that are alike
+  {
+    name = "alike-beyond-the-window",
+    requirement = "RFC9293:3.8.6 nothing leaves that the peer's window does not take",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/window_spec.lua",
+    text = "seq_gt(record_end(r), peer_edge(c)) || !congestion_allows(c, n) ||",
+    with = "!congestion_allows(c, n) ||",
+  },
+  {
+    name = "alike-beyond-the-congestion-window",
+    requirement = "RFC5681:2-1 nothing leaves beyond the congestion window",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/congestion_spec.lua",
+    text = "peer_edge(c)) || !congestion_allows(c, n) || !pacing_allows",
+    with = "peer_edge(c)) || !pacing_allows",
+  },
+  {
+    name = "alike-unpaced",
+    requirement = "core/tcp/pacing.c: each segment waits for its turn",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/pacing_spec.lua",
+    text = "!congestion_allows(c, n) || !pacing_allows(c, now))\n        return false;",
+    with = "!congestion_allows(c, n))\n        return false;",
+  },
+  {
+    name = "alike-hides-urgent",
+    requirement = "RFC9293:MUST-62: each segment before the end of urgent data points at it",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/urgent_spec.lua",
+    text = "!c->mtu_watched && !rare && seq_le(c->snd_up, c->snd_una) && e->template_of == c &&",
+    with = "!c->mtu_watched && !rare && e->template_of == c &&",
+  },
+  {
+    name = "alike-last-unpushed",
+    requirement = "RFC9293:MUST-61: the last segment that is buffered pushes",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/alike_spec.lua",
+    text = "if (q->unsent + 1 == q->tail) return false; /* it pushes */",
+    with = "",
+  },
+  {
+    name = "alike-same-identification",
+    requirement = "RFC 791 section 3.2: each packet has an identification of its own",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/alike_spec.lua",
+    text = "e->out_last, e->next_identification++, r->seq);",
+    with = "e->out_last, e->next_identification, r->seq);",
+  },
+  {
+    name = "cut-forgets-the-rest",
+    requirement = "core/tcp/output.c: what did not fit leaves as soon as there is room",
+    file = "tcp/output.c",
+    shown_by = "spec/tcp/alike_spec.lua",
+    text = "e->out_cut = true;",
+    with = "",
+  },
+
   -- core/tcp/send_queue.c
   {
     name = "send-buffer-overrun",

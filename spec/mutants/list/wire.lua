@@ -150,7 +150,8 @@ return {
     requirement = "core/wire/train.c: headers that say the same of everything else",
     file = "wire/train.c",
     shown_by = "core/test/wire_train_test.c",
-    text = "return flags && load_32(p) == load_32(first) &&\n           load_32(p + ACK_AT) == load_32(first + ACK_AT) &&",
+    text = "return flags && load_32(p) == load_32(first) &&\n"
+      .. "           load_32(p + ACK_AT) == load_32(first + ACK_AT) &&",
     with = "return flags && load_32(p) == load_32(first) &&",
   },
   {
