@@ -1,4 +1,4 @@
--- Full segments of one burst, each made from the one before (core/tcp/output.c): what may differ does, and
+-- Full segments of one burst, each made from a model (core/tcp/burst.c): what may differ does, and
 -- they are no more and no fewer than if each were made by itself.
 local wire = require "support.wire"
 
@@ -39,7 +39,7 @@ describe("a burst of full segments", function()
     end
   end)
 
-  it("RFC9293:MUST-61 pushes in the last one alone, also where the user said that more will follow", function()
+  it("RFC9293:MUST-61 pushes in the last one alone, also where more will follow", function()
     for _, more in ipairs { false, true } do
       local net, conn, peer = open(40, { more_is_quiet = false })
       conn:write(wire.pattern(20 * MSS), { more = more })
