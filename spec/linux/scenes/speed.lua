@@ -7,8 +7,14 @@ local M = {}
 
 local PORT <const>, CHUNK <const> = 7000, ("x"):rep(65536)
 
---- The kernel's TCP at both ends: by vxlan devices, or (tun) by the veth pair itself with packets no longer
--- than its MTU, as a TUN device has them.
+-- "tun": as the kernel has it; "tun plain": packet by packet.
+local function open(way)
+  local plain = way == "tun plain"
+  return world.open { way = plain and "tun" or way, batch = plain and "plain" or nil, trace = false }
+end
+
+--- The kernel's TCP at both ends: by vxlan devices, or (tun) by the veth pair itself, with segments that are
+-- cut late, or (tun plain) with packets no longer than its MTU.
 function M.kernel(way, count)
   local peer, address = os.getenv "KERNEL_PEER", "192.0.2.2"
   if way == "vxlan" then
@@ -18,7 +24,7 @@ function M.kernel(way, count)
                ip -n them addr add 10.99.0.2/24 dev vx0 && ip -n them link set vx0 up
                ip link add vx1 type vxlan id 7 remote 192.0.2.2 local 192.0.2.1 dstport 4789 dev va
                ethtool -K vx1 tx off >/dev/null && ip addr add 10.99.0.1/24 dev vx1 && ip link set vx1 up]]
-  else
+  elseif way == "tun plain" then
     world.sh [[ethtool -K va tso off gso off gro off
                ip netns exec them ethtool -K vb tso off gso off gro off]]
   end
@@ -33,7 +39,7 @@ end
 
 --- Ours sends.
 function M.send(way, count)
-  local w = world.open { way = way, trace = false }
+  local w = open(way)
   count = tonumber(count)
   local peer = w:kernel_listens(4, PORT, "recv=" .. count)
   w:run(function()
@@ -50,7 +56,7 @@ end
 
 --- The kernel sends.
 function M.receive(way, count)
-  local w = world.open { way = way, trace = false }
+  local w = open(way)
   count = tonumber(count)
   w:run(function()
     local listener <close> = assert(w.host:listen(PORT))
