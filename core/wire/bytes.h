@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What lies there will soon be looked at; whether it does, and whether the address is any good, does
- * not matter. */
+/* What lies there will soon be looked at; whether it does, and whether the address is any good,
+ * does not matter. */
 static inline void fetch_ahead(const void *p)
 {
 #ifdef __GNUC__
