@@ -367,9 +367,18 @@ static enum step seventh_process_segment_text(struct ltcp_connection *c, struct 
     return NEXT;
 }
 
+/* Octets behind it have come: one of the two is forged, or of another connection. The stream is not
+ * cut short for a FIN that contradicts what was acknowledged selectively. */
+static bool fin_contradicts(const struct ltcp_connection *c, ltcp_seq fin)
+{
+    const struct ltcp_reassembly *ahead = c->ahead;
+    return ahead != NULL && ahead->count > 0 && seq_gt(ahead->ranges[ahead->count - 1].right, fin);
+}
+
 static enum step eighth_check_fin(struct ltcp_connection *c, struct ltcp_arrival *a)
 {
-    if ((a->flags & LTCP_FIN) && !c->fin_received) {
+    if ((a->flags & LTCP_FIN) && !c->fin_received &&
+        !fin_contradicts(c, seq_add(a->seq, a->length))) {
         c->fin_received = true;
         c->rcv_fin = seq_add(a->seq, a->length);
     }

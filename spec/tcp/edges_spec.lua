@@ -225,3 +225,21 @@ describe("an acknowledgment of what was sent twice", function()
     assert.is_true(conn:info().srtt > after.srtt)
   end)
 end)
+
+describe("a FIN before octets that have come already", function()
+  it("RFC9293:3.10.7.4 is passed over, and the stream ends where its own FIN is", function()
+    local net, conn, peer = wire.passive()
+    local stream = wire.pattern(200)
+    peer:send { flags = "A", seq = 1101, ack = 5001, payload = stream:sub(101) }
+    peer:send { flags = "FA", seq = 1051, ack = 5001 }
+    settle(net)
+    peer:send { flags = "A", seq = 1001, ack = 5001, payload = stream:sub(1, 100) }
+    settle(net)
+    assert.is_nil(net.core:check())
+    peer:send { flags = "FA", seq = 1201, ack = 5001 }
+    settle(net)
+    assert.equal(stream, conn:read_exactly(200))
+    assert.is_nil((conn:read(1)))
+    assert.equal("CLOSE-WAIT", conn:state())
+  end)
+end)

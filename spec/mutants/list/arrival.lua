@@ -336,8 +336,16 @@ return {
     requirement = "RFC 9293 section 3.10.7.4, eighth step: a FIN is processed only once",
     file = "tcp/segment_arrives.c",
     shown_by = "spec/rfc9293/states_spec.lua",
-    text = "if ((a->flags & LTCP_FIN) && !c->fin_received) {",
-    with = "if (a->flags & LTCP_FIN) {",
+    text = "if ((a->flags & LTCP_FIN) && !c->fin_received &&",
+    with = "if ((a->flags & LTCP_FIN) &&",
+  },
+  {
+    name = "fin-before-what-came",
+    requirement = "RFC 9293 section 3.10.7.4, eighth step: the FIN is behind all octets",
+    file = "tcp/segment_arrives.c",
+    shown_by = "spec/tcp/edges_spec.lua",
+    text = "seq_gt(ahead->ranges[ahead->count - 1].right, fin);",
+    with = "seq_gt(ahead->ranges[ahead->count - 1].right, fin) && ahead->octets == 0;",
   },
   {
     name = "syn-sent-takes-any-ack",
