@@ -227,6 +227,14 @@ return {
     text = "b->lost_ranges >= STARTUP_FULL_LOSS_CNT &&",
     with = "false &&",
   },
+  {
+    name = "bbr-drain-leads-to-cruise",
+    requirement = "draft-ietf-ccwg-bbr section 5.3.2: Drain leads to ProbeBW_DOWN",
+    file = "congestion/bbr.c",
+    shown_by = "core/test/congestion_bbr_test.c",
+    text = "DRAIN_ROUNDS)\n        start_probe_bw_down(b, rs->now);",
+    with = "DRAIN_ROUNDS)\n        start_probe_bw_down(b, rs->now), b->state = BBR_PROBE_BW_CRUISE;",
+  },
 
   -- core/congestion/bbr1.c
   {
