@@ -178,8 +178,23 @@ static void measure(struct bench *b, const struct scene *scene)
     world_close(&w);
 }
 
+static void run_exactly(uint64_t segments, const struct scene *scene)
+{
+    struct world w;
+    world_open(&w, scene);
+    run(&w, 100000);
+    run(&w, segments);
+    world_close(&w);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "--exactly") == 0) {
+        const unsigned long scene = strtoul(argv[3], NULL, 10);
+        bench_must(scene < sizeof scenes / sizeof *scenes, "no such case");
+        run_exactly(strtoul(argv[2], NULL, 10), &scenes[scene]);
+        return 0;
+    }
     struct bench b = bench_open("network", argc, argv);
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
         measure(&b, &scenes[i]);

@@ -31,7 +31,7 @@ void memory_press(struct ltcp_engine *e)
 
 void memory_rest(struct ltcp_engine *e)
 {
-    if (ltcp_pool_usage(e->pool).bytes_held > POOL_KEEPS) ltcp_pool_trim_to(e->pool, POOL_KEEPS);
+    ltcp_pool_rest(e->pool, POOL_KEEPS);
 }
 
 /* What a receiver keeps under pressure: four segments, so that its peer need not wait for delayed

@@ -9,8 +9,7 @@ static bool is_ordinary(const struct ltcp_connection *c, const struct ltcp_arriv
 {
     const struct ltcp_segment *s = a->segment;
     if (c->state != LTCP_ESTABLISHED || (s->flags & ~LTCP_PSH) != LTCP_ACK) return false;
-    if (!seq_eq(s->seq, c->rcv_nxt) || ((uint32_t)s->window << c->snd_wscale) != c->snd_wnd)
-        return false;
+    if (!seq_eq(s->seq, c->rcv_nxt)) return false;
     if (c->recovery != LTCP_RECOVERY_NONE || c->ahead != NULL || c->ecn || c->fin_received ||
         c->loss_timer == LTCP_TIMER_PERSIST || settings_of(c)->keepalive ||
         a->ip->options_length > 0)
@@ -25,6 +24,8 @@ static void note_arrival(struct ltcp_connection *c, const struct ltcp_arrival *a
     const struct ltcp_segment *s = a->segment;
     c->last_heard = a->now;
     c->received_dscp = a->ip->dscp;
+    c->snd_wnd = (uint32_t)s->window << c->snd_wscale;
+    if (c->snd_wnd > c->max_snd_wnd) c->max_snd_wnd = c->snd_wnd;
     c->snd_wl1 = s->seq;
     c->snd_wl2 = s->ack;
     if (!c->stamping || seq_gt(s->seq, c->last_ack_sent)) return;

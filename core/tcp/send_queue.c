@@ -64,7 +64,6 @@ static bool grow(struct ltcp_connection *c)
 {
     struct ltcp_send_queue *q = c->out;
     const uint32_t room = q->mask + 1;
-    if (q->tail - q->head < room) return true;
     struct ltcp_record *ring = engine_resize(c->engine, NULL, 0, 2 * (size_t)room * sizeof *ring);
     if (ring == NULL) return false;
     for (uint32_t i = q->head; i != q->tail; i++)
@@ -73,6 +72,11 @@ static bool grow(struct ltcp_connection *c)
     q->ring = ring;
     q->mask = 2 * room - 1;
     return true;
+}
+
+static inline bool has_room_for_one(struct ltcp_connection *c)
+{
+    return c->out->tail - c->out->head <= c->out->mask || grow(c);
 }
 
 ltcp_seq send_queue_end(const struct ltcp_connection *c)
@@ -85,7 +89,7 @@ ltcp_seq send_queue_end(const struct ltcp_connection *c)
 struct ltcp_record *send_queue_append(struct ltcp_connection *c)
 {
     const ltcp_seq end = send_queue_end(c);
-    if (!send_queue_open(c) || !grow(c)) return NULL;
+    if ((c->out == NULL && !send_queue_open(c)) || !has_room_for_one(c)) return NULL;
     struct ltcp_record *r = record_at(c->out, c->out->tail++);
     memset(r, 0, sizeof *r);
     r->seq = end;
@@ -137,7 +141,8 @@ size_t send_queue_put(struct ltcp_connection *c, const uint8_t *bytes, size_t le
 {
     size_t taken = 0;
     while (taken < length) {
-        struct ltcp_record *r = open_tail(c);
+        struct ltcp_record *r =
+            taken == 0 ? open_tail(c) : NULL; /* later ones have just been filled */
         if (r == NULL && (r = fresh_tail(c, length - taken)) == NULL) break;
         uint32_t n = r->block->capacity - r->block->length;
         if (n > (uint32_t)c->snd_mss - r->length) n = (uint32_t)c->snd_mss - r->length;
@@ -255,7 +260,7 @@ bool send_queue_fin(struct ltcp_connection *c)
 bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t length)
 {
     struct ltcp_send_queue *q = c->out;
-    if (!grow(c)) return false;
+    if (!has_room_for_one(c)) return false;
     for (uint32_t i = q->tail; i != position + 1; i--)
         *record_at(q, i) = *record_at(q, i - 1);
     q->tail++;

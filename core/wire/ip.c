@@ -36,12 +36,11 @@ static inline struct ltcp_address mapped_address(const uint8_t *p)
     return a;
 }
 
-/* `there` of the `length` bytes can be read. */
-static inline enum ltcp_status parse_ipv4(const uint8_t *p, size_t there, size_t length,
-                                          bool quoted, struct ltcp_ip *out)
+/* `there` of the `length` bytes can be read, of which the header has `header`. */
+static inline enum ltcp_status parse_ipv4(const uint8_t *p, size_t header, size_t there,
+                                          size_t length, bool quoted, struct ltcp_ip *out)
 {
-    if (there < IPV4_HEADER) return LTCP_ERR_TRUNCATED;
-    size_t header = (size_t)(p[0] & 0xF) * 4, total = load_be16(p + 2);
+    size_t total = load_be16(p + 2);
     if (header < IPV4_HEADER || total < header) return LTCP_ERR_IP_HEADER;
     if (header > there || (total > length && !quoted)) return LTCP_ERR_TRUNCATED;
 
@@ -132,7 +131,9 @@ static enum ltcp_status parse(const uint8_t *p, size_t there, size_t length, boo
 {
     if (there == 0) return LTCP_ERR_TRUNCATED;
     switch (p[0] >> 4) {
-    case 4: return parse_ipv4(p, there, length, quoted, out);
+    case 4:
+        if (there < IPV4_HEADER) return LTCP_ERR_TRUNCATED;
+        return parse_ipv4(p, (size_t)(p[0] & 0xF) * 4, there, length, quoted, out);
     case 6: return parse_ipv6(p, there, length, quoted, out);
     default: return LTCP_ERR_VERSION; /* RFC1122:3.2.1.1-1 */
     }
@@ -154,8 +155,8 @@ static enum ltcp_status parse_verified(const uint8_t *p, size_t there, size_t le
 enum ltcp_status ltcp_ip_decode(const struct ltcp_packet *packet, struct ltcp_ip *out)
 {
     if (packet->head[0] == 0x45 && packet->head_length >= IPV4_HEADER) { /* without options */
-        const enum ltcp_status status =
-            parse_ipv4(packet->head, packet->head_length, ltcp_packet_length(packet), false, out);
+        const enum ltcp_status status = parse_ipv4(packet->head, IPV4_HEADER, packet->head_length,
+                                                   ltcp_packet_length(packet), false, out);
         if (status != LTCP_OK)
             return parse_verified(packet->head, packet->head_length, ltcp_packet_length(packet),
                                   out);

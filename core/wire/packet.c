@@ -26,20 +26,20 @@ struct ltcp_pool {
     struct ltcp_allocator allocator;
     struct ltcp_packet *free_packets;
     struct held_block *free_blocks[CLASS_COUNT];
-    struct ltcp_pool_usage usage;
+    size_t bytes_held, packets_live, blocks_live[CLASS_COUNT];
 };
 
 static void *take(struct ltcp_pool *pool, size_t size)
 {
     void *piece = pool->allocator.resize(pool->allocator.context, NULL, 0, size);
-    if (piece != NULL) pool->usage.bytes_held += size;
+    if (piece != NULL) pool->bytes_held += size;
     return piece;
 }
 
 static void give_back(struct ltcp_pool *pool, void *piece, size_t size)
 {
     pool->allocator.resize(pool->allocator.context, piece, size, 0);
-    pool->usage.bytes_held -= size;
+    pool->bytes_held -= size;
 }
 
 static size_t block_size(uint8_t size_class)
@@ -73,23 +73,36 @@ const struct ltcp_allocator *ltcp_pool_allocator(const struct ltcp_pool *pool)
 
 struct ltcp_pool_usage ltcp_pool_usage(const struct ltcp_pool *pool)
 {
-    return pool->usage;
+    struct ltcp_pool_usage usage = {.packets_live = pool->packets_live,
+                                    .bytes_held = pool->bytes_held};
+    for (uint8_t i = 0; i < CLASS_COUNT; i++)
+        usage.blocks_live += pool->blocks_live[i];
+    return usage;
 }
 
 void ltcp_pool_trim_to(struct ltcp_pool *pool, size_t most)
 {
     for (uint8_t i = 0; i < CLASS_COUNT; i++) {
-        while (pool->usage.bytes_held > most && pool->free_blocks[i] != NULL) {
+        while (pool->bytes_held > most && pool->free_blocks[i] != NULL) {
             struct held_block *held = pool->free_blocks[i];
             pool->free_blocks[i] = held->next;
             give_back(pool, held, block_size(i));
         }
     }
-    while (pool->usage.bytes_held > most && pool->free_packets != NULL) {
+    while (pool->bytes_held > most && pool->free_packets != NULL) {
         struct ltcp_packet *packet = pool->free_packets;
         pool->free_packets = packet->next;
         give_back(pool, packet, sizeof *packet);
     }
+}
+
+void ltcp_pool_rest(struct ltcp_pool *pool, size_t most)
+{
+    if (pool->bytes_held <= most) return;
+    size_t live = pool->packets_live * sizeof(struct ltcp_packet);
+    for (uint8_t i = 0; i < CLASS_COUNT; i++)
+        live += pool->blocks_live[i] * block_size(i);
+    ltcp_pool_trim_to(pool, live + most);
 }
 
 void ltcp_pool_trim(struct ltcp_pool *pool)
@@ -134,7 +147,7 @@ struct ltcp_block *ltcp_block_create(struct ltcp_pool *pool, uint32_t capacity)
     else if ((held = new_block(pool, size_class)) == NULL)
         return NULL;
 
-    pool->usage.blocks_live++;
+    pool->blocks_live[size_class]++;
     held->block.refs = 1;
     held->block.length = 0;
     held->block.sum = 0;
@@ -149,7 +162,7 @@ void ltcp_block_unref(struct ltcp_block *block)
     struct held_block *held = (struct held_block *)block;
     held->next = pool->free_blocks[block->size_class];
     pool->free_blocks[block->size_class] = held;
-    pool->usage.blocks_live--;
+    pool->blocks_live[block->size_class]--;
 }
 
 /* ---- packets ----------------------------------------------------------------------------------
@@ -163,7 +176,7 @@ struct ltcp_packet *ltcp_packet_create(struct ltcp_pool *pool)
     else if ((packet = take(pool, sizeof *packet)) == NULL)
         return NULL;
 
-    pool->usage.packets_live++;
+    pool->packets_live++;
     packet->pool = pool;
     packet->next = NULL;
     packet->block = NULL;
@@ -189,7 +202,7 @@ void ltcp_packet_unref(struct ltcp_packet *packet)
     ltcp_block_unref(packet->block);
     packet->next = pool->free_packets;
     pool->free_packets = packet;
-    pool->usage.packets_live--;
+    pool->packets_live--;
 }
 
 /* Gives the packet a block of its own that holds `length` bytes. */

@@ -30,6 +30,8 @@ struct ltcp_pool_usage ltcp_pool_usage(const struct ltcp_pool *pool);
  * are held. */
 void ltcp_pool_trim(struct ltcp_pool *pool);
 void ltcp_pool_trim_to(struct ltcp_pool *pool, size_t most);
+/* The same until no more than `most` octets are held that nobody uses. */
+void ltcp_pool_rest(struct ltcp_pool *pool, size_t most);
 
 /* Payload bytes. `data` has `capacity` bytes, of which `length` are filled. `sum` is the ones'
  * complement sum (unfolded, see wire.h) of data[0..length), valid where `sum_valid`. */
