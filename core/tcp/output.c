@@ -554,7 +554,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
             continue;
         }
         const struct ltcp_record *r = record_at(q, q->unsent);
-        if (r->length < c->snd_mss) send_queue_fill(c);
+        if (r->length < c->snd_mss && q->unsent + 1 != q->tail) send_queue_fill(c);
         const uint32_t mss = text_room(c);
         const uint32_t n = sendable(c, r, mss);
         if (n == 0) break;
@@ -617,7 +617,7 @@ static void send_queued(struct ltcp_connection *c, ltcp_time now)
 {
     const uint32_t sent_before = c->data_segments_sent;
     restart_after_idle(c, now);
-    if (!undo_frto_waits(c)) send_lost(c, now);
+    if (c->out->lost != c->out->retransmitted && !undo_frto_waits(c)) send_lost(c, now);
     const bool dropped = c->probe_due && c->engine->device_full; /* once is enough for now */
     if (c->probe_due) send_probe(c, now);
     if (c->loss_probe_due) send_loss_probe(c, now);

@@ -19,15 +19,21 @@ static bool is_ordinary(const struct ltcp_connection *c, const struct ltcp_arriv
            (int32_t)(s->options.ts_value - c->ts_recent) >= 0;
 }
 
+/* It acknowledges no less than what the window was taken from last. */
+static void update_window(struct ltcp_connection *c, const struct ltcp_segment *s)
+{
+    c->snd_wnd = (uint32_t)s->window << c->snd_wscale;
+    if (c->snd_wnd > c->max_snd_wnd) c->max_snd_wnd = c->snd_wnd;
+    c->snd_wl1 = s->seq;
+    c->snd_wl2 = s->ack;
+}
+
 static void note_arrival(struct ltcp_connection *c, const struct ltcp_arrival *a)
 {
     const struct ltcp_segment *s = a->segment;
     c->last_heard = a->now;
     c->received_dscp = a->ip->dscp;
-    c->snd_wnd = (uint32_t)s->window << c->snd_wscale;
-    if (c->snd_wnd > c->max_snd_wnd) c->max_snd_wnd = c->snd_wnd;
-    c->snd_wl1 = s->seq;
-    c->snd_wl2 = s->ack;
+    if (seq_le(c->snd_wl1, s->seq)) update_window(c, s);
     if (!c->stamping || seq_gt(s->seq, c->last_ack_sent)) return;
     c->ts_recent = s->options.ts_value;
     c->ts_recent_time = coarse_time(a->now);

@@ -73,16 +73,21 @@ AVX2_ALL static inline words_16 load_wide(const void *p)
     return v;
 }
 
-AVX2_ALL static inline pairs_8 pairs_of(words_16 v)
+/* Volatile, so that they are loaded once, and not made anew wherever they are used. */
+static const volatile words_16 ones = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+static const volatile words_16 upper_bits = {
+    INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN,
+    INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN, INT16_MIN};
+
+AVX2_ALL static inline pairs_8 pairs_of(words_16 v, words_16 turn, words_16 one)
 {
-    const words_16 one = (words_16){0} + 1;
-    return (pairs_8)__builtin_ia32_pmaddwd256(v ^ INT16_MIN, one);
+    return (pairs_8)__builtin_ia32_pmaddwd256(v ^ turn, one);
 }
 
-AVX2_ALL static inline pairs_8 take_wide(uint8_t *to, words_16 v, const bool copies)
+AVX2_ALL static inline words_16 stored(uint8_t *to, words_16 v, const bool copies)
 {
     if (copies) memcpy(to, &v, sizeof v);
-    return pairs_of(v);
+    return v;
 }
 
 /* The sum of `length` bytes; with `copies` they are copied to `to`, which may lie in front of `p`.
@@ -97,23 +102,24 @@ AVX2_ALL static inline uint64_t sum_vectors(uint8_t *to, const uint8_t *p, size_
     const uint8_t *const strides = p + length / STRIDE * STRIDE, *const vectors = p + whole;
     const words_16 rest = load_wide(p + even - WIDE);
     const uint8_t odd = length & 1 ? p[even] : 0;
+    const words_16 one = ones, turn = upper_bits;
     pairs_8 a = {0}, b = {0}, c = {0}, d = {0};
 
     do {
         const words_16 v = load_wide(p), w = load_wide(p + WIDE);
         const words_16 x = load_wide(p + 2 * WIDE), y = load_wide(p + 3 * WIDE);
-        a += take_wide(to, v, copies);
-        b += take_wide(to + WIDE, w, copies);
-        c += take_wide(to + 2 * WIDE, x, copies);
-        d += take_wide(to + 3 * WIDE, y, copies);
+        a += pairs_of(stored(to, v, copies), turn, one);
+        b += pairs_of(stored(to + WIDE, w, copies), turn, one);
+        c += pairs_of(stored(to + 2 * WIDE, x, copies), turn, one);
+        d += pairs_of(stored(to + 3 * WIDE, y, copies), turn, one);
         p += STRIDE;
         if (copies) to += STRIDE;
     } while (p != strides);
     for (; p != vectors; p += WIDE) {
-        a += take_wide(to, load_wide(p), copies);
+        a += pairs_of(stored(to, load_wide(p), copies), turn, one);
         if (copies) to += WIDE;
     }
-    b += pairs_of(rest & load_wide((const uint8_t *)keep + left));
+    b += pairs_of(rest & load_wide((const uint8_t *)keep + left), turn, one);
     if (copies) memcpy(to + left - WIDE, &rest, sizeof rest);
     if (copies && (length & 1)) to[left] = odd;
 

@@ -443,6 +443,23 @@ return {
     with = "if (c->recovery != LTCP_RECOVERY_NONE || c->ecn || c->fin_received ||",
   },
 
+  {
+    name = "prediction-of-an-old-window",
+    requirement = "RFC9293:3.10.7.4-12: an old segment does not update the window, on the short way too",
+    file = "tcp/prediction.c",
+    shown_by = "core/test/ways_test.c",
+    text = "if (seq_le(c->snd_wl1, s->seq)) update_window(c, s);",
+    with = "update_window(c, s);",
+  },
+  {
+    name = "prediction-deaf-to-losses",
+    requirement = "RFC8985:7.4-1: an acknowledgment without news may judge a tail loss probe",
+    file = "tcp/prediction.c",
+    shown_by = "core/test/ways_test.c",
+    text = "if (tells_of_losses(c)) return false;",
+    with = "(void)tells_of_losses;",
+  },
+
   -- core/tcp/urgent.c
   {
     name = "urgent-repeated-for-the-same-mark",

@@ -6,7 +6,7 @@ return {
     requirement = "docs/design.md: buffers are given back when empty, but for a bounded share",
     file = "tcp/memory.c",
     shown_by = "core/test/memory_burst_test.c",
-    text = "if (ltcp_pool_usage(e->pool).bytes_held > POOL_KEEPS) ltcp_pool_trim_to(e->pool, POOL_KEEPS);",
+    text = "ltcp_pool_rest(e->pool, POOL_KEEPS);",
     with = "(void)e;",
   },
 

@@ -631,4 +631,12 @@ return {
     text = "if (tells & LTCP_CC_TURNED)",
     with = "if (tells & LTCP_CC_JUDGED)",
   },
+  {
+    name = "burst-offers-an-old-window",
+    requirement = "RFC9293:3.10.7.4-1: each segment of a burst tells the window as it is",
+    file = "tcp/burst.c",
+    shown_by = "core/test/ways_test.c",
+    text = "return seq_eq(m->ack, c->rcv_nxt) && m->window == window_advertise(c, false);",
+    with = "return seq_eq(m->ack, c->rcv_nxt);",
+  },
 }
