@@ -13,7 +13,8 @@ void accecn_respond(struct ltcp_connection *c, ltcp_time now, uint32_t flight)
     if (c->cc.cwnd == 0 || flight == 0) return;
     rare_of(c)->ecn_reductions++;
     ecn_reaction(c);
-    ecn_reduce(c, now, flight);
+    pacing_hold(c, now);
+    c->cc.ops->on_ecn(&c->cc, now, settings_of(c)->reduce_from_window ? c->cc.cwnd : flight);
     remark_response(c, now, "marks that were counted");
 }
 

@@ -1,6 +1,7 @@
 /* core/tcp/ecn_reduction.c
  *
- * What a mark does to the window. RFC 3168 lowers it at once; with the setting `ecn_by_prr` it
+ * What the echo of a mark does to the window (where feedback is accurate: accecn_feedback.c). RFC
+ * 3168 lowers it at once; with the setting `ecn_by_prr` it
  * comes down in the course of a round trip, as it does for a loss: by proportional rate reduction,
  * with the bound of RFC 6937 that lets no more leave than was delivered. An ACK that echoes a mark
  * is no sign of progress that RFC 9937 would call safe. */

@@ -125,7 +125,7 @@ extern "C" {
       "ECN: 0 off; RFC 3168: 1 ask for it, 2 agree when asked; agree to AccECN (RFC 9768) when "   \
       "asked, and ask for: 3 AccECN, 4 RFC 3168, 5 none")                                          \
     X(FLAG, ecn_by_prr, 0, 1, 0, 1,                                                                \
-      "an ECN echo lowers the window step by step, by what is delivered (RFC 6937)")               \
+      "an echo of RFC 3168 lowers the window step by step, by what is delivered (RFC 6937)")       \
     X(COUNT, accecn_option, 2, 2, 0, 3,                                                            \
       "AccECN options: 0 never, 1 sparingly where the peer's come, 2 where useful, 3 also where "  \
       "they seem to be lost")                                                                      \
