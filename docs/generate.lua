@@ -20,9 +20,9 @@ Made by `./dev docs`; not to be edited. Every default of the engine is a setting
 or of a connection (`conn:set { nagle = false }`), and a profile (`{ profile = "linux" }`) is a table of them.
 Times are seconds, sizes octets; -1 means what the last column says.
 
-Three more are no numbers: `congestion`, the name of a congestion control (`newreno` in `rfc`, `cubic` in `linux`;
-`lunatcp.congestions()` lists them), and `syn_options` and `other_options`, the order of options in a SYN and in
-any other segment (`{ "mss", "sack_permitted", "timestamps", "window_scale" }`).
+Three more are no numbers: `congestion`, the name of a congestion control (`newreno` in `rfc`, `cubic` in
+`linux`; `lunatcp.congestions()` lists them), and `syn_options` and `other_options`, the order of options in a
+SYN and in any other segment (`{ "mss", "sack_permitted", "timestamps", "window_scale" }`).
 
 | setting | `rfc` | `linux` | what it is |
 | --- | --- | --- | --- |

@@ -39,8 +39,9 @@ describe("the trace of loss recovery", function()
     assert.same({
       "step 1: the first segment goes again", "step 2b: new data goes first", "step 3b: nothing was lost",
     }, texts)
-    assert.same({ 5001, 6001, 7001 }, { events[1].snd_una, events[2].snd_una, events[3].snd_una })
-    assert.equal(15001, events[2].recovery_point)
+    local function after_first(seq) return (seq - events[1].snd_una) & 0xffffffff end
+    assert.same({ 1000, 2000 }, { after_first(events[2].snd_una), after_first(events[3].snd_una) })
+    assert.equal(10000, after_first(events[2].recovery_point))
     texts, events = of_flight(f, "undo")
     assert.same({ "F-RTO" }, texts)
     assert.is_true(events[1].cwnd >= before.cwnd)
