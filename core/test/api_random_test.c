@@ -265,7 +265,7 @@ static void run(uint32_t seed)
     w.now = LTCP_SECOND;
     w.pool = ltcp_pool_create(&(struct ltcp_allocator){resize, NULL});
     if (open_host(0) && open_host(1)) {
-        memory.refuse = draw(3) == 0 ? 1 << draw(13) : 0;
+        memory.refuse = draw(3) == 0 ? UINT32_C(1) << draw(13) : 0;
         for (unsigned n = 0; n < STEPS; n++)
             step();
     }

@@ -107,9 +107,12 @@ static void compare(const struct ltcp_settings *settings, uint32_t seed, unsigne
 {
     const struct outcome a = play(settings, false, seed, loss);
     const struct outcome b = play(settings, true, seed, loss);
-    const bool same = CHECK_EQUAL(a.packets, b.packets) & CHECK_EQUAL(a.bytes, b.bytes) &
-                      CHECK_EQUAL(a.read[1], b.read[1]) & CHECK_EQUAL(a.state[0], b.state[0]) &
-                      CHECK_EQUAL(a.state[1], b.state[1]) & CHECK(a.packets > 100);
+    bool same = CHECK(a.packets > 100);
+    same = CHECK_EQUAL(a.packets, b.packets) && same;
+    same = CHECK_EQUAL(a.bytes, b.bytes) && same;
+    same = CHECK_EQUAL(a.read[1], b.read[1]) && same;
+    same = CHECK_EQUAL(a.state[0], b.state[0]) && same;
+    same = CHECK_EQUAL(a.state[1], b.state[1]) && same;
     if (!same) printf("    seed %u, loss %u of 1000\n", seed, loss);
 }
 
