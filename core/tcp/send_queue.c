@@ -421,7 +421,7 @@ static void acknowledge_sent_once(struct ltcp_connection *c, ltcp_seq ack, struc
     if (uses_rack(c) && seq_gt(q->rack.fack, c->snd_una)) return; /* they may be out of order */
     for (; at != q->unsent; at++) {
         struct ltcp_record *r = record_at(q, at);
-        fetch_ahead(record_at(q, at + FETCHED_AHEAD)->block);
+        if (q->unsent - at > FETCHED_AHEAD) fetch_ahead(record_at(q, at + FETCHED_AHEAD)->block);
         if ((r->flags & (LTCP_SYN | LTCP_FIN)) || (r->marks & LTCP_MARKS_TOLD)) break;
         if (seq_lt(ack, seq_add(r->seq, r->length))) break;
         octets += r->length;
