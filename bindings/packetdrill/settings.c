@@ -87,6 +87,7 @@ static const struct {
     {"tcp_keepalive_probes", "keepalive_count", 1},
     {"tcp_invalid_ratelimit", "challenge_ack_interval", LTCP_MILLISECOND},
     {"tcp_min_tso_segs", "burst_least", 1},
+    {"tcp_tso_win_divisor", "defer_bursts", 1},
     {"tcp_ecn_option", "accecn_option", 1},
     {"tcp_ecn_option_beacon", "accecn_beacon", 1},
     {"ip_default_ttl", "ttl", 1},

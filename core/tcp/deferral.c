@@ -6,8 +6,7 @@
  * `defer_bursts`. */
 #include "tcp/connection.h"
 
-#define WINDOW_SHARE 3                /* such a share of a window is enough */
-#define SHORTEST     LTCP_MILLISECOND /* round trip: in less no burst is gathered */
+#define SHORTEST LTCP_MILLISECOND /* round trip: in less no burst is gathered */
 
 /* Octets of the piece that begins with what is unsent, as far as `most` and a record more; `last`:
  * it is the end of what was written. */
@@ -56,6 +55,6 @@ bool burst_waits(const struct ltcp_connection *c, ltcp_time now)
     const uint32_t piece = piece_length(c, whole, &last);
     if (piece <= mss || (!last && least >= piece)) return false; /* the one is Nagle's to judge */
     const uint32_t window = c->snd_wnd < c->cc.cwnd ? c->snd_wnd : c->cc.cwnd;
-    if (least >= window / WINDOW_SHARE || !answer_is_near(c, now)) return false;
+    if (least >= window / settings_of(c)->defer_bursts || !answer_is_near(c, now)) return false;
     return true;
 }

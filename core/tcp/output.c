@@ -527,7 +527,7 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
     struct ltcp_send_queue *q = c->out;
     const uint32_t most = burst_most(c);
     const bool all = bursts == UINT32_MAX;
-    const bool defers = all && most != UINT32_MAX && settings_of(c)->defer_bursts;
+    const bool defers = all && most != UINT32_MAX && settings_of(c)->defer_bursts != 0;
     uint32_t burst = 0;
     bool fresh = false, alike = true;
     while (q != NULL && q->unsent != q->tail && bursts > 0) {

@@ -169,8 +169,9 @@ extern "C" {
     X(FLAG, probe_repeats, 0, 1, 0, 1,                                                             \
       "a zero-window probe is an old octet's number without data")                                 \
     X(FLAG, push_bursts, 0, 1, 0, 1, "the last segment of a burst carries PSH")                    \
-    X(FLAG, defer_bursts, 0, 1, 0, 1,                                                              \
-      "what is less than a burst waits for an acknowledgment that is soon to come")                \
+    X(COUNT, defer_bursts, 0, 0, 0, 255,                                                           \
+      "what is less than a burst waits for an acknowledgment that is soon to come, unless one "    \
+      "part in so many of the window is free; 0: it does not wait")                                \
     X(COUNT, burst_least, 2, 2, 1, 65535,                                                          \
       "segments of such a burst at least, where that many fit")                                    \
     X(BYTES, send_buffer, 262144, 262144, 1, 1073741824, "octets that write may queue")            \

@@ -95,7 +95,7 @@ local MEANS <const> = {
   tcp_frto = switch "frto",
   tcp_early_retrans = function(value) return { tlp = value >= 3 } end,
   tcp_recovery = function(value) return { rack = value & 1 ~= 0 } end,
-  tcp_tso_win_divisor = nothing,
+  tcp_tso_win_divisor = count "defer_bursts",
   tcp_min_tso_segs = count "burst_least",
   tcp_ecn_option = count "accecn_option",
   tcp_ecn_option_beacon = count "accecn_beacon",

@@ -219,7 +219,7 @@ return {
     requirement = "defer_bursts (docs/settings.md)",
     file = "tcp/deferral.c",
     shown_by = "spec/packetdrill/corpus_spec.lua",
-    text = "if (least >= window / WINDOW_SHARE || !answer_is_near(c, now)) return false;",
+    text = "if (least >= window / settings_of(c)->defer_bursts || !answer_is_near(c, now)) return false;",
     with = "if (least < window || !answer_is_near(c, now)) return false;",
   },
 
