@@ -29,7 +29,7 @@ local function transfer(window, loss, seed)
   local settings = {
     profile = "linux", timestamps = false, congestion = "fixed", mss = SEGMENT, fill_window = true,
     initial_window = math.min(65535, 2 * window // SEGMENT + 2), receive_buffer = window,
-    tune_receive_buffer = false,
+    tune_receive_buffer = false, window_start = 0,
     send_buffer = math.max(4 * window, 1 << 18),
   }
   local client, server = net:host("client", settings), net:host("server", settings)
