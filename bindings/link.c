@@ -413,6 +413,20 @@ static int link_set_mtu(lua_State *L)
     return bind_result(L, ltcp_network_set_mtu(link->net->network, link->id, (uint32_t)mtu));
 }
 
+/* Takes the addresses and routes of its hosts on this link back: nothing was ever to use it. */
+static int link_withdraw(lua_State *L)
+{
+    const struct bind_link *link = bind_check_link(L, 1);
+    const struct bind_link_record *record = &link->net->links[link->id];
+    for (unsigned i = 0; i < 2; i++) {
+        if (record->node[i] == LTCP_NOWHERE) continue;
+        struct ltcp_host *host = link->net->nodes[record->node[i]].host;
+        uint32_t interface = ltcp_network_interface(link->net->network, record->node[i], link->id);
+        if (host != NULL && interface != LTCP_NOWHERE) ltcp_host_withdraw(host, interface);
+    }
+    return 0;
+}
+
 static int link_counters(lua_State *L)
 {
     const struct bind_link *link = bind_check_link(L, 1);
@@ -477,6 +491,7 @@ void bind_open_link(lua_State *L)
                                        {"configuration", link_configuration},
                                        {"set_up", link_set_up},
                                        {"set_mtu", link_set_mtu},
+                                       {"withdraw", link_withdraw},
                                        {"counters", link_counters},
                                        {"inject", link_inject},
                                        {"rule", bind_link_rule},

@@ -31,8 +31,9 @@ static bool read_socket(const struct bind_options *o, const char *key, struct ud
 {
     const char *text = bind_option_string(o, key, NULL);
     if (text == NULL) bind_option_error(o, key, "address expected");
-    if (udp_address_parse(text, out)) return true;
-    bind_system_failure(o->L, lua_pushfstring(o->L, "%s '%s'", key, text), EINVAL);
+    bool far = strcmp(key, "server") == 0;
+    if (far ? bind_parse_peer(text, out) : udp_address_parse(text, out)) return true;
+    bind_no_socket(o->L, key, text);
     return false;
 }
 

@@ -41,6 +41,10 @@ struct bind_peer {
     struct ltcp_mac mac;
     bool has_mac;
 };
+/* A far socket: port 0 is none. */
+bool bind_parse_peer(const char *text, struct udp_address *out);
+/* Pushes nil, message, "EINVAL" for a text that names no socket. */
+int bind_no_socket(lua_State *L, const char *key, const char *text);
 /* The table at `index`. False: nil, message, CODE are pushed. */
 bool bind_read_peer(lua_State *L, int index, int arg, const char *where, struct bind_peer *out);
 /* Those in the table at `index`, which was read before; 0 or an errno value. */

@@ -142,8 +142,8 @@ static int tunnel_set_peer(lua_State *L)
     struct ltcp_tunnel *t = check_tunnel(L);
     const char *text = luaL_checkstring(L, 2);
     struct udp_address peer;
-    int error = EINVAL;
-    if (udp_address_parse(text, &peer)) error = ltcp_tunnel_set_peer(t, &peer);
+    if (!bind_parse_peer(text, &peer)) return bind_no_socket(L, "peer", text);
+    int error = ltcp_tunnel_set_peer(t, &peer);
     if (error != 0) return bind_system_failure(L, lua_pushfstring(L, "peer '%s'", text), error);
     lua_pushboolean(L, 1);
     return 1;

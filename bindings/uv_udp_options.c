@@ -8,16 +8,19 @@
  *   peer =           the same for the far socket, which alone is listened to; without it packets
  *                    are dropped and counted until set_peer
  *   peers =          or a list of several, each { peer =, address =, mac = }: where it is, its
- * inner address (vxlan asks for it, rawip can learn it), its Ethernet address (vxlan asks for that
- * too) learn = false    with no peer: whoever sends the first valid packet becomes it; or how many
- * may become one (with `peers`, beside those) framing = "plain" | "rawip" | "vxlan" | "cheshire"
+ *                    inner address (vxlan asks for it, rawip can learn it), its Ethernet address
+ *                    (vxlan asks for that too)
+ *   learn = false    with no peer: whoever sends the first valid packet becomes it; or how many
+ *                    may become one (with `peers`, beside those)
+ *   framing = "plain" | "rawip" | "vxlan" | "cheshire"
  *   checksum = "inner" | "udp"         of `plain`: who answers for the segment
  *   local_address =, remote_address =  of `plain` and `cheshire`: the inner addresses of this end
- * and the far one; of several learned ones the first, and the next ones follow it local_addresses =
- * of `vxlan`: a list of ours, answered for by ARP and neighbour discovery vni =, mac =     of
- * `vxlan`: the network's number (0 to 16777215), our Ethernet address batch = "auto" | "gso" |
- * "mmsg" | "plain" fragments = false  true: a datagram that is longer than the path takes may be
- * cut on its way
+ *                    and the far one; of several learned ones the first, and the next ones follow
+ *   local_addresses =                  of `vxlan`: a list of ours, answered for by ARP and
+ *                    neighbour discovery
+ *   vni =, mac =     of `vxlan`: the network's number (0 to 16777215), our Ethernet address
+ *   batch = "auto" | "gso" | "mmsg" | "plain"
+ *   fragments = false  true: a datagram that is longer than the path takes may be cut on its way
  * }
  * loop:tun { link =, direction =, name = "tun%d", batch = "auto" } */
 #include "uv_classes.h"
@@ -47,12 +50,27 @@ static int option_word(const struct bind_options *o, const char *key, const char
     return found;
 }
 
+int bind_no_socket(lua_State *L, const char *key, const char *text)
+{
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s '%s': no ADDRESS:PORT of numbers, as 127.0.0.1:9000 or [::1]:9000", key,
+                    text);
+    lua_pushliteral(L, "EINVAL");
+    return 3;
+}
+
+bool bind_parse_peer(const char *text, struct udp_address *out)
+{
+    return udp_address_parse(text, out) && udp_address_port(out) != 0;
+}
+
 /* False: the text is no address, and nil, message, CODE are pushed. */
 static bool option_socket(const struct bind_options *o, const char *key, struct udp_address *out)
 {
     const char *text = bind_option_string(o, key, NULL);
-    if (text != NULL && !udp_address_parse(text, out)) {
-        bind_system_failure(o->L, lua_pushfstring(o->L, "%s '%s'", key, text), EINVAL);
+    bool far = strcmp(key, "peer") == 0; /* of one's own, port 0 is any */
+    if (text != NULL && !(far ? bind_parse_peer(text, out) : udp_address_parse(text, out))) {
+        bind_no_socket(o->L, key, text);
         return false;
     }
     lua_pop(o->L, 1);

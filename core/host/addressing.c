@@ -86,6 +86,18 @@ enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
                : add_route(host, address, full_length(address, prefix_length), number);
 }
 
+void ltcp_host_withdraw(struct ltcp_host *host, uint32_t number)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < host->address_count; i++)
+        if (host->addresses[i].interface != number) host->addresses[kept++] = host->addresses[i];
+    host->address_count = kept;
+    kept = 0;
+    for (uint32_t i = 0; i < host->route_count; i++)
+        if (host->routes[i].interface != number) host->routes[kept++] = host->routes[i];
+    host->route_count = kept;
+}
+
 /* RFC4007:6-1: without a zone, the only one there is. */
 bool address_give_zone(const struct ltcp_host *host, struct ltcp_address *address)
 {

@@ -29,6 +29,7 @@ end
 local DIRECTION_KEYS <const> = joined(PATH_KEYS, { "mtu", "rate_file" })
 local LINK_KEYS <const> = joined(PATH_KEYS, OWN_KEYS)
 local OUTSIDE_KEYS <const> = joined(PATH_KEYS, { "mtu", "rate_file", "forward", "back" })
+M.OUTSIDE_KEYS = OUTSIDE_KEYS
 local CONFIGURE_KEYS <const> = joined(PATH_KEYS, { "mtu", "rate_file", "from" })
 
 --- Reads a Mahimahi trace: one delivery opportunity of 1,504 octets a line, in milliseconds.
@@ -142,7 +143,6 @@ end
 
 -- The two paths of a link that leads outside.
 local function outside_paths(options, name)
-  check.options(options, OUTSIDE_KEYS, name .. ": options")
   local forward, message, code = path_of(options, options.forward, name .. ": forward")
   if not forward then return nil, message, code end
   local back
@@ -151,7 +151,7 @@ local function outside_paths(options, name)
   return { forward = forward, back = back }
 end
 
---- A link from a node to the outside: for `lunatcp.tunnel`.
+--- A link from a node to the outside, not yet known to its network: for `lunatcp.tunnel`.
 function M.outside(net, node, addresses, options)
   check_node(net, node, "tunnel: node")
   local paths, message, code = outside_paths(options, "tunnel")
@@ -162,8 +162,12 @@ function M.outside(net, node, addresses, options)
     mtu = options.mtu, tunnel = true,
   })
   if not made then return nil, message, code end
-  local link = setmetatable({ net = net, core = made, a = node, subnets = {} }, Link)
-  give_addresses(net, link, node, addresses)
+  return setmetatable({ net = net, core = made, a = node, subnets = {} }, Link)
+end
+
+--- Makes a link to the outside known, now that it leads there.
+function M.adopt(link, addresses)
+  give_addresses(link.net, link, link.a, addresses)
   return M.register(link)
 end
 

@@ -212,9 +212,11 @@ local function begin(self, target, port, options)
   self.net:route()
   local data = own.fast_open
   if data ~= nil then check.type(data, "string", "connect: fast_open") end
+  local local_port = own.local_port
+  if type(target) == "table" and target.local_port then local_port = target:local_port(port, local_port) end
   local conn
   conn, message, code = check.call(self.core.connect, self.core, {
-    address = address, port = port, local_port = own.local_port, local_address = own.local_address,
+    address = address, port = port, local_port = local_port, local_address = own.local_address,
     settings = settings, source_route = own.source_route, fast_open = data,
   })
   if not conn then return nil, message, code end

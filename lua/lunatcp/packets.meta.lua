@@ -35,6 +35,8 @@ function Link:set_up(up, direction) end
 ---@param mtu integer
 ---@return true?, string? message, string? code
 function Link:set_mtu(mtu) end
+---Hosts forget their addresses on it and their routes over it: of a link that is not to be used after all.
+function Link:withdraw() end
 ---packets bytes delivered delivered_bytes duplicated corrupted delayed queued_packets queued_bytes
 ---greatest_queue_packets greatest_queue_bytes marked, and dropped: {loss = n, ...} with every reason.
 ---queue: {kind, marked, early, early_ect, overflow, sojourn = {packets, mean, median, p99, greatest}} and how the

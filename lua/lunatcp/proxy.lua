@@ -13,6 +13,8 @@ local link = require "lunatcp.link"
 local M = {}
 
 local KEYS <const> = { "bind", "server", "clients", "idle", "batch" }
+local ALL_KEYS <const> = table.move(KEYS, 1, #KEYS, #link.OUTSIDE_KEYS + 1,
+  table.move(link.OUTSIDE_KEYS, 1, #link.OUTSIDE_KEYS, 1, {}))
 local OUTSIDE <const> = -1
 
 -- What a rule's `from` and the link's own methods know as the nodes at its ends.
@@ -23,6 +25,7 @@ local function outside(name)
 end
 
 local function divided(options)
+  check.options(options, ALL_KEYS, "proxy: options")
   local own, rest, is_own = {}, {}, check.set_of(KEYS)
   for key, value in pairs(options) do -- into two tables: the order does not matter
     if is_own[key] then own[key] = value else rest[key] = value end

@@ -38,6 +38,24 @@ end
 
 function Remote:__tostring() return "remote " .. self.name end
 
+--- The local port of a connection to the other end. Where TCP's ports are those of the sockets (the framing
+-- cheshire) there is just one, and one to connect to; raises where others are asked for.
+-- @int port to connect to
+-- @tparam ?integer asked for, or nil
+function Remote:local_port(port, asked)
+  local via = self.via
+  if not via or not via.ports_are_sockets then return asked end
+  local own, far = select(2, via:socket()), select(2, via.tunnel:peer())
+  if far and far ~= port and via.tunnel:peers() == 1 then
+    check.raise("connect: port: TCP's ports are the sockets' with cheshire: expected %d, got %d", far, port)
+  end
+  if asked and asked ~= own then
+    check.raise("connect: local_port: TCP's ports are the sockets' with cheshire: expected %d, got %s", own,
+      check.shown(asked))
+  end
+  return own
+end
+
 --- Its address of the family asked for (4 or 6); of none: the first.
 function Remote:address(_, family)
   for _, entry in ipairs(self.addresses) do

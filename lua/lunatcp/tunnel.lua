@@ -50,8 +50,38 @@ local function bare_all(list)
   return all
 end
 
+local ALL_KEYS <const> = table.move(KEYS, 1, #KEYS, #link.OUTSIDE_KEYS + 1,
+  table.move(link.OUTSIDE_KEYS, 1, #link.OUTSIDE_KEYS, 1, {}))
+
+-- What a TUN device has no place for, and what is of one framing only.
+local OF_SOCKETS <const> = {
+  "bind", "peer", "peers", "learn", "framing", "checksum", "fragments", "vni", "mac",
+}
+local OF_FRAMING <const> = { { "checksum", "plain" }, { "vni", "vxlan" }, { "mac", "vxlan" } }
+
+local function check_fits(own)
+  if own.tun ~= nil then
+    check.type(own.tun, "string", "tunnel: tun")
+    for _, key in ipairs(OF_SOCKETS) do
+      if own[key] ~= nil then check.raise("tunnel: %s: a TUN device has none", key) end
+    end
+  end
+  local framing = own.framing or "plain"
+  for _, entry in ipairs(OF_FRAMING) do
+    local key, only = entry[1], entry[2]
+    local said = own[key] ~= nil and not (key == "checksum" and own[key] == "inner")
+    if said and framing ~= only then
+      check.raise("tunnel: %s: only framing '%s' has it, not '%s'", key, only, framing)
+    end
+  end
+  for _, key in ipairs { "bind", "peer", "framing" } do
+    check.optional(own[key], "string", "tunnel: " .. key)
+  end
+end
+
 -- What is the tunnel's, and what is the link's.
 local function divided(options)
+  check.options(options, ALL_KEYS, "tunnel: options")
   local own, rest, is_own = {}, {}, check.set_of(KEYS)
   for key, value in pairs(options) do -- into two tables: the order does not matter
     if is_own[key] then own[key] = value else rest[key] = value end
@@ -59,6 +89,7 @@ local function divided(options)
   if not own.tun and own.peer == nil and own.peers == nil and not own.learn then
     check.raise "tunnel: options: give peer = \"ADDRESS:PORT\", peers = { ... }, tun = NAME, or learn = true"
   end
+  check_fits(own)
   return own, rest
 end
 
@@ -89,7 +120,8 @@ end
 -- The inner addresses, ours and the far end's.
 local function inner(own)
   local first, second = "10.0.0.1/24", "10.0.0.2"
-  if own.peer == nil and not own.tun then first, second = "10.0.0.2/24", "10.0.0.1" end
+  local names_other = own.peer ~= nil or own.tun ~= nil
+  if not names_other then first, second = "10.0.0.2/24", "10.0.0.1" end
   local here = checked_addresses(own.address or first, "tunnel: address")
   local there = own.remote_address
   if there == nil and own.peers then
@@ -99,21 +131,32 @@ local function inner(own)
     end
     if #there == 0 then there = nil end
   end
+  local _, family = core.address(topology.bare(here[1]))
+  local framing = own.framing or "plain"
+  if not there and family == 6 and (names_other or framing == "plain" or framing == "cheshire") then
+    check.raise("tunnel: remote_address: the far end's must be given beside %s", here[1])
+  end
   return here, bare_all(checked_addresses(there or second, "tunnel: remote_address"))
+end
+
+-- Any port of the peer's family: on loopback where the peer is, or where there is none yet.
+local function own_socket(peer)
+  if not peer then return "127.0.0.1:0" end
+  if peer:find "^%[" then return peer:find "^%[::1%]" and "[::1]:0" or "[::]:0" end
+  return peer:find "^127%." and "127.0.0.1:0" or "0.0.0.0:0"
 end
 
 -- Opens the TUN device or the socket at the link's end.
 local function open(net, made, own, here, there)
   local loop = net.world.loop
   if own.tun then
-    check.type(own.tun, "string", "tunnel: tun")
     return check.call(loop.tun, loop, { link = made.core, direction = 1, name = own.tun, batch = own.batch })
   end
-  local bind = own.bind or (own.peer and own.peer:find "^%[" and "[::1]:0") or "127.0.0.1:0"
   local vxlan = own.framing == "vxlan"
   return check.call(loop.udp, loop, {
-    link = made.core, direction = 1, bind = bind, peer = own.peer, peers = own.peers,
-    learn = own.learn or nil, framing = own.framing, checksum = own.checksum, batch = own.batch,
+    link = made.core, direction = 1, bind = own.bind or own_socket(own.peer),
+    peer = own.peer, peers = own.peers, learn = own.learn or nil,
+    framing = own.framing, checksum = own.checksum, batch = own.batch,
     local_address = topology.bare(here[1]), remote_address = there[1],
     local_addresses = vxlan and bare_all(here) or nil, vni = own.vni, mac = own.mac,
     fragments = own.fragments,
@@ -135,7 +178,8 @@ end
 -- @tparam Host host
 -- @tparam table options
 --
--- * `bind`: the socket's address, "127.0.0.1:9000" (default: any port, of `peer`'s family, on loopback);
+-- * `bind`: the socket's address, "127.0.0.1:9000" (default: any port, of `peer`'s family; on loopback where
+--   `peer` is, and where there is none);
 -- * `peer`: the far socket's; or `peers`, a list of `{ peer =, address =, mac = }`; or `learn = true`:
 --   whoever sends first, `learn = N`: so many; or `tun = "tun7"`: a TUN device in the place of a socket;
 -- * `framing`: `"plain"` (default), `"rawip"`, `"vxlan"` or `"cheshire"`; `checksum`: `"inner"` (default)
@@ -143,7 +187,8 @@ end
 --   of `"vxlan"`, `bind`, `peer` and `peers` may leave out the port 4789;
 -- * `vni`, `mac`: of `"vxlan"`, the network's number (0) and our Ethernet address (made of `address`);
 -- * `address` ("10.0.0.1/24", or a list), `remote_address` ("10.0.0.2"): the inner addresses. By default
---   who names a `peer` or a `tun` is 10.0.0.1 and who learns is 10.0.0.2;
+--   who names a `peer` or a `tun` is 10.0.0.1 and who learns is 10.0.0.2. With `"cheshire"` the ports of TCP
+--   are those of the sockets: `connect` takes no others;
 -- * what `net:link` takes for its paths and `mtu`: `forward` is what leaves, `back` what comes in. By
 --   default `mtu` is 1500, or what the path to the peer leaves where that is less.
 function M.new(net, host, options)
@@ -154,12 +199,16 @@ function M.new(net, host, options)
   local here, there = inner(own)
   local made, message, code = link.outside(net, host, here, rest)
   if not made then return nil, message, code end
-  local tunnel
-  tunnel, message, code = open(net, made, own, here, there)
-  if not tunnel then return nil, message, code end
-  if rest.mtu == nil then fit(made, tunnel, here) end
-  made.tunnel, made.remote_addresses = tunnel, there
-  made.no_urgent = own.framing == "cheshire"
+  -- What could not be opened, also where that raises, leaves nothing behind that packets would be sent to.
+  local _ <close> = setmetatable({}, { __close = function()
+    if not made.tunnel then made.core:withdraw() end
+  end })
+  made.tunnel, message, code = open(net, made, own, here, there)
+  if not made.tunnel then return nil, message, code end
+  made = link.adopt(made, here)
+  if rest.mtu == nil then fit(made, made.tunnel, here) end
+  made.remote_addresses = there
+  made.no_urgent, made.ports_are_sockets = own.framing == "cheshire", own.framing == "cheshire"
   net.world.outside = true
   net.link_nodes[made.core:id()] = { host.id, OUTSIDE }
   net.outside = { node = OUTSIDE, name = "remote" }

@@ -66,6 +66,9 @@ enum ltcp_status ltcp_host_set_mtu(struct ltcp_host *host, uint32_t number, uint
  */
 enum ltcp_status ltcp_host_add_address(struct ltcp_host *host, uint32_t number,
                                        const struct ltcp_address *address, uint8_t prefix_length);
+/* Forgets the interface's addresses and the routes over it; the interface itself stays, silent.
+ * Connections that use one of them are not told. */
+void ltcp_host_withdraw(struct ltcp_host *host, uint32_t number);
 /* Longest prefix wins; prefix_length counts in the address's own family (IPv4: 0..32). */
 enum ltcp_status ltcp_host_add_route(struct ltcp_host *host, const struct ltcp_address *destination,
                                      uint8_t prefix_length, uint32_t number);
