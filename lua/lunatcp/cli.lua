@@ -51,6 +51,22 @@ local function parser()
   return made
 end
 
+-- What a converter complains of says for which option.
+local function name_options(command)
+  for _, list in ipairs { command._options, command._arguments } do
+    for _, element in ipairs(list) do
+      local convert, aliases = element._convert, element._aliases or {}
+      local name = aliases[#aliases] or element._name
+      if type(convert) == "function" then
+        element._convert = function(text)
+          local value, message = convert(text)
+          return value, message and ("%s: %s"):format(name, message)
+        end
+      end
+    end
+  end
+end
+
 --- The parser of all commands, and their modules by name.
 function M.parser()
   local commands, root = {}, parser()
@@ -59,6 +75,7 @@ function M.parser()
     command.define(root)
     commands[(name:gsub("_", "-"))] = command
   end
+  for _, command in ipairs(root._commands) do name_options(command) end
   return root, commands
 end
 

@@ -66,6 +66,23 @@ describe("lunatcp cat #udp", function()
     assert.is_true(report.retransmitted >= report.forward.dropped.loss)
   end)
 
+  for framing, arguments in pairs { -- each by itself
+    rawip = { "--bind 127.0.0.1:0 -l 7", "$at 7" },
+    vxlan = { "--vni 5 --bind 127.0.0.3 -l 7", "--vni 5 --bind 127.0.0.4 127.0.0.3 7" },
+    cheshire = { "-l 9871", "127.0.0.1 9871" },
+    plain = { "--address fd00::2/64 --remote-address fd00::1 --bind 127.0.0.1:0 -l 7",
+              "--address fd00::1/64 --remote-address fd00::2 $at 7" },
+  } do
+    it("carries files by " .. framing, function()
+      local with = "cat -w 10 --framing " .. framing .. " "
+      local listening, complaints, one, other = two(
+        lunatcp(with .. "-v " .. arguments[1] .. " <octets >to_listener"),
+        lunatcp(with .. arguments[2] .. " <octets >to_client"))
+      assert.same({ 0, 0, "" }, { one, other, complaints }, listening)
+      assert.is_true(same "to_listener" and same "to_client")
+    end)
+  end
+
   it("half-closes when its input ends, and goes on reading", function()
     local _, complaints, one, other = two(
       -- The listener answers once it has heard everything.
@@ -160,7 +177,11 @@ describe("lunatcp cat #udp", function()
     refuse("cat -l 127.0.0.1 7", "cat: %-l takes a PORT alone")
     refuse("cat 127.0.0.1 http", "cat: 'http' is no port")
     refuse("cat example.org 7", "cat: 'example.org' is no address of numbers")
-    refuse("cat 127.0.0.1 7 --loss 200%", "'200%%' is no chance %(1%% or 0.01%)")
+    refuse("cat 127.0.0.1 7 --loss 200%", "lunatcp: %-%-loss: '200%%' is no chance %(1%% or 0.01%)")
+    refuse("cat 127.0.0.1 7 -w x", "lunatcp: %-%-wait: 'x' is no time")
+    refuse("cat 127.0.0.1 7 --vni 7", "lunatcp: tunnel: vni: only framing 'vxlan' has it, not 'plain'\n$")
+    refuse("cat 127.0.0.1 7 --queue x", "lunatcp: end 1.path.queue: kind: 'drop_tail',")
+    refuse("cat 127.0.0.1:8 7 --framing cheshire", "cheshire has no ports but the sockets': 8 is not 7")
     refuse("cat 127.0.0.1 7 --delay 3h", "'3h' is no time")
     refuse("cat 127.0.0.1 7 --lose 3,2", "'3,2' is no list of ascending numbers")
     refuse("cat 127.0.0.1 7 --back speed=3", "'speed=3' is not NAME=VALUE")

@@ -138,6 +138,22 @@ describe("lunatcp", function()
       assert.matches("\n +%-%-json +Before SCRIPT", (succeed "run --help"))
     end)
 
+    it("says so with --json too when the script ends the process", function()
+      for code, status in pairs { ["7"] = 7, ["false"] = 1, ["true, true"] = 0 } do -- each by itself
+        shell.write(scratch .. "/script.lua", ("os.exit(%s)"):format(code))
+        local complained, exit = select(2, lunatcp "run --json script.lua")
+        assert.equal(status, exit)
+        assert.same({ "script.lua", status }, { dkjson.decode(complained).script,
+          dkjson.decode(complained).status })
+      end
+    end)
+
+    it("refuses options that it does not have, with status 2", function()
+      local complained, status = select(2, lunatcp "run --jsn script.lua")
+      assert.equal(2, status)
+      assert.matches("lunatcp: run: unknown option '%-%-jsn'", complained)
+    end)
+
     it("passes on the script's exit status", function()
       shell.write(scratch .. "/script.lua", "os.exit(7)")
       assert.equal(7, select(3, lunatcp "run script.lua"))
@@ -245,6 +261,30 @@ describe("lunatcp", function()
       assert.matches("    5 .-%(an Ethernet frame that is cut off%)\n", printed)
       assert.equal(5, select(2, succeed "decode --json odd.pcapng":gsub("\n", "")))
       assert.matches("SYN seq 0", succeed "decode --ladder odd.pcapng")
+    end)
+
+    it("shows what is in the datagrams of a tunnel, of each framing", function()
+      local segment = tcp.encode { source = "10.0.0.1", destination = "10.0.0.2", flags = "S", seq = 7,
+        source_port = 1024, destination_port = 80, payload = "hello" }
+      local of_tcp = segment:sub(21)
+      local inside = {
+        plain = of_tcp, rawip = segment,
+        vxlan = "\8\0\0\0\0\0\7\0" .. ("\2"):rep(12) .. "\8\0" .. segment,
+        cheshire = of_tcp:sub(13, 16) .. of_tcp:sub(5, 12) .. of_tcp:sub(21),
+      }
+      for framing, payload in pairs(inside) do -- each by itself
+        local udp = (">I2I2I2I2"):pack(1024, 80, 8 + #payload, 0) .. payload
+        local ip = (">I1I1I2I2I2I1I1I2"):pack(0x45, 0, 20 + #udp, 0, 0, 64, 17, 0)
+          .. "\192\0\2\1\192\0\2\2" .. udp
+        local packet = ("<I4I4I4I4"):pack(0, 0, #ip, #ip) .. ip -- classic pcap, raw IP
+        shell.write(scratch .. "/wire.pcap", ("<I4I2I2I4I4I4I4"):pack(0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)
+          .. packet)
+        local outer = framing == "plain" or framing == "cheshire"
+        local way = outer and "192.0.2.1:1024 > 192.0.2.2:80" or "10.0.0.1:1024 > 10.0.0.2:80"
+        assert.equal(("    1     0.000000000  %s  SYN seq 0 len 5 win 65535\n"):format(way),
+          succeed(("decode --framing %s wire.pcap"):format(framing)))
+        assert.matches("192.0.2.1 > 192.0.2.2  protocol 17 ", (succeed "decode wire.pcap"))
+      end
     end)
 
     it("prints what it could read of a broken file, and tells where it broke", function()

@@ -76,8 +76,10 @@ describe("lunatcp proxy #udp", function()
     end
     fails(2, "proxy", "missing argument 'server'")
     fails(2, "proxy 127.0.0.1", "proxy: '127.0.0.1' is no ADDRESS:PORT of numbers")
+    fails(2, "proxy 127.0.0.1:0", "proxy: '127.0.0.1:0' is no ADDRESS:PORT of numbers")
     fails(2, "proxy 127.0.0.1:9 --bind x", "proxy: %-%-bind: 'x' is no ADDRESS:PORT")
-    fails(2, "proxy 127.0.0.1:9 --clients 0", "'0' is no number of clients from 1 to 65535")
+    fails(2, "proxy 127.0.0.1:9 --clients 0",
+      "lunatcp: %-%-clients: '0' is no number of clients from 1 to 65535")
     fails(2, "proxy 127.0.0.1:9 --queue nonsense", "nonsense")
     fails(1, "proxy 127.0.0.1:9 --bind 192.0.2.1:9",
       "udp 192.0.2.1:9: address not available %(EADDRNOTAVAIL%)")
@@ -142,5 +144,15 @@ describe("lunatcp capture", function()
       assert.equal(6, select(2, decoded:gsub("\n", "")))
     end
     assert.equal(1, (select(2, bash(lunatcp "capture -o nowhere/x scene.lua"))))
+    printed = bash(lunatcp "capture -o leave.pcapng scene.lua leave --json")
+    assert.equal('played\tleave\n{"file":"leave.pcapng","packets":6,"missed":0,"seed":1}\n', printed)
+  end)
+
+  it("says when there was nothing to capture, with status 1", function()
+    shell.write(scratch .. "/nothing.lua", "")
+    local printed, status = bash(lunatcp "capture -o nothing.pcapng nothing.lua; s=$?; ls; exit $s")
+    assert.equal(1, status)
+    assert.matches("lunatcp: capture: the script made no network: nothing was written\n", printed)
+    assert.is_nil(printed:find("nothing.pcapng", 1, true))
   end)
 end)

@@ -23,9 +23,9 @@ for _ in $(seq 400); do
 done]]):format(variable, pattern, file, variable)
 end
 
---- Sets a variable to the address that `lunatcp cat -v -l 7 2>listening` says.
+--- Sets a variable to the address that `lunatcp cat -v -l PORT 2>listening` says.
 function M.await_listener(variable)
-  return M.await(variable, "listening", ".*listening on port 7 of \\(.*\\)")
+  return M.await(variable, "listening", ".*listening on port [0-9]* of \\(.*\\)")
 end
 
 return M

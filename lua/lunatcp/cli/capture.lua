@@ -65,7 +65,8 @@ local function watch(options, state)
   end)
 end
 
-local function finish(options, state)
+-- `played`: the status of the script.
+local function finish(options, state, played)
   local status = 0
   for _, entry in ipairs(state.captures) do
     local packets, missed = entry.capture:packets(), entry.capture:missed()
@@ -77,6 +78,9 @@ local function finish(options, state)
     end
   end
   if state.problem then return cli.fail("capture: " .. state.problem) end
+  if #state.captures == 0 and played == 0 then
+    return cli.fail "capture: the script made no network: nothing was written"
+  end
   return status
 end
 
@@ -84,8 +88,12 @@ function M.run(options)
   local state = { captures = {} }
   if options.output == "-" then print_elsewhere() end
   watch(options, state)
+  run.before_exit(function(status)
+    local finished = finish(options, state, status)
+    return status == 0 and finished ~= 0 and finished or nil
+  end)
   local status = run.run(options)
-  local finished = finish(options, state)
+  local finished = finish(options, state, status)
   return status ~= 0 and status or finished
 end
 

@@ -63,6 +63,18 @@ local function port_of(text, parser)
   return port
 end
 
+-- The UDP port where none is said. With cheshire TCP has no ports of its own.
+local function usual_port(options, port)
+  if options.framing == "vxlan" then return wire.VXLAN_PORT end
+  return options.framing == "cheshire" and port or wire.PORT
+end
+
+-- With cheshire the socket's port is the PORT, too.
+local function check_ports(options, parser, at, port)
+  if options.framing ~= "cheshire" or not at or not at.port or at.port == port then return end
+  parser:error(("cat: cheshire has no ports but the sockets': %d is not %d"):format(at.port, port))
+end
+
 -- Fills in what net:tunnel wants for the far end, and gives the TCP port.
 local function aim(options, parser, tunnel)
   local target = options.target
@@ -74,12 +86,14 @@ local function aim(options, parser, tunnel)
   if options.bind then
     bind = wire.socket(options.bind)
     if not bind then parser:error(("cat: --bind: '%s' is no address of numbers"):format(options.bind)) end
-    tunnel.bind = wire.join(bind.host, bind.port or (options.listen and wire.PORT or 0))
+    local otherwise = (options.listen or options.framing == "vxlan") and usual_port(options, port) or 0
+    tunnel.bind = wire.join(bind.host, bind.port or otherwise)
   end
   if options.listen then
     if not options.tun then
+      check_ports(options, parser, bind, port)
       tunnel.learn = true
-      tunnel.bind = tunnel.bind or wire.join("127.0.0.1", wire.PORT)
+      tunnel.bind = tunnel.bind or wire.join("127.0.0.1", usual_port(options, port))
     end
     return port
   end
@@ -88,8 +102,8 @@ local function aim(options, parser, tunnel)
   if options.tun then
     tunnel.remote_address = tunnel.remote_address or far.host
   else
-    local usual = options.framing == "vxlan" and 4789 or wire.PORT
-    tunnel.peer = wire.join(far.host, far.port or usual)
+    check_ports(options, parser, far, port)
+    tunnel.peer = wire.join(far.host, far.port or usual_port(options, port))
   end
   return port
 end

@@ -10,6 +10,15 @@ local tcp = require "lunatcp"
 
 local M = {}
 
+local LAST <const> = [[
+   lunatcp decode run.pcapng
+   lunatcp decode --ladder --host 10.0.0.1 run.pcapng
+   tcpdump -w - udp port 9899 | lunatcp decode --framing plain -
+Numbers of sequence are counted from those of the SYNs, times from the first packet's. Behind # stand the
+comments of a capture of ours: what was dropped, changed, sent again. Of a file that breaks off, what could
+be read is printed first.
+Exit status: 0; 1 when the file cannot be read, or is broken; 2 for wrong usage.]]
+
 local COLUMNS_MOST <const> = 8 -- lifelines of a ladder; more leave no room for words
 
 function M.define(parser)
@@ -21,8 +30,8 @@ function M.define(parser)
   command:flag("--links", "At the end, what each link did to its packets, where the file tells.")
   command:flag("--absolute", "Sequence numbers as they are, not counted from the SYN's.")
   command:flag("--epoch", "Times as they are, not counted from the first packet's.")
-  command:option("--framing", "Of a tunnel's datagrams, what is in them: plain, rawip or vxlan.")
-    :choices { "plain", "rawip", "vxlan" }:argname "NAME"
+  command:option("--framing", "Of a tunnel's datagrams, what is in them: plain, rawip, vxlan or cheshire.")
+    :choices { "plain", "rawip", "vxlan", "cheshire" }:argname "NAME"
   command:option("--host", "Only packets from or to this address; may be given again."):argname "ADDRESS"
     :count "*"
   command:option("--port", "Only segments from or to this port."):argname "PORT":convert(function(text)
@@ -38,6 +47,7 @@ function M.define(parser)
     end
     return width
   end)
+  command:epilog(LAST)
 end
 
 -- ---- one packet -------------------------------------------------------------------------------
@@ -68,6 +78,12 @@ local function inside(bytes, framing)
   local udp_at = four and (bytes:byte(1) & 15) * 4 + 1 or 41
   if bytes:byte(four and 10 or 7) ~= 17 or #bytes < udp_at + 8 then return nil end
   local payload = bytes:sub(udp_at + 8)
+  if framing == "cheshire" then
+    if #payload < 12 then return nil end
+    payload = bytes:sub(udp_at, udp_at + 3) .. payload:sub(5, 12) .. payload:sub(1, 4) .. "\0\0\0\0"
+      .. payload:sub(13)
+    return with_header(bytes, udp_at, payload)
+  end
   if framing == "plain" then return with_header(bytes, udp_at, payload) end
   if framing == "vxlan" then payload = payload:sub(VXLAN_AND_ETHERNET + 1) end
   return payload ~= "" and payload or nil
@@ -80,8 +96,8 @@ local function decode(captured, framing)
   local cut = #captured.frame < captured.length
   local unwrapped = framing and #bytes >= 20 and inside(bytes, framing)
   bytes = unwrapped or bytes
-  -- The checksum of `plain` is over the addresses inside, which nobody tells.
-  local unsummed = cut or unwrapped and framing == "plain"
+  -- The checksum of `plain` is over the addresses inside, which nobody tells; cheshire has none.
+  local unsummed = cut or unwrapped and (framing == "plain" or framing == "cheshire")
   local packet, message = tcp.decode(bytes, unsummed and { quoted = true } or nil)
   if not message and packet.checksum_ok == false then message = "bad checksum" end
   if cut and not message then

@@ -39,7 +39,7 @@ end
 
 local function socket_of(text, parser, what)
   local at = wire.socket(text)
-  if not at or not at.port then
+  if not at or not at.port or (at.port == 0 and what == "") then
     parser:error(("proxy: %s'%s' is no ADDRESS:PORT of numbers"):format(what, text))
   end
   return wire.join(at.host, at.port)

@@ -25,14 +25,29 @@ local function own_words(options, parser)
     table.remove(words, 1)
   end
   if not words[1] then parser:error "missing argument 'script'" end
+  if words[1]:find "^%-." and words[1] ~= "--help" and words[1] ~= "-h" then
+    parser:error(("run: unknown option '%s' (a script of that name is ./%s)"):format(words[1], words[1]))
+  end
   return table.remove(words, 1), words, json
 end
 
-local function report(path, problem)
+local function report(path, status, problem)
   io.stderr:write(cli.json({
-    script = path, status = problem and 1 or 0, problem = problem, seconds = os.clock(),
+    script = path, status = status, problem = problem, seconds = os.clock(),
   }, { "script", "status", "problem", "seconds" }), "\n")
-  return problem and 1 or 0
+  return status
+end
+
+--- Calls `f(status)` before a script that calls os.exit ends the process; what it gives is the status then.
+function M.before_exit(f)
+  local exit = os.exit
+  os.exit = function(code, close) -- luacheck: ignore 122
+    os.exit = exit -- luacheck: ignore 122
+    local status = code
+    if code == nil or code == true then status = 0 end
+    if code == false then status = 1 end
+    exit(f(status) or code, close)
+  end
 end
 
 local function traced(problem)
@@ -51,11 +66,12 @@ function M.run(options, parser)
     return 0
   end
   local chunk, message = loadfile(path ~= "-" and path or nil)
-  if not chunk then return json and report(path, message) or cli.fail(message) end
+  if not chunk then return json and report(path, 1, message) or cli.fail(message) end
   arguments[0] = path
   arg = arguments -- luacheck: ignore 121
+  if json then M.before_exit(function(status) report(path, status) end) end
   local ok, problem = xpcall(chunk, traced, table.unpack(arguments))
-  if json then return report(path, not ok and problem or nil) end
+  if json then return report(path, ok and 0 or 1, not ok and problem or nil) end
   if not ok then return cli.fail(problem) end
   return 0
 end

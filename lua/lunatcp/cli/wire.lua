@@ -10,6 +10,7 @@ local M = {}
 
 --- The UDP port where none is said: TCP over UDP is often found there.
 M.PORT = 9899
+M.VXLAN_PORT = 4789
 
 -- ---- values -----------------------------------------------------------------------------------
 
@@ -261,7 +262,7 @@ function M.try(parser, f, ...)
   if not results[1] then
     local message = tostring(results[2])
     if not message:find("^[^\n]*$") then error(results[2], 0) end
-    parser:error((message:gsub("^%S+:%d+: ", "")))
+    parser:error((message:gsub("^%S+:%d+: ", ""):gsub("^main: ", ""))) -- ours calls, not a script
   end
   return table.unpack(results, 2, results.n)
 end
