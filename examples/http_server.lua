@@ -1,18 +1,23 @@
 -- You will see a web server on this TCP: `curl`, or any browser, fetches files from it.
--- Run it: ./dev run examples/http_server.lua (in virtual time), or, for real programs and as root, by a TUN
--- device:
---   sudo ./dev run examples/http_server.lua tun DIRECTORY     and elsewhere   curl http://10.99.0.1/FILE
+-- Run it: ./dev run examples/http_server.lua (in virtual time), or for real programs, elsewhere
+-- curl http://10.99.0.1/FILE, by a TUN device (as root) or a tunnel to a kernel's vxlan device or to socat:
+--   sudo ./dev run examples/http_server.lua tun DIRECTORY
+--   ./dev run examples/http_server.lua vxlan 192.0.2.1:4789 192.0.2.2:4789 DIRECTORY     (rawip likewise)
 -- It plays RFC 9293 section 3.10 with RFC 9112, of which it speaks as much as GET and HEAD need.
 
 local tcp = require "lunatcp"
 
 local TYPES <const> = { html = "text/html", txt = "text/plain", lua = "text/plain", png = "image/png" }
 
-local way, directory = arg[1] or "virtual", arg[2] or "."
-if (way ~= "virtual" and way ~= "tun") or #arg > 2 then
-  io.stderr:write "usage: http_server.lua [tun [DIRECTORY]]\n"
+local SOCKETS <const> = { virtual = 0, tun = 0, vxlan = 2, rawip = 2 } -- arguments that say where they are
+
+local way = arg[1] or "virtual"
+local sockets = SOCKETS[way]
+if not sockets or #arg > 2 + sockets or (way ~= "virtual" and #arg < 1 + sockets) then
+  io.stderr:write "usage: http_server.lua [tun [DIRECTORY] | vxlan|rawip BIND PEER [DIRECTORY]]\n"
   os.exit(1)
 end
+local directory = arg[2 + sockets] or "."
 
 -- ---- the server -----------------------------------------------------------------------------------
 
@@ -118,15 +123,23 @@ end
 
 local net = assert(tcp.network { clock = "real", seed = 80 })
 local host = net:host("www", { profile = "linux" })
-local far, why = net:tunnel(host, { tun = "tun%d", address = { "10.99.0.1/24", "fd99::1/64" } })
+local options = { address = { "10.99.0.1/24", "fd99::1/64" }, remote_address = { "10.99.0.2", "fd99::2" } }
+if way == "tun" then
+  options.tun = "tun%d"
+else
+  options.framing, options.bind, options.peer = way, arg[2], arg[3]
+  options.vni = way == "vxlan" and 7 or nil
+end
+local far, why = net:tunnel(host, options)
 if not far then
-  io.stderr:write("http_server: ", why, "\na TUN device takes Linux, /dev/net/tun and the rights of root\n")
+  io.stderr:write("http_server: ", why, "\n")
+  if way == "tun" then io.stderr:write "a TUN device takes Linux, /dev/net/tun and the rights of root\n" end
   os.exit(1)
 end
-local device = far.tunnel:name()
+local device = far.tunnel:name() or way
 for _, command in ipairs { "addr add 10.99.0.2/24 dev %s", "addr add fd99::2/64 dev %s nodad",
   "link set %s up" } do
-  assert(os.execute("ip " .. command:format(device)))
+  assert(way ~= "tun" or os.execute("ip " .. command:format(device)))
 end
 print(("http://10.99.0.1/ and http://[fd99::1]/ are %s, by %s; end with Ctrl-C"):format(directory, device))
 io.stdout:flush()

@@ -1,21 +1,23 @@
--- curl, a web server, iperf3 and socat, unchanged, on the other end.
+-- curl, web servers, iperf3, socat and ssh, unchanged, on the other end.
 local namespace = require "support.namespace"
 local runner = require "examples.runner"
 
 describe("a program on the kernel's TCP #linux", function()
-  for _, family in ipairs { 4, 6 } do
-    namespace.it(("curl fetches files from examples/http_server.lua, IPv%d"):format(family), { "tun",
-      "curl" },
-      "programs.curl_from_us", family)
-  end
-  for _, way in ipairs { "vxlan", "tun" } do
-    local needs = way == "tun" and { "tun" } or { "vxlan", "ethtool" }
+  for _, way in ipairs { "vxlan", "tun", "rawip" } do
+    local needs <const> = namespace.WAYS[way]
     local function it(title, program, ...)
       local all = table.move(needs, 1, #needs, 2, { program })
       namespace.it(("%s, through %s"):format(title, way), all, ...)
     end
-    it("Python's web server gives us a file", "python3", "programs.fetch_from_python", way)
-    if way == "vxlan" then -- by a TUN device both ends would be in one namespace
+    for _, family in ipairs { 4, 6 } do
+      it(("curl fetches files from examples/http_server.lua, IPv%d"):format(family), "curl",
+        "programs.curl_from_us", way, family)
+      it(("Python's web server gives us a file, IPv%d"):format(family), "python3", "programs.fetch_from",
+        "python3", way, family)
+      it(("nginx gives us a file, IPv%d"):format(family), "nginx", "programs.fetch_from", "nginx", way,
+        family)
+    end
+    if way ~= "tun" then -- by a TUN device both ends would be in one namespace
       it("iperf3 sends through us", "iperf3", "programs.iperf3", way)
       it("iperf3 receives through us", "iperf3", "programs.iperf3", way, "-R")
       it("socat sends a stream there and back", "socat", "programs.socat", way)

@@ -2,6 +2,7 @@
 local namespace = require "support.namespace"
 
 local COUNT <const> = 2000000
+local LARGE <const> = 40000000
 
 describe("the kernel's TCP, through vxlan #linux", function()
   for _, side in ipairs { "client", "server" } do
@@ -12,11 +13,16 @@ describe("the kernel's TCP, through vxlan #linux", function()
     end
     for _, cc in ipairs { "reno", "cubic", "bbr" } do
       for _, impairment in ipairs { "loss", "reorder", "duplicate", "all" } do
-        namespace.it(("exchanges octets with %s and %s, we as %s"):format(cc, impairment, side),
-          { "vxlan", "ethtool" }, "transfers.both", "vxlan", side, side == "client" and 4 or 6, cc,
-            impairment, COUNT)
+        for _, family in ipairs { 4, 6 } do
+          namespace.it(("exchanges octets with %s and %s, we as %s, IPv%d"):format(cc, impairment, side,
+            family),
+            { "vxlan", "ethtool" }, "transfers.both", "vxlan", side, family, cc, impairment, COUNT)
+        end
       end
     end
+    namespace.it("exchanges many octets with losses, reordering and duplicates, we as " .. side,
+      { "vxlan", "ethtool" }, "transfers.both", "vxlan", side, side == "client" and 4 or 6, "cubic", "all",
+      LARGE)
   end
   namespace.it("exchanges octets in datagrams of IPv6", { "vxlan", "ethtool" },
     "transfers.both", "vxlan", "client", 4, "cubic", "all", COUNT, 6)
@@ -41,8 +47,10 @@ describe("the kernel's TCP, through a TUN device #linux", function()
 end)
 
 describe("the kernel's TCP, through socat and a TUN device #linux", function()
-  for _, family in ipairs { 4, 6 } do
-    namespace.it(("exchanges octets by rawip, IPv%d"):format(family), { "tun", "socat" },
-      "transfers.both", "rawip", "client", family, "cubic", "all", COUNT)
+  for _, side in ipairs { "client", "server" } do
+    for _, family in ipairs { 4, 6 } do
+      namespace.it(("exchanges octets by rawip, we as %s, IPv%d"):format(side, family), namespace.WAYS.rawip,
+        "transfers.both", "rawip", side, family, "cubic", "all", COUNT)
+    end
   end
 end)

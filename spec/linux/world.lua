@@ -23,16 +23,38 @@ M.sh = sh
 
 local WAYS = {}
 
--- Its vxlan device; `outer` is the family of the datagrams.
-function WAYS.vxlan(self, options)
-  local outer = options.outer or 4
-  local ours, theirs = "192.0.2.1", "192.0.2.2"
-  if outer == 6 then ours, theirs = "2001:db8::1", "2001:db8::2" end
+-- The kernel's vxlan device; `outer` is the family of the datagrams.
+local function vxlan_device(ours, theirs, outer)
   sh(([[ip -n them link add vx0 type vxlan id 7 remote %s local %s dstport 4789 dev vb %s
         ip netns exec them ethtool -K vx0 tx off >/dev/null
         ip -n them addr add 10.99.0.2/24 dev vx0
         ip -n them addr add fd99::2/64 dev vx0 nodad
         ip -n them link set vx0 up]]):format(ours, theirs, outer == 6 and "udp6zerocsumrx" or ""))
+end
+
+-- socat between a UDP socket and a TUN device, once ours is open: it ends when it is refused.
+local function socat_device()
+  local pipe = assert(io.popen("ip netns exec them socat UDP:192.0.2.1:5000,bind=192.0.2.2:5000 "
+    .. "TUN:10.99.0.2/24,up,tun-name=tun7,iff-no-pi 2>&1 &", "r"))
+  sh [[for i in $(seq 100); do ip -n them link show tun7 2>&1 | grep -q UP && break; sleep 0.02; done
+       ip -n them addr add fd99::2/64 dev tun7 nodad]]
+  return pipe
+end
+
+--- The other end for a script that is a process of its own, and has its tunnel by now: what is in front of
+-- commands there, and what must be kept meanwhile.
+function M.device(way)
+  if way == "tun" then return "" end
+  if way == "rawip" then return "ip netns exec them ", socat_device() end
+  vxlan_device("192.0.2.1", "192.0.2.2", 4)
+  return "ip netns exec them "
+end
+
+function WAYS.vxlan(self, options)
+  local outer = options.outer or 4
+  local ours, theirs = "192.0.2.1", "192.0.2.2"
+  if outer == 6 then ours, theirs = "2001:db8::1", "2001:db8::2" end
+  vxlan_device(ours, theirs, outer)
   self.prefix = "ip netns exec them "
   self.far = assert(self.net:tunnel(self.host, self:tunnel_options {
     bind = outer == 6 and "[" .. ours .. "]" or ours, peer = theirs, framing = "vxlan", vni = 7,
@@ -51,17 +73,13 @@ function WAYS.tun(self)
        ip link set tun7 up]]
 end
 
--- socat between a UDP socket and a TUN device over there: rawip.
 function WAYS.rawip(self)
   self.prefix = "ip netns exec them "
   self.far = assert(self.net:tunnel(self.host, self:tunnel_options {
     bind = "192.0.2.1:5000", peer = "192.0.2.2:5000", framing = "rawip",
     address = { "10.99.0.1/24", "fd99::1/64" },
   }))
-  self.socat = assert(io.popen(self.prefix .. "socat UDP:192.0.2.1:5000,bind=192.0.2.2:5000 "
-    .. "TUN:10.99.0.2/24,up,tun-name=tun7,iff-no-pi 2>&1 &", "r"))
-  sh [[for i in $(seq 100); do ip -n them link show tun7 2>&1 | grep -q UP && break; sleep 0.02; done
-       ip -n them addr add fd99::2/64 dev tun7 nodad]]
+  self.socat = socat_device()
 end
 
 -- ---- a world ---------------------------------------------------------------------------------------

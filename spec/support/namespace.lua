@@ -44,6 +44,9 @@ local CAN <const> = {
   tun = "test -c /dev/net/tun && " .. WORLD .. "ip tuntap add t0 mode tun",
 }
 
+--- What each way to the kernel needs: its vxlan device; a TUN device of ours; socat and its own (rawip).
+M.WAYS = { vxlan = { "vxlan", "ethtool" }, tun = { "tun" }, rawip = { "tun", "socat" } }
+
 local tried = {}
 local function there(what)
   if tried[what] == nil then tried[what] = select(2, run(CAN[what] or "command -v " .. what)) end

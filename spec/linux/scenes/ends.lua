@@ -84,11 +84,12 @@ end
 
 --- Urgent data, from us and from the kernel. Linux's pointer names the octet after the urgent one, as RFC
 -- 9293.
-function M.urgent(way)
+function M.urgent(way, family)
+  family = tonumber(family)
   local w = world.open { way = way, settings = { urgent_inline = true } }
-  local peer = w:kernel_listens(4, 7000, "oobinline", "mark", "send=3", "urgent=!", "sleep=300")
+  local peer = w:kernel_listens(family, 7000, "oobinline", "mark", "send=3", "urgent=!", "sleep=300")
   w:run(function()
-    local conn = connect(w, 4, 7000)
+    local conn = connect(w, family, 7000)
     assert(conn:write "abc")
     assert(conn:urgent "!")
     assert(conn:write "def")
@@ -102,11 +103,12 @@ function M.urgent(way)
 end
 
 --- The kernel's reader sleeps: its window closes, and opens again; and ours.
-function M.their_zero_window(way)
+function M.their_zero_window(way, family)
+  family = tonumber(family)
   local w = world.open { way = way, settings = { send_buffer = 1 << 20 } }
-  local peer = w:kernel_listens(4, 7000, "rcvbuf=4096", "sleep=1500", "recv=eof")
+  local peer = w:kernel_listens(family, 7000, "rcvbuf=4096", "sleep=1500", "recv=eof")
   w:run(function()
-    local conn = connect(w, 4, 7000)
+    local conn = connect(w, family, 7000)
     world.write(conn, 300000)
     w.net:sleep(0.5)
     assert(conn:info().peer_window == 0 or conn:info().snd_wnd == 0, "the window is not closed")
@@ -117,11 +119,12 @@ function M.their_zero_window(way)
   world.holds(peer.said(), "received 300000 right eof")
 end
 
-function M.our_zero_window(way)
+function M.our_zero_window(way, family)
+  family = tonumber(family)
   local w = world.open { way = way, settings = { receive_buffer = 8192 } }
-  local peer = w:kernel_listens(4, 7000, "send=200000", "shutdown")
+  local peer = w:kernel_listens(family, 7000, "send=200000", "shutdown")
   w:run(function()
-    local conn = connect(w, 4, 7000)
+    local conn = connect(w, family, 7000)
     w.net:sleep(1.5)
     assert(conn:info().rcv_wnd == 0, "our window is open: " .. conn:info().rcv_wnd)
     assert(world.read(conn) == 200000)
@@ -132,15 +135,16 @@ function M.our_zero_window(way)
 end
 
 --- The kernel asks whether we are there, or we whether it is; both answer.
-function M.keep_alive(way, who)
+function M.keep_alive(way, family, who)
+  family = tonumber(family)
   local ours = who == "we"
   local w = world.open {
     way = way, settings = { keepalive = ours, keepalive_idle = 0.5, keepalive_interval = 0.5 },
   }
-  local peer = w:kernel_listens(4, 7000, ours and "nodelay" or "keepalive=1", "recv=eof")
+  local peer = w:kernel_listens(family, 7000, ours and "nodelay" or "keepalive=1", "recv=eof")
   local asked, answered = 0, 0
   w:run(function()
-    local conn = connect(w, 4, 7000)
+    local conn = connect(w, family, 7000)
     local established = w.net:now()
     w.net:sleep(2.4)
     assert(conn:state() == "ESTABLISHED", conn:state())
@@ -160,18 +164,19 @@ function M.keep_alive(way, who)
 end
 
 --- What both sides agreed on: timestamps, SACK, window scale, and ECN where both are asked for it.
-function M.agreed(way, side, ecn)
+function M.agreed(way, family, side, ecn)
+  family = tonumber(family)
   local with_ecn = ecn == "ecn"
   local w = world.open { way = way, settings = { ecn = with_ecn and 1 or 0 } }
   w:sysctl("net.ipv4.tcp_ecn=" .. (with_ecn and 1 or 0))
   local peer, conn
   w:run(function()
     if side == "client" then
-      peer = w:kernel_listens(4, 7000, "info", "recv=eof")
-      conn = connect(w, 4, 7000)
+      peer = w:kernel_listens(family, 7000, "info", "recv=eof")
+      conn = connect(w, family, 7000)
     else
       local listener <close> = assert(w.host:listen(7000))
-      peer = w:kernel_connects(4, 7000, "info", "recv=eof")
+      peer = w:kernel_connects(family, 7000, "info", "recv=eof")
       conn = assert(listener:accept { timeout = 10 })
     end
     local info = conn:info()
@@ -185,15 +190,16 @@ function M.agreed(way, side, ecn)
 end
 
 --- Fast Open (RFC 7413): the first connection gets a cookie, the second sends data with its SYN.
-function M.fast_open(way, side)
+function M.fast_open(way, family, side)
+  family = tonumber(family)
   local w = world.open { way = way, settings = { fast_open_mode = 3 } }
   w:sysctl "net.ipv4.tcp_fastopen=3"
   for turn = 1, 2 do
     local said
     w:run(function()
       if side == "client" then
-        local peer = w:kernel_listens(4, 7000, "fastopen=5", "recv=1000", "info", "recv=eof")
-        local conn = assert(w.host:connect(w:remote(4), 7000, { timeout = 10, fast_open = world.octets(0,
+        local peer = w:kernel_listens(family, 7000, "fastopen=5", "recv=1000", "info", "recv=eof")
+        local conn = assert(w.host:connect(w:remote(family), 7000, { timeout = 10, fast_open = world.octets(0,
           1000) }))
         assert(conn:flush { timeout = 5 })
         conn:close()
@@ -201,7 +207,7 @@ function M.fast_open(way, side)
         said = peer.said()
       else
         local listener <close> = assert(w.host:listen(7000, { fast_open = true }))
-        local peer = w:kernel_connects(4, 7000, "fastopen_connect", "send=1000", "sleep=100", "info",
+        local peer = w:kernel_connects(family, 7000, "fastopen_connect", "send=1000", "sleep=100", "info",
           "shutdown")
         local conn = assert(listener:accept { timeout = 10 })
         assert(world.read(conn) == 1000)

@@ -17,37 +17,72 @@ local function directory()
   return "/run/scene"
 end
 
---- curl fetches files from examples/http_server.lua, unchanged, by its TUN device.
-function M.curl_from_us(family)
+local SERVED <const> = {
+  tun = "tun", vxlan = "vxlan 192.0.2.1 192.0.2.2", rawip = "rawip 192.0.2.1:5000 192.0.2.2:5000",
+}
+
+--- curl fetches files from examples/http_server.lua, unchanged.
+function M.curl_from_us(way, family)
   local dir = directory()
   written(dir .. "/big.bin", 3000000)
-  local server = assert(io.popen("lua5.4 examples/http_server.lua tun " .. dir .. " 2>&1 & echo $!", "r"))
+  local server = assert(io.popen(("lua5.4 examples/http_server.lua %s %s 2>&1 & echo $!"):format(SERVED[way],
+    dir), "r"))
   local pid = assert(server:read "l"):match "^%d+$"
   local first = server:read "l"
   if not pid then pid, first = first, server:read "l" end
   world.holds(first, "http://10.99.0.1/")
+  local prefix, kept = world.device(way)
   local base = family == "6" and "http://[fd99::1]" or "http://10.99.0.1"
   -- Two files over one connection, and one that is not there.
-  world.sh(("curl -sS -g --max-time 30 -o %s/one %s/big.bin -o %s/two %s/big.bin"):format(dir, base, dir,
-    base))
+  world.sh(("%scurl -sS -g --max-time 30 -o %s/one %s/big.bin -o %s/two %s/big.bin"):format(prefix, dir, base,
+    dir, base))
   assert(same(dir .. "/big.bin", dir .. "/one") and same(dir .. "/big.bin", dir .. "/two"))
-  local pipe <close> = assert(io.popen(("curl -sS -g --max-time 30 -w '%%{http_code}' %s/none"):format(base)))
+  local pipe <close> = assert(io.popen(("%scurl -sS -g --max-time 30 -w '%%{http_code}' %s/none")
+    :format(prefix, base)))
   world.holds(pipe:read "a", "no such file\n404")
   world.sh("kill " .. pid)
+  return kept
 end
 
+local NGINX <const> = [[
+daemon off;
+error_log stderr;
+pid /run/scene/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path /run/scene;
+  server { listen %s:8000; root /run/scene; }
+}
+]]
+
+-- Commands that serve the directory on port 8000 of an address, and say a line or listen when they are ready.
+local SERVERS <const> = {
+  python3 = function(address, dir)
+    return ("python3 -u -m http.server 8000 --bind %s --directory %s"):format(address:gsub("[%[%]]", ""), dir)
+  end,
+  nginx = function(address, dir)
+    local config <close> = assert(io.open(dir .. "/nginx.conf", "w"))
+    config:write("user root;\n", NGINX:format(address))
+    return "nginx -e stderr -c /run/scene/nginx.conf"
+  end,
+}
+
 --- We fetch a file from a web server on the kernel's TCP.
-function M.fetch_from_python(way)
+function M.fetch_from(program, way, family)
   local dir = directory()
   written(dir .. "/big.bin", 3000000)
   local w = world.open { way = way }
-  local command = "python3 -u -m http.server 8000 --bind 10.99.0.2 --directory %s & echo pid $!"
-  local server = w:start(command:format(dir))
-  local pid = server.line():match "^pid (%d+)"
-  assert(pid)
-  server.line() -- Serving HTTP
+  local address = family == "6" and "[fd99::2]" or "10.99.0.2"
+  local server = w:start(("sh -c '%s & echo pid $!; while ! ss -Htln sport = :8000 | grep -q .; "
+    .. "do sleep 0.05; done; echo ready'"):format(SERVERS[program](address, dir)))
+  local pid, said
+  repeat
+    said = assert(server.line(), program .. " has ended")
+    pid = said:match "^pid (%d+)" or pid
+  until said == "ready"
   w:run(function()
-    local conn <close> = assert(w.host:connect(w:remote(4), 8000, { timeout = 10 }))
+    local conn <close> = assert(w.host:connect(w:remote(tonumber(family)), 8000, { timeout = 10 }))
     conn:write "GET /big.bin HTTP/1.0\r\n\r\n"
     local status
     for line in conn:lines { timeout = 10 } do

@@ -43,9 +43,11 @@ function M.both(way, side, family, cc, impairment, count, outer)
   w:settle(0.1)
   local said = peer.said()
   world.holds(said, ("both %d %d right"):format(count, count))
-  if impairment == "loss" or impairment == "all" then
-    local counters = w.far:counters()
-    assert(counters.forward.dropped.loss > 0 and counters.back.dropped.loss > 0, "nothing was lost")
+  local counters = w.far:counters()
+  for _, one in ipairs { counters.forward, counters.back } do
+    assert(not impaired.loss or one.dropped.loss > 0, "nothing was lost")
+    assert(not impaired.duplicate or one.duplicated > 0, "nothing was duplicated")
+    assert(not impaired.reorder or one.delayed > 0, "nothing was reordered")
   end
 end
 
