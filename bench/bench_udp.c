@@ -2,11 +2,13 @@
  * beside a bare sender and receiver of equal datagrams, in each manner of sending (gso, mmsg,
  * plain). In the last one the bare ones use libuv's own calls.
  *
- *   bench_udp [--json] [--seconds S] [gso|mmsg|plain ...]
+ *   bench_udp [--json] [--seconds S] [--rounds N] [gso|mmsg|plain ...]
  *
- * A receiver counts for S seconds (1 by default) from the first datagram or octet on and reports to
- * the parent, which sends. A bare sender knows no flow control: what its receiver could not take is
- * lost, and not counted. CPU time is that of both processes, the kernel's part included. */
+ * The two take turns, N times each (5 by default): what is printed are medians, the ratio's of each
+ * round's. A receiver counts for S seconds (0.5 by default) from the first datagram or octet on and
+ * reports to the parent, which sends. A bare sender knows no flow control: what its receiver could
+ * not take is lost, and not counted. CPU time is that of both processes, the kernel's part
+ * included. */
 #include "tunnel_end.h"
 
 #include <signal.h>
@@ -15,16 +17,18 @@
 #include <uv.h>
 
 enum {
-    DATAGRAM = 1480, /* what a segment of an MTU of 1500 makes of UDP payload */
-    PATIENCE = 2,    /* seconds beyond the measured time until a side gives up */
-    BUFFER = 1 << 20 /* in flight at most: about what the caches hold */
+    DATAGRAM = 1480,  /* what a segment of an MTU of 1500 makes of UDP payload */
+    PATIENCE = 2,     /* seconds beyond the measured time until a side gives up */
+    BUFFER = 2 << 20, /* in flight at most: enough trains that none waits for an acknowledgment */
+    ROUNDS_MOST = 99
 };
 
 struct report {
     uint64_t bytes, ns, cpu_ns, calls, datagrams;
 };
 
-static double seconds = 1.0;
+static double seconds = 0.5;
+static unsigned rounds = 5;
 
 /* ---- two processes -----------------------------------------------------------------------------
  */
@@ -406,14 +410,49 @@ static void print_json(const char *manner, const char *metric, double value, con
            manner, metric, value, unit, versus, ratio);
 }
 
+static int in_order(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, rounds, sizeof *values, in_order);
+    return rounds % 2 ? values[rounds / 2] : (values[rounds / 2 - 1] + values[rounds / 2]) / 2;
+}
+
+/* Of each figure by itself. */
+static struct row median_row(const struct row *rows)
+{
+    const double *from = (const double *)rows;
+    enum { FIGURES = sizeof *rows / sizeof *from };
+    struct row result;
+    double figures[FIGURES], values[ROUNDS_MOST];
+    for (unsigned f = 0; f < FIGURES; f++) {
+        for (unsigned i = 0; i < rounds; i++)
+            values[i] = from[i * FIGURES + f];
+        figures[f] = median(values);
+    }
+    memcpy(&result, figures, sizeof result);
+    return result;
+}
+
 static void print_manner(enum udp_batch batch, bool json)
 {
     const char *name = udp_batch_name(batch);
-    struct row bare = batch == UDP_BATCH_PLAIN ? measure(batch, by_uv_send, by_uv_receive)
-                                               : measure(batch, bare_send, bare_receive);
-    struct row tcp = measure(batch, tcp_send, tcp_receive);
-    double ratio = bare.bps > 0 ? tcp.bps / bare.bps : 0;
-    double cost = bare.cpu_per_byte > 0 ? tcp.cpu_per_byte / bare.cpu_per_byte : 0;
+    struct row bares[ROUNDS_MOST], tcps[ROUNDS_MOST];
+    double ratios[ROUNDS_MOST], costs[ROUNDS_MOST];
+    for (unsigned i = 0; i < rounds; i++) {
+        struct row *bare = &bares[i], *tcp = &tcps[i];
+        *bare = batch == UDP_BATCH_PLAIN ? measure(batch, by_uv_send, by_uv_receive)
+                                         : measure(batch, bare_send, bare_receive);
+        *tcp = measure(batch, tcp_send, tcp_receive);
+        ratios[i] = bare->bps > 0 ? tcp->bps / bare->bps : 0;
+        costs[i] = bare->cpu_per_byte > 0 ? tcp->cpu_per_byte / bare->cpu_per_byte : 0;
+    }
+    const struct row bare = median_row(bares), tcp = median_row(tcps);
+    const double ratio = median(ratios), cost = median(costs);
     if (json) {
         print_json(name, "udp_bare_bps", bare.bps, "bit/s", "itself", 1);
         print_json(name, "udp_goodput_bps", tcp.bps, "bit/s", "udp_bare_bps", ratio);
@@ -421,9 +460,9 @@ static void print_manner(enum udp_batch batch, bool json)
         print_json(name, "udp_goodput_cpu_ns_per_byte", tcp.cpu_per_byte, "ns",
                    "udp_bare_cpu_ns_per_byte", cost);
     } else {
-        printf("%-6s %9.3f %9.3f %6.2f   %6.3f %6.3f   %6.3f %6.3f %8.1f %8.1f\n", name,
-               bare.bps / 1e9, tcp.bps / 1e9, ratio, bare.sender, bare.receiver, tcp.sender,
-               tcp.receiver, bare.per_call, tcp.per_call);
+        printf("%-6s %9.3f %9.3f %6.2f %4.2f-%4.2f   %6.3f %6.3f   %6.3f %6.3f %8.1f %8.1f\n", name,
+               bare.bps / 1e9, tcp.bps / 1e9, ratio, ratios[0], ratios[rounds - 1], bare.sender,
+               bare.receiver, tcp.sender, tcp.receiver, bare.per_call, tcp.per_call);
     }
     fflush(stdout);
 }
@@ -444,10 +483,15 @@ int main(int argc, char **argv)
             seconds = strtod(argv[++i], NULL);
             known = seconds > 0 && seconds <= 3;
         }
+        if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+            rounds = (unsigned)strtoul(argv[++i], NULL, 10);
+            known = rounds > 0 && rounds <= ROUNDS_MOST;
+        }
         for (int m = 0; m < 3; m++)
             if (strcmp(argv[i], udp_batch_name(manners[m])) == 0) known = any = chosen[m] = true;
         if (!known) {
-            fprintf(stderr, "usage: bench_udp [--json] [--seconds S] [gso|mmsg|plain ...]\n");
+            fprintf(stderr,
+                    "usage: bench_udp [--json] [--seconds S] [--rounds N] [gso|mmsg|plain ...]\n");
             return 2;
         }
     }
@@ -459,9 +503,9 @@ int main(int argc, char **argv)
     }
     if (!json)
         printf("one stream over UDP on loopback, %d octets a datagram\n"
-               "%-6s %9s %9s %6s   %-13s   %-13s %8s %8s\n",
-               DATAGRAM, "manner", "bare Gb/s", "TCP Gb/s", "ratio", "bare ns/B", "TCP ns/B",
-               "bare d/c", "TCP d/c");
+               "%-6s %9s %9s %6s %-9s   %-13s   %-13s %8s %8s\n",
+               DATAGRAM, "manner", "bare Gb/s", "TCP Gb/s", "ratio", "of rounds", "bare ns/B",
+               "TCP ns/B", "bare d/c", "TCP d/c");
     for (int m = 0; m < 3; m++)
         if (!any || chosen[m]) print_manner(manners[m], json);
     if (!json)

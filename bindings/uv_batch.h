@@ -88,7 +88,7 @@ void udp_count_error(struct udp *udp, int error);
 
 /* ---- sending: uv_send.c ---------------------------------------------------------------------- */
 #define UDP_TRAIN      64    /* datagrams in one UDP_SEGMENT call (the kernel's bound) */
-#define UDP_TRAIN_SIZE 65000 /* bytes in one, under any IP header */
+#define UDP_TRAIN_SIZE 65400 /* bytes in one, under any IP header */
 #define UDP_BURST      64    /* messages in one sendmmsg call */
 
 #define UDP_PARTS 3
@@ -96,7 +96,11 @@ void udp_count_error(struct udp *udp, int error);
 struct udp_datagram {
     struct iovec part[UDP_PARTS]; /* what the framing adds, header, payload: not copied */
     unsigned parts;
-    uint32_t length;              /* of the parts together */
+    uint32_t length; /* of the parts together */
+    /* Or a train that is ready, if udp_takes_train: so many datagrams of `length`, each of two
+     * parts in a row. `train` NULL: it is one datagram. */
+    const struct iovec *train;
+    uint16_t count;
     uint8_t tos;                  /* where udp->marks */
     uint8_t ttl;                  /* 0: the socket's own */
     bool sound;                   /* of a TUN device: a packet as a host made it, sums and all */
@@ -106,6 +110,12 @@ struct udp_datagram {
  * are done with (sent, or counted as an error); fewer than `count` when the kernel takes no more
  * now: then wait until the descriptor is writable, or a millisecond when udp->crowded. */
 size_t udp_send(struct udp *udp, const struct udp_datagram *datagrams, size_t count);
+/* Whether datagrams of that length may come as a ready train. udp_send stops before one that the
+ * kernel turns out not to take. */
+static inline bool udp_takes_train(const struct udp *udp, uint32_t length)
+{
+    return udp->batch == UDP_BATCH_GSO && length <= udp->longest_piece;
+}
 
 /* ---- receiving: uv_receive.c ----------------------------------------------------------------- */
 #define UDP_ARRIVALS 32

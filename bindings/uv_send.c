@@ -16,7 +16,8 @@ enum { BURST_PARTS = 512 }; /* at least UDP_PARTS * UDP_TRAIN */
 
 struct burst {
     udp_message messages[UDP_BURST];
-    uint16_t trains[UDP_BURST]; /* datagrams in each message */
+    uint16_t trains[UDP_BURST];  /* datagrams in each message, */
+    uint16_t entries[UDP_BURST]; /* which are so many of what was handed in */
     union udp_control controls[UDP_BURST];
     struct iovec parts[BURST_PARTS];
     unsigned count, parts_count;
@@ -93,34 +94,48 @@ static void add_segment_size(struct msghdr *header, uint32_t size)
 static unsigned train_length(const struct udp *udp, const struct udp_datagram *d, size_t count)
 {
     uint32_t size = d[0].length;
-    if (udp->batch != UDP_BATCH_GSO || size == 0 || size > udp->longest_piece) return 1;
+    if (d[0].train != NULL || size == 0 || !udp_takes_train(udp, size)) return 1;
     uint32_t total = size;
     unsigned n = 1;
-    while (n < count && n < UDP_TRAIN && d[n].length <= size && d[n].length > 0 &&
-           total + d[n].length <= UDP_TRAIN_SIZE && d[n].tos == d[0].tos && d[n].ttl == d[0].ttl &&
-           d[n].to == d[0].to) {
+    while (n < count && n < UDP_TRAIN && d[n].train == NULL && d[n].length <= size &&
+           d[n].length > 0 && total + d[n].length <= UDP_TRAIN_SIZE && d[n].tos == d[0].tos &&
+           d[n].ttl == d[0].ttl && d[n].to == d[0].to) {
         total += d[n].length;
         if (d[n++].length < size) break;
     }
     return n;
 }
 
+/* A train that is ready stays where it is. */
+static void add_parts(struct burst *burst, struct msghdr *header, const struct udp_datagram *d,
+                      unsigned entries)
+{
+    if (d->train != NULL) {
+        header->msg_iov = (struct iovec *)(uintptr_t)d->train;
+        header->msg_iovlen = 2u * d->count;
+        return;
+    }
+    header->msg_iov = &burst->parts[burst->parts_count];
+    for (unsigned i = 0; i < entries; i++)
+        for (unsigned part = 0; part < d[i].parts; part++)
+            burst->parts[burst->parts_count++] = d[i].part[part];
+    header->msg_iovlen = (size_t)(&burst->parts[burst->parts_count] - header->msg_iov);
+}
+
 /* Adds one message; false: there is no room for it in the burst. */
 static bool add_message(struct udp *udp, struct burst *burst, const struct udp_datagram *d,
-                        unsigned train)
+                        unsigned entries)
 {
-    if (burst->parts_count + UDP_PARTS * train > BURST_PARTS) return false;
+    const unsigned train = d->train != NULL ? d->count : entries;
+    if (d->train == NULL && burst->parts_count + UDP_PARTS * train > BURST_PARTS) return false;
+    if (d->train != NULL && !udp_takes_train(udp, d->length)) return false;
     struct msghdr *header = &burst->messages[burst->count].msg_hdr;
     memset(header, 0, sizeof *header);
     if (d->to != NULL) {
         header->msg_name = (void *)(uintptr_t)&d->to->socket;
         header->msg_namelen = d->to->length;
     }
-    header->msg_iov = &burst->parts[burst->parts_count];
-    for (unsigned i = 0; i < train; i++)
-        for (unsigned part = 0; part < d[i].parts; part++)
-            burst->parts[burst->parts_count++] = d[i].part[part];
-    header->msg_iovlen = (size_t)(&burst->parts[burst->parts_count] - header->msg_iov);
+    add_parts(burst, header, d, entries);
 
     /* The length of the control messages must be 0 where there are none. */
     union udp_control *control = &burst->controls[burst->count];
@@ -129,7 +144,8 @@ static bool add_message(struct udp *udp, struct burst *burst, const struct udp_d
     if (udp->marks) add_marks(udp, header, d);
     if (train > 1) add_segment_size(header, d[0].length);
     if (header->msg_controllen == 0) header->msg_control = NULL;
-    burst->trains[burst->count++] = (uint16_t)train;
+    burst->trains[burst->count] = (uint16_t)train;
+    burst->entries[burst->count++] = (uint16_t)entries;
     return true;
 }
 
@@ -198,6 +214,15 @@ static enum verdict judge(struct udp *udp, int error, const struct udp_datagram 
     return GIVE_UP;
 }
 
+static uint64_t octets_in(const struct burst *burst, unsigned i, const struct udp_datagram *d)
+{
+    if (d->train != NULL) return (uint64_t)d->count * d->length;
+    uint64_t octets = 0;
+    for (unsigned n = 0; n < burst->entries[i]; n++)
+        octets += d[n].length;
+    return octets;
+}
+
 size_t udp_send(struct udp *udp, const struct udp_datagram *datagrams, size_t count)
 {
     struct burst burst;
@@ -206,22 +231,23 @@ size_t udp_send(struct udp *udp, const struct udp_datagram *datagrams, size_t co
     udp->crowded = false;
     while (done < count) {
         fill_burst(udp, &burst, datagrams + done, count - done);
+        if (burst.count == 0) break; /* a train that does not go as one */
         int sent = send_burst(udp, &burst);
         udp->counters.calls_out++;
         if (sent < 0) {
             enum verdict verdict = judge(udp, errno, &datagrams[done], burst.trains[0], &refused);
             if (verdict == WAIT) break;
             if (verdict == GIVE_UP) {
-                done += burst.trains[0];
+                done += burst.entries[0];
                 refused = false;
             }
             continue;
         }
         refused = false;
         for (unsigned i = 0; i < (unsigned)sent; i++) {
-            for (unsigned n = burst.trains[i]; n > 0; n--)
-                udp->counters.bytes_out += datagrams[done++].length;
+            udp->counters.bytes_out += octets_in(&burst, i, &datagrams[done]);
             udp->counters.datagrams_out += burst.trains[i];
+            done += burst.entries[i];
         }
     }
     return done;

@@ -9,7 +9,10 @@
 enum {
     FULL_BURST =
         3 * 44, /* so many are worth a call before the turn is over: trains of full segments */
-    SEND_AT_ONCE = 256 /* datagrams made ready together */
+    SEND_AT_ONCE = 256, /* datagrams made ready together, */
+    BURSTS_AT_ONCE = 4, /* and of bursts among them so many, */
+    HEAD_SHORT = 64,    /* whose heads lie so far apart where they can, */
+    HEAD_MOST = 128     /* or so far */
 };
 
 /* ---- life
@@ -55,6 +58,14 @@ static void know_ports(struct ltcp_tunnel *t, const struct udp_address *peer)
     if (peer->length > 0) t->framing.remote_port = udp_address_port(peer);
 }
 
+/* Where each segment's header differs from the first one's as the burst says. */
+static bool takes_bursts(const struct ltcp_tunnel *t)
+{
+    if (t->reach == REACH_DEVICE) return false;
+    if (t->framing.framing == LTCP_FRAMING_RAWIP) return true;
+    return t->framing.framing == LTCP_FRAMING_PLAIN && t->framing.checksum != LTCP_UDP_CHECKSUM;
+}
+
 static void join(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
 {
     t->tunnels = config->tunnels;
@@ -72,6 +83,7 @@ static void join(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
     t->next = t->tunnels->first;
     t->tunnels->first = t;
     know_ports(t, &config->peer);
+    ltcp_network_gather(t->network, t->link, t->direction, takes_bursts(t));
     if (t->reach == REACH_ONE && config->peer.length > 0) ltcp_tunnel_ask_path(t, 0);
 }
 
@@ -104,9 +116,16 @@ int ltcp_tunnel_open(const struct ltcp_tunnel_config *config, struct ltcp_tunnel
     return 0;
 }
 
+/* Segments of the packet that have not left. */
+static unsigned left_of(const struct ltcp_packet *packet)
+{
+    return packet->burst != NULL ? (unsigned)(packet->burst->count - packet->burst->gone) : 1;
+}
+
 void ltcp_tunnel_drop(struct ltcp_tunnel *t, size_t count)
 {
     for (; count > 0; count--, t->count--) {
+        t->segments -= left_of(t->ring[t->head].packet);
         ltcp_packet_unref(t->ring[t->head].packet);
         t->head = (t->head + 1) % LTCP_TUNNEL_QUEUE;
     }
@@ -122,6 +141,7 @@ static void detach(struct ltcp_tunnel *t)
     *place = t->next;
 
     ltcp_tunnel_drop(t, t->count);
+    ltcp_network_gather(t->network, t->link, t->direction, false);
     for (size_t i = 0; i < UDP_ARRIVALS; i++)
         ltcp_block_unref(t->blocks[i]);
     memset(t->blocks, 0, sizeof t->blocks);
@@ -248,10 +268,10 @@ void ltcp_tunnel_collect(struct ltcp_tunnel *t)
     if (t->network == NULL) return;
     struct ltcp_packet *packet;
     while ((packet = ltcp_network_exit(t->network, t->link, t->direction)) != NULL) {
-        if (t->count == LTCP_TUNNEL_QUEUE) ltcp_tunnel_send(t);
+        if (t->segments + ltcp_packet_segments(packet) > LTCP_TUNNEL_QUEUE) ltcp_tunnel_send(t);
         ltcp_tunnel_gather(t, packet);
     }
-    if (t->count >= FULL_BURST) ltcp_tunnel_send(t);
+    if (t->segments >= FULL_BURST) ltcp_tunnel_send(t);
 }
 
 /* `plain` leaves the IP header out; the socket's own header says what stood there. */
@@ -287,20 +307,99 @@ size_t ltcp_tunnel_retry(struct ltcp_tunnel *t)
     return ltcp_tunnel_send(t);
 }
 
+/* Datagrams made ready for the kernel, and whose they are. */
+struct ready {
+    struct udp_datagram datagrams[SEND_AT_ONCE];
+    size_t count, bursts;
+    struct iovec parts[BURSTS_AT_ONCE][2 * LTCP_BURST_MOST];
+    uint8_t heads[BURSTS_AT_ONCE][LTCP_BURST_MOST * HEAD_MOST];
+};
+
+/* What of a burst has not left: as one train where the kernel takes it, else as datagrams. False:
+ * there is no room for it. */
+static bool make_burst_ready(const struct ltcp_tunnel *t, struct waiting *w, struct ready *ready)
+{
+    struct ltcp_packet *p = w->packet;
+    const struct ltcp_burst *b = p->burst;
+    const size_t skip = w->framed.skip, head = p->head_length - skip;
+    const size_t stride = head <= HEAD_SHORT ? HEAD_SHORT : HEAD_MOST;
+    const uint32_t length = (uint32_t)head + b->text;
+    const uint16_t count = (uint16_t)left_of(p);
+    const bool train = count > 1 && udp_takes_train(&t->udp, length);
+    if (ready->bursts == BURSTS_AT_ONCE || ready->count + (train ? 1u : count) > SEND_AT_ONCE)
+        return false;
+    struct iovec *part = ready->parts[ready->bursts];
+    uint8_t *heads = ready->heads[ready->bursts++];
+    ltcp_burst_heads(p, skip, heads, stride);
+    for (unsigned i = 0; i < count; i++) {
+        part[2 * i] = (struct iovec){heads + i * stride, head};
+        part[2 * i + 1] = (struct iovec){b->texts[b->gone + i]->data, b->text};
+    }
+    struct udp_datagram model = {.parts = 2, .length = length, .sound = true};
+    if (t->reach == REACH_SEVERAL) model.to = &t->peers.list[w->peer].outer;
+    if (t->udp.marks) mark(&model, p->head);
+    if (train) {
+        model.train = part;
+        model.count = count;
+        ready->datagrams[ready->count++] = model;
+        return true;
+    }
+    for (unsigned i = 0; i < count; i++, part += 2) {
+        model.part[0] = part[0];
+        model.part[1] = part[1];
+        ready->datagrams[ready->count++] = model;
+    }
+    return true;
+}
+
+/* As many of those that wait as there is room for. */
+static void make_all_ready(struct ltcp_tunnel *t, struct ready *ready)
+{
+    ready->count = ready->bursts = 0;
+    for (size_t i = 0; i < t->count && ready->count < SEND_AT_ONCE; i++) {
+        struct waiting *w = &t->ring[(t->head + i) % LTCP_TUNNEL_QUEUE];
+        if (w->packet->burst == NULL)
+            make_ready(t, w, &ready->datagrams[ready->count++]);
+        else if (!make_burst_ready(t, w, ready))
+            break;
+    }
+}
+
+/* The first `done` of what was ready are done with. Returns how many packets that makes. */
+static size_t take_off(struct ltcp_tunnel *t, const struct ready *ready, size_t done)
+{
+    size_t packets = 0;
+    for (size_t i = 0; i < done; packets++) {
+        struct ltcp_packet *p = t->ring[(t->head + packets) % LTCP_TUNNEL_QUEUE].packet;
+        const size_t left = left_of(p), rest = done - i;
+        const bool train = ready->datagrams[i].train != NULL;
+        const size_t sent = train || left < rest ? left : rest;
+        t->counters.packets_out += sent;
+        if (sent < left) { /* the rest of this one waits */
+            p->burst->gone = (uint16_t)(p->burst->gone + sent);
+            t->segments -= sent;
+            break;
+        }
+        i += train ? 1 : sent;
+    }
+    return packets;
+}
+
 size_t ltcp_tunnel_send(struct ltcp_tunnel *t)
 {
-    struct udp_datagram datagrams[SEND_AT_ONCE];
+    struct ready ready;
     while (t->count > 0 && !t->blocked) {
-        size_t n = t->count < SEND_AT_ONCE ? t->count : SEND_AT_ONCE;
-        for (size_t i = 0; i < n; i++)
-            make_ready(t, &t->ring[(t->head + i) % LTCP_TUNNEL_QUEUE], &datagrams[i]);
+        make_all_ready(t, &ready);
         uint64_t too_big = t->udp.counters.too_big;
-        size_t done = t->reach == REACH_DEVICE ? tun_send(&t->udp, datagrams, n)
-                                               : udp_send(&t->udp, datagrams, n);
-        t->counters.packets_out += done;
-        if (t->udp.counters.too_big != too_big) ltcp_tunnel_narrowed(t, done);
-        ltcp_tunnel_drop(t, done);
-        t->blocked = done < n;
+        const size_t n = ready.count;
+        size_t done = t->reach == REACH_DEVICE ? tun_send(&t->udp, ready.datagrams, n)
+                                               : udp_send(&t->udp, ready.datagrams, n);
+        const struct udp_datagram *next = done < n ? &ready.datagrams[done] : NULL;
+        t->blocked =
+            next != NULL && (next->train == NULL || udp_takes_train(&t->udp, next->length));
+        const size_t packets = take_off(t, &ready, done);
+        if (t->udp.counters.too_big != too_big) ltcp_tunnel_narrowed(t, packets);
+        ltcp_tunnel_drop(t, packets);
     }
     return t->count;
 }

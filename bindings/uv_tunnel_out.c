@@ -70,7 +70,9 @@ uint32_t ltcp_tunnel_mtu(const struct ltcp_tunnel *t, unsigned version)
 
 static uint32_t length_of(const struct waiting *w)
 {
-    return (uint32_t)(w->framed.lead_length + ltcp_packet_length(w->packet) - w->framed.skip);
+    const uint32_t text = w->packet->burst != NULL ? w->packet->burst->text : 0;
+    return (uint32_t)(w->framed.lead_length + ltcp_packet_length(w->packet) - w->framed.skip) +
+           text;
 }
 
 /* True: the datagram is longer than the path takes, and its sender has been told. */
@@ -81,7 +83,7 @@ static bool too_long(struct ltcp_tunnel *t, const struct waiting *w)
     if (ltcp_network_now(t->network) - t->path_asked > ASK_AGAIN * LTCP_SECOND)
         ltcp_tunnel_ask_path(t, w->peer);
     if (length <= t->payload_max) return false;
-    t->counters.too_long++;
+    t->counters.too_long += ltcp_packet_segments(w->packet);
     unsigned version = w->packet->head[0] >> 4 == 6 ? 6 : 4;
     ltcp_tunnel_answer(t, w->packet, LTCP_ICMP_TOO_BIG, mtu_of(t, version));
     return true;
@@ -144,8 +146,8 @@ static bool put(struct ltcp_tunnel *t, struct ltcp_packet *packet, uint32_t peer
     bool kept = false;
     for (uint32_t to = first; to <= last; to++) {
         struct waiting *w = last_place(t);
-        if (t->count == LTCP_TUNNEL_QUEUE) {
-            t->counters.queue_full++;
+        if (t->segments + ltcp_packet_segments(packet) > LTCP_TUNNEL_QUEUE) {
+            t->counters.queue_full += ltcp_packet_segments(packet);
             break;
         }
         w->packet = packet;
@@ -157,6 +159,7 @@ static bool put(struct ltcp_tunnel *t, struct ltcp_packet *packet, uint32_t peer
         if (too_long(t, w)) break;
         if (kept) ltcp_packet_ref(packet);
         t->count++;
+        t->segments += ltcp_packet_segments(packet);
         kept = true;
     }
     return kept;
@@ -186,7 +189,7 @@ void ltcp_tunnel_gather_frame(struct ltcp_tunnel *t, const uint8_t *bytes, size_
     bool all = peer == LTCP_EVERY_PEER, several = t->reach == REACH_SEVERAL;
     uint32_t first = all ? 0 : peer, end = all && several ? t->peers.count : first + 1;
     for (uint32_t to = first; to < end; to++) {
-        if (t->count == LTCP_TUNNEL_QUEUE) {
+        if (t->segments == LTCP_TUNNEL_QUEUE) {
             t->counters.queue_full++;
             return;
         }
@@ -201,5 +204,6 @@ void ltcp_tunnel_gather_frame(struct ltcp_tunnel *t, const uint8_t *bytes, size_
         ltcp_vxlan_encode(t->framing.vni, last_place(t)->framed.lead);
         last_place(t)->framed.lead_length = LTCP_VXLAN_HEADER;
         t->count++;
+        t->segments++;
     }
 }

@@ -45,6 +45,7 @@ struct ltcp_tunnel {
     char tun_name[TUN_NAME];
     struct ltcp_block *blocks[UDP_ARRIVALS];
     size_t head, count; /* of the ring */
+    size_t segments;    /* that wait in it: more than `count` where there are bursts */
     struct waiting ring[LTCP_TUNNEL_QUEUE];
 };
 

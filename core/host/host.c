@@ -270,6 +270,12 @@ static void wants_more(struct ltcp_engine *e, struct ltcp_connection *c)
     e->pending_first = c;
 }
 
+/* The first that waits is a burst that the connection which goes on will add to. */
+static bool may_grow(const struct ltcp_engine *e)
+{
+    return e->pending_first != NULL && e->out_first == e->out_last && e->out_first->burst != NULL;
+}
+
 size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_packet **packets,
                           size_t room)
 {
@@ -284,15 +290,22 @@ size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_pac
         if (c->state == LTCP_CLOSED || c->state == LTCP_TIME_WAIT) connection_changed(c);
     }
     size_t n = 0;
-    while (n < room && e->out_first != NULL) {
+    uint32_t segments = 0;
+    while (n < room && e->out_first != NULL && (n == 0 || !may_grow(e))) {
         packets[n] = e->out_first;
         e->out_first = e->out_first->next;
+        segments += ltcp_packet_segments(packets[n]);
         packets[n++]->next = NULL;
-        e->out_count--;
     }
-    host->counters.packets_sent += n;
+    e->out_count -= segments;
+    host->counters.packets_sent += segments;
     host_settle(host);
     return n;
+}
+
+void ltcp_host_gather(struct ltcp_host *host, uint32_t interfaces)
+{
+    host->engine.gathers = interfaces;
 }
 
 ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host)

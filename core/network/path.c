@@ -457,9 +457,11 @@ bool path_passes(struct ltcp_path *path, ltcp_time now, const struct ltcp_packet
 {
     if (!path_is_clear(path) || path->queue.busy_until > now) return false;
     struct ltcp_path_counters *c = &path->counters;
-    const uint64_t length = ltcp_packet_length(packet);
-    c->packets++;
-    c->delivered++;
+    const uint32_t segments = ltcp_packet_segments(packet);
+    uint64_t length = ltcp_packet_length(packet);
+    if (packet->burst != NULL) length = (length + packet->burst->text) * segments;
+    c->packets += segments;
+    c->delivered += segments;
     c->bytes += length;
     c->delivered_bytes += length;
     return true;

@@ -22,7 +22,14 @@ static void send_from(struct ltcp_network *network, const struct node *node,
     if (network_leaves(network, attachment->link, attachment->end, packet)) return;
     struct entering entering = {
         .packet = packet, .link = attachment->link, .direction = attachment->end, .fresh = true};
-    network_enqueue(network, &entering);
+    if (packet->burst == NULL) {
+        network_enqueue(network, &entering);
+        return;
+    }
+    for (uint32_t i = packet->burst->count; i > 0; i--) /* somebody looks at each by now */
+        if ((entering.packet = ltcp_burst_take(packet)) != NULL)
+            network_enqueue(network, &entering);
+    ltcp_packet_unref(packet);
 }
 
 /* Whatever the event queue holds stays if it is early enough: it is looked at again when its time
@@ -56,11 +63,12 @@ static bool flush(struct ltcp_network *network)
         uint32_t number = *first;
         struct node *node = network->nodes[number];
         struct ltcp_packet *packets[BATCH];
+        ltcp_host_gather(node->host, network_gathers(network, node));
         size_t count = ltcp_host_transmit(node->host, network->now, packets, BATCH);
         network_check(network, number);
         for (size_t i = 0; i < count; i++)
             send_from(network, node, packets[i]);
-        if (count == BATCH) {
+        if (ltcp_host_has_output(node->host)) {
             if (exits_wait(network)) return true; /* a burst goes on while it is fresh */
             continue;
         }

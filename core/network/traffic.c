@@ -265,10 +265,25 @@ bool network_leaves(struct ltcp_network *network, uint32_t link, unsigned direct
     if (packet->refs > 1 || d->exits.count >= MOST_EXITS ||
         !path_passes(d->path, network->now, packet))
         return false;
-    packet->id = ++network->packet_ids;
+    packet->id = network->packet_ids + 1;
+    network->packet_ids += ltcp_packet_segments(packet);
     packet->time = network->now;
     come_out(network, link, direction, packet);
     return true;
+}
+
+uint32_t network_gathers(const struct ltcp_network *network, const struct node *node)
+{
+    uint32_t interfaces = 0;
+    for (uint32_t i = 0; i < node->attachment_count && i < 32; i++) {
+        const struct attachment *a = &node->attachments[i];
+        if (a->link == LTCP_NOWHERE) continue;
+        const struct link *l = network->links[a->link];
+        if (l->tunnel && l->direction[a->end].gathers && is_unobserved(network, l) &&
+            path_is_clear(l->direction[a->end].path))
+            interfaces |= UINT32_C(1) << i;
+    }
+    return interfaces;
 }
 
 bool network_drain(struct ltcp_network *network)
@@ -386,6 +401,13 @@ bool ltcp_network_may_merge(const struct ltcp_network *network, uint32_t link, u
     return is_unobserved(network, l) && path_is_clear(l->direction[direction].path);
 }
 
+void ltcp_network_gather(struct ltcp_network *network, uint32_t link, unsigned direction,
+                         bool bursts)
+{
+    struct link *l = network_link(network, link);
+    if (l != NULL && direction <= 1) l->direction[direction].gathers = bursts;
+}
+
 static struct ltcp_packet *take_first(struct ring *ring)
 {
     if (ring->count == 0) return NULL;
@@ -405,5 +427,14 @@ struct ltcp_packet *ltcp_network_exit(struct ltcp_network *network, uint32_t lin
 {
     struct link *l = network_link(network, link);
     if (l == NULL || direction > 1) return NULL;
-    return take_first(&l->direction[direction].exits);
+    struct direction *d = &l->direction[direction];
+    struct ltcp_packet *packet = NULL;
+    while (packet == NULL && d->exits.count > 0) {
+        struct ltcp_packet **first = ring_at(&d->exits, 0, sizeof *first);
+        if ((*first)->burst == NULL || d->gathers) return take_first(&d->exits);
+        packet = ltcp_burst_take(*first);
+        if ((*first)->burst->gone == (*first)->burst->count)
+            ltcp_packet_unref(take_first(&d->exits));
+    }
+    return packet;
 }

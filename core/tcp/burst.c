@@ -4,6 +4,9 @@
  * number, identification and checksums, and what windows and pacing let through is asked once. What
  * is not alike goes the long way (output.c), which makes the model, with the same outcome. */
 #include "tcp/output.h"
+#include "wire/bytes.h"
+
+enum { FETCHED_AHEAD = 6 }; /* blocks of text that is next */
 
 /* Nothing has to be said beside the data, the acknowledgment and timestamps. */
 static bool is_plain(const struct ltcp_connection *c)
@@ -57,10 +60,17 @@ static uint32_t room_in_windows(const struct ltcp_connection *c)
     return room < one || pipe_size(c) > 0 ? room : one;
 }
 
-static bool is_full(const struct ltcp_send_queue *q, const struct ltcp_record *r, uint32_t length)
+static bool is_full(const struct ltcp_record *r, uint32_t length)
 {
-    return r->length == length && r->flags == 0 && q->unsent + 1 != q->tail &&
+    return r->length == length && (r->flags & (uint8_t) ~(LTCP_PSH | LTCP_RECORD_ENDS)) == 0 &&
            r->block->length == length && r->block->sum_valid;
+}
+
+/* As send_record decides. RFC9293:MUST-61 */
+static bool pushes(const struct ltcp_send_queue *q, const struct ltcp_record *r)
+{
+    const bool last = q->unsent + 1 == q->tail && !q->piece_follows;
+    return (last || (r->flags & LTCP_PSH)) && !(r->marks & LTCP_MARK_QUIET);
 }
 
 static bool send_alike(struct ltcp_connection *c, ltcp_time now, const struct ltcp_record *r)
@@ -77,6 +87,34 @@ static bool send_alike(struct ltcp_connection *c, ltcp_time now, const struct lt
     packet->time = now;
     ltcp_template_again(&e->template, packet, e->next_identification++, r->seq);
     engine_enqueue(e, packet);
+    return true;
+}
+
+/* Whoever takes them takes them as one packet, and a few fit into one. */
+static bool gathers(const struct ltcp_connection *c)
+{
+    if (c->interface >= 32 || (c->engine->gathers >> c->interface & 1) == 0) return false;
+    return c->snd_mss <= LTCP_BURST_OCTETS / 4;
+}
+
+/* The same where they leave as one packet: the last that was made, if that goes on, or a new one.
+ */
+static bool gather_alike(struct ltcp_connection *c, ltcp_time now, const struct ltcp_record *r)
+{
+    struct ltcp_engine *e = c->engine;
+    const uint16_t identification = e->next_identification;
+    struct ltcp_packet *last = e->out_first != NULL ? e->out_last : NULL;
+    if (last == NULL || last->burst == NULL ||
+        !ltcp_burst_takes(last, &e->template, identification, r->seq, r->length)) {
+        last = ltcp_burst_create(e->pool, &e->template, identification, r->seq, r->length);
+        if (last == NULL) return false;
+        last->interface = c->interface;
+        last->time = now;
+        engine_enqueue(e, last); /* counts what it has, which is nothing */
+    }
+    ltcp_burst_add(last, r->block);
+    e->out_count++;
+    e->next_identification++;
     return true;
 }
 
@@ -106,13 +144,19 @@ uint32_t burst_send(struct ltcp_connection *c, ltcp_time now, uint32_t most)
     uint32_t count = 0;
     uint32_t room = room_in_windows(c);
     if (room < length || c->engine->device_full) return 0;
-    if (!is_full(q, record_at(q, q->unsent), length)) return 0;
+    if (!is_full(record_at(q, q->unsent), length)) return 0;
     const bool paced = pacing_rate(c) != 0 || q->pace_time > now;
     if ((paced && !pacing_allows(c, now)) || !is_alike(c, now)) return 0;
-    for (; room >= length && count < most; room -= length) {
+    const bool gather = gathers(c);
+    bool ended = false;
+    for (; room >= length && count < most && !ended && q->unsent != q->tail; room -= length) {
         struct ltcp_record *r = record_at(q, q->unsent);
-        if (!is_full(q, r, length) || (paced && !pacing_allows(c, now))) break;
-        if (!send_alike(c, now, r)) break;
+        if (q->tail - q->unsent > FETCHED_AHEAD)
+            fetch_ahead(record_at(q, q->unsent + FETCHED_AHEAD)->block);
+        if (!is_full(r, length) || (paced && !pacing_allows(c, now))) break;
+        if (!(gather ? gather_alike(c, now, r) : send_alike(c, now, r))) break;
+        if (pushes(q, r)) ltcp_segment_push(c->engine->out_last);
+        ended = r->flags & LTCP_RECORD_ENDS;
         if (count++ == 0) sending = rate_sending(c, now);
         rate_on_send(r, &sending);
         r->transmissions++;

@@ -27,7 +27,7 @@ bool engine_enqueue(struct ltcp_engine *e, struct ltcp_packet *packet)
     else
         e->out_last->next = packet;
     e->out_last = packet;
-    e->out_count++;
+    e->out_count += ltcp_packet_segments(packet);
     return true;
 }
 

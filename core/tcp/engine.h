@@ -62,11 +62,12 @@ struct ltcp_engine {
     struct ltcp_connection *event_first, *event_last;     /* have something to tell the user */
     struct ltcp_connection *changed;                      /* opened, died or can be forgotten */
     struct ltcp_packet *out_first, *out_last;             /* made, not yet taken */
-    uint32_t out_count;
-    bool device_full; /* what leaves is dropped (device.c) */
+    uint32_t out_count;                                   /* segments */
+    bool device_full;                                     /* what leaves is dropped (device.c) */
     uint64_t device_dropped;
     uint32_t out_room; /* as many are taken next: a connection may stop there ... */
     bool out_cut;      /* ... and then goes on first */
+    uint32_t gathers;  /* interfaces (bit i: interface i) that take bursts as one packet */
 
     struct ltcp_memory memory;
     struct ltcp_send_queue *spare_queues;

@@ -538,11 +538,11 @@ static void send_new(struct ltcp_connection *c, ltcp_time now, uint32_t bursts)
         }
         const uint32_t left = most - burst;
         const uint32_t sent = alike ? burst_send(c, now, most_together(c, left, all)) : 0;
-        alike = sent == 0 || sent == left;
         if (sent > 0) {
             fresh = true;
             burst += sent;
-            if (burst < most) continue;
+            alike = sent == left || piece_ends(q);
+            if (burst < most && !piece_ends(q)) continue;
             burst = end_burst(c, burst);
             bursts--;
             continue;

@@ -181,6 +181,7 @@ struct ltcp_packet *ltcp_packet_create(struct ltcp_pool *pool)
     packet->next = NULL;
     packet->block = NULL;
     packet->payload = NULL;
+    packet->burst = NULL;
     packet->payload_length = 0;
     packet->payload_sum = 0;
     packet->refs = 1;
@@ -195,10 +196,18 @@ struct ltcp_packet *ltcp_packet_create(struct ltcp_pool *pool)
     return packet;
 }
 
+/* Its texts; the burst itself lies in the packet's block. */
+static void release_texts(const struct ltcp_burst *burst)
+{
+    for (unsigned i = 0; i < burst->count; i++)
+        ltcp_block_unref(burst->texts[i]);
+}
+
 void ltcp_packet_unref(struct ltcp_packet *packet)
 {
     if (packet == NULL || --packet->refs > 0) return;
     struct ltcp_pool *pool = packet->pool;
+    if (packet->burst != NULL) release_texts(packet->burst);
     ltcp_block_unref(packet->block);
     packet->next = pool->free_packets;
     pool->free_packets = packet;

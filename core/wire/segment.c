@@ -169,6 +169,10 @@ void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
 
 void ltcp_segment_push(struct ltcp_packet *packet)
 {
+    if (packet->burst != NULL) {
+        packet->burst->pushes |= UINT64_C(1) << (packet->burst->count - 1);
+        return;
+    }
     const size_t ip = packet->head[0] >> 4 == 4 ? (size_t)(packet->head[0] & 15) * 4 : IPV6_HEADER;
     uint8_t *tcp = packet->head + ip;
     const uint16_t old = load_be16(tcp + 12), flags = old | LTCP_PSH;

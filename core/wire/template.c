@@ -75,6 +75,7 @@ void ltcp_template_keep(struct ltcp_template *t, const struct ltcp_packet *packe
     if (packet->head_length > sizeof t->model) return;
     memcpy(t->model, packet->head, sizeof t->model);
     t->model_length = (uint8_t)packet->head_length;
+    t->models++;
     t->model_ip_sum = t->last_ip_sum;
     t->model_tcp_sum = t->last_tcp_sum;
 }

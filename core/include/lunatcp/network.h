@@ -282,9 +282,15 @@ struct ltcp_packet *ltcp_network_peer_receive(struct ltcp_network *network, uint
 /* Puts a packet into a link's direction as if it had come from its sending end: forged segments. */
 enum ltcp_status ltcp_network_inject(struct ltcp_network *network, uint32_t link,
                                      unsigned direction, struct ltcp_packet *packet);
-/* Tunnels: takes the next packet that leaves `link` in `direction`; its reference is passed on. */
+/* Tunnels: takes the next packet that leaves `link` in `direction`; its reference is passed on. It
+ * may be a burst (packet.h) where ltcp_network_gather has asked for them, and nobody would miss the
+ * single packets: nothing on the way does anything to them, and neither trace nor capture keeps
+ * them. */
 struct ltcp_packet *ltcp_network_exit(struct ltcp_network *network, uint32_t link,
                                       unsigned direction);
+/* Tunnels: whether ltcp_network_exit may give bursts from now on; none before it is called. */
+void ltcp_network_gather(struct ltcp_network *network, uint32_t link, unsigned direction,
+                         bool bursts);
 /* Tunnels: whether nobody would miss single packets of a run that comes in as one, longer than any
  * link's MTU: the node there is a host, nothing on the way does anything to packets, and neither
  * trace nor capture keeps them. */

@@ -69,6 +69,8 @@ enum ltcp_packet_note {
 
 #define LTCP_HEAD_ROOM 192 /* IPv4 at most 60 + 60; IPv6 40 + 92 of extension headers + 60 */
 
+struct ltcp_burst;
+
 /* The bytes of one IP packet: head[0..head_length) then payload[0..payload_length). The head holds
  * at least the IP header and, for TCP, the TCP header; `payload` points into `block`. */
 struct ltcp_packet {
@@ -76,6 +78,7 @@ struct ltcp_packet {
     struct ltcp_packet *next; /* for whoever holds the only reference: a queue */
     struct ltcp_block *block; /* NULL when payload_length is 0 */
     uint8_t *payload;
+    struct ltcp_burst *burst; /* NULL: it is what it is; else see below */
     uint32_t payload_length;
     uint32_t payload_sum; /* unfolded sum of the payload, where payload_sum_valid */
     uint32_t refs;
@@ -114,6 +117,36 @@ static inline size_t ltcp_packet_length(const struct ltcp_packet *p)
 }
 /* Copies at most `room` bytes of the packet to `out`; returns how many. */
 size_t ltcp_packet_bytes(const struct ltcp_packet *packet, void *out, size_t room);
+
+/* ---- bursts -------------------------------------------------------------------------------------
+ *
+ * Full segments of one connection that leave one after the other may be one packet until they are
+ * handed to the kernel, which is what a network card that cuts segments itself would be given. They
+ * differ in sequence number, identification, PSH, checksums and text. Such a packet has the first
+ * one's head and no payload. Only who has asked for bursts gets them
+ * (ltcp_host_gather, ltcp_network_gather). */
+#define LTCP_BURST_MOST   64    /* segments, */
+#define LTCP_BURST_OCTETS 65400 /* and octets of TCP headers and texts, in one */
+struct ltcp_burst {
+    uint64_t ip_sum, tcp_sum;                  /* of the heads, but for what differs */
+    uint64_t pushes;                           /* bit i: PSH of the i-th */
+    uint32_t text;                             /* octets in each segment */
+    uint32_t model;                            /* the template's, that the heads follow */
+    uint16_t count;                            /* segments, */
+    uint16_t gone;                             /* of which the first so many were taken already */
+    uint8_t ip_length;                         /* of the IP header */
+    struct ltcp_block *texts[LTCP_BURST_MOST]; /* each filled with one, and summed */
+};
+static inline uint32_t ltcp_packet_segments(const struct ltcp_packet *p)
+{
+    return p->burst == NULL ? 1 : p->burst->count;
+}
+/* Writes the heads of those not taken yet, without their first `skip` octets (none, or the IP
+ * header), `stride` octets apart; each stride is overwritten to its end. */
+void ltcp_burst_heads(const struct ltcp_packet *packet, size_t skip, uint8_t *out, size_t stride);
+/* Takes the next one as a packet of its own (one reference); NULL: there is no memory for it, or
+ * all are taken. */
+struct ltcp_packet *ltcp_burst_take(struct ltcp_packet *packet);
 
 #ifdef __cplusplus
 }

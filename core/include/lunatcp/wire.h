@@ -218,7 +218,8 @@ enum ltcp_status ltcp_segment_decode_bytes(const void *bytes, size_t length,
 void ltcp_segment_encode(struct ltcp_packet *packet, const struct ltcp_ip *ip,
                          const struct ltcp_segment *segment);
 
-/* Sets PSH in a TCP packet that is already made, and updates its checksum (RFC 1624). */
+/* Sets PSH in a TCP packet that is already made, or in the last segment of a burst, and updates its
+ * checksum (RFC 1624). */
 void ltcp_segment_push(struct ltcp_packet *packet);
 
 /* One of the segments of at most `size` octets of text that a TCP packet is cut into: the one whose
@@ -240,6 +241,7 @@ struct ltcp_template {
     uint8_t traffic_class; /* DSCP, ECN clear */
     uint8_t model_length;  /* of its head; 0: there is none */
     uint32_t ports;
+    uint32_t models; /* so many were kept */
     uint8_t model[96];
 };
 void ltcp_template_make(struct ltcp_template *t, const struct ltcp_ip *ip, uint16_t source_port,
@@ -251,6 +253,14 @@ void ltcp_template_keep(struct ltcp_template *t, const struct ltcp_packet *packe
 /* ... for packets with other text, as long and summed, and another sequence number. */
 void ltcp_template_again(const struct ltcp_template *t, struct ltcp_packet *packet,
                          uint16_t identification, ltcp_seq seq);
+/* The same for as many as follow: an empty burst whose first segment has that sequence number (NULL
+ * when there is no memory); whether a segment with that number and a text of that length would
+ * join it; it does. */
+struct ltcp_packet *ltcp_burst_create(struct ltcp_pool *pool, const struct ltcp_template *t,
+                                      uint16_t identification, ltcp_seq seq, uint32_t text);
+bool ltcp_burst_takes(const struct ltcp_packet *packet, const struct ltcp_template *t,
+                      uint16_t identification, ltcp_seq seq, uint32_t text);
+void ltcp_burst_add(struct ltcp_packet *packet, struct ltcp_block *text);
 
 /* ---- ICMP ---------------------------------------------------------------------------------------
  */

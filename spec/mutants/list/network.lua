@@ -64,6 +64,15 @@ return {
     with = "    queue->busy_fraction = 0;",
   },
 
+  {
+    name = "bursts-for-who-did-not-ask",
+    requirement = "core/include/lunatcp/network.h: only who has asked for bursts gets them",
+    file = "network/traffic.c",
+    shown_by = "core/test/network_burst_test.c",
+    text = "if ((*first)->burst == NULL || d->gathers) return take_first(&d->exits);",
+    with = "return take_first(&d->exits);",
+  },
+
   -- core/network/path.c
   {
     name = "jitter-reorders-always",

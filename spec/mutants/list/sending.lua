@@ -126,8 +126,8 @@ return {
     requirement = "core/tcp/pacing.c: each segment waits for its turn",
     file = "tcp/burst.c",
     shown_by = "core/test/ways_test.c",
-    text = "if (!is_full(q, r, length) || (paced && !pacing_allows(c, now))) break;",
-    with = "if (!is_full(q, r, length)) break;",
+    text = "if (!is_full(r, length) || (paced && !pacing_allows(c, now))) break;",
+    with = "if (!is_full(r, length)) break;",
   },
   {
     name = "alike-hides-urgent",

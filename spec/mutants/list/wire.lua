@@ -128,6 +128,40 @@ return {
     with = "if (false) return false;",
   },
 
+  -- core/wire/burst.c
+  {
+    name = "burst-pushes-at-its-end-alone",
+    requirement = "RFC9293:MUST-61: each SEND's last segment pushes, in the middle of a burst too",
+    file = "wire/burst.c",
+    shown_by = "core/test/ways_test.c",
+    text = "if (b->pushes >> i & 1) {",
+    with = "if (b->pushes >> i & 1 && i + 1 == b->count) {",
+  },
+  {
+    name = "burst-outlives-its-model",
+    requirement = "RFC9293:3.10.7.4: each segment has the acknowledgment and the window of its moment",
+    file = "wire/burst.c",
+    shown_by = "core/test/wire_burst_test.c",
+    text = "b->gone > 0 || b->model != t->models || b->text != text)",
+    with = "b->gone > 0 || b->text != text)",
+  },
+  {
+    name = "burst-heads-with-one-sum",
+    requirement = "RFC9293:MUST-2: the sender generates the checksum, of each segment's own text",
+    file = "wire/burst.c",
+    shown_by = "core/test/ways_test.c",
+    text = "b->tcp_sum) + b->texts[i]->sum;",
+    with = "b->tcp_sum) + b->texts[0]->sum;",
+  },
+  {
+    name = "burst-heads-with-one-identification",
+    requirement = "RFC 791 section 3.2: each packet of a burst has an identification of its own",
+    file = "wire/burst.c",
+    shown_by = "core/test/ways_test.c",
+    text = "store_be16(ip + 4, (uint16_t)(load_be16(ip + 4) + i));",
+    with = "(void)i;",
+  },
+
   -- core/wire/train.c
   {
     name = "train-skips-a-gap",
