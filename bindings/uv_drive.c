@@ -5,6 +5,7 @@
 #include "uv_drive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <uv.h>
@@ -27,6 +28,7 @@ struct ltcp_member {
     void *owner;
     int interest; /* in libuv's events; 0: not polled */
     bool readable, writable, failed;
+    bool gone; /* its TUN device was removed: there will be nothing to read again */
     bool poll_closing, poll_closed;
 };
 
@@ -116,8 +118,19 @@ static void timer_close(struct ltcp_loop *loop)
 /* ---- life
  * ------------------------------------------------------------------------------------------ */
 
+/* Standard streams that are closed would be the next descriptors: what somebody prints would go to
+ * a socket, and libuv aborts when it closes one. In their places reading and writing still fail. */
+static void fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return;
+    }
+}
+
 int ltcp_loop_create(struct ltcp_loop **out)
 {
+    fill_standard_streams();
     struct ltcp_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL) return ENOMEM;
     int error = -uv_loop_init(&loop->uv);
@@ -255,6 +268,8 @@ static void became_ready(uv_poll_t *poll, int status, int events)
     if (status < 0) { /* libuv has stopped polling it */
         member->failed = true;
         member->interest = 0;
+        /* An error is taken off a socket; that of a device which is no more stays for ever. */
+        member->gone = ltcp_tunnel_name(member->tunnel) != NULL;
         return;
     }
     if (events & UV_READABLE) member->readable = true;
@@ -266,6 +281,7 @@ static void prepare(struct ltcp_member *member)
 {
     if (member->poll_closing) return;
     ltcp_tunnel_send(member->tunnel);
+    if (member->gone) return;
     int interest = UV_READABLE;
     if (ltcp_tunnel_waits_for(member->tunnel) == LTCP_TUNNEL_WRITABLE) interest |= UV_WRITABLE;
     if (interest == member->interest) return;

@@ -149,6 +149,18 @@ describe("lunatcp cat #udp", function()
       fail "cat --capture nowhere/x --bind 127.0.0.1:0 -l 7")
   end)
 
+  it("says that a standard stream is closed, and gives no socket its place", function()
+    for streams, complaint in pairs { -- each by itself
+      ["</dev/null >&-"] = "standard output: write: bad file descriptor (EBADF)",
+      ["<&- >to_listener"] = "standard input: read: bad file descriptor (EBADF)",
+    } do
+      local listening, _, one, other = two(lunatcp("cat -v -l 7 --bind 127.0.0.1:0 " .. streams),
+        lunatcp "cat $at 7 <octets >to_client")
+      assert.same({ 1, 1 }, { one, other })
+      assert.is_truthy(listening:find(complaint, 1, true), listening)
+    end
+  end)
+
   it("aborts the connection when nobody reads its output, and the other end hears of it", function()
     local _, complaints, one, other = two(
       lunatcp "cat -v -l 7 --bind 127.0.0.1:0 </dev/null | head -c 1 >/dev/null; (exit ${PIPESTATUS[0]})",

@@ -71,6 +71,39 @@ function M.down_and_up()
   end)
 end
 
+--- The same with our TUN device.
+function M.tun_down_and_up()
+  local w = world.open { way = "tun", settings = { rto_min = 0.1 } }
+  transfer(w, 1000000, function()
+    world.sh "ip link set tun7 down"
+    w.net:sleep(0.5)
+    world.sh "ip link set tun7 up; ip addr add fd99::2/64 dev tun7 nodad"
+  end)
+end
+
+--- Our TUN device is removed: the connection dies of its user timeout, and nothing spins.
+function M.tun_removed()
+  local w = world.open { way = "tun", settings = { rto_min = 0.1, user_timeout = 1 } }
+  local peer = w:kernel_listens(4, 7000, "sleep=30000")
+  local code
+  local before
+  w:run(function()
+    local conn = assert(w.host:connect(w:remote(4), 7000, { timeout = 10 }))
+    world.sh "ip link del tun7"
+    before = os.clock()
+    w.net:sleep(1) -- in which nothing is to be done
+    assert(os.clock() - before < 0.3, "it span while it was idle")
+    assert(conn:write(world.octets(0, 1000)))
+    local _
+    _, _, code = conn:read(1, { timeout = 20 })
+  end)
+  assert(code == "ETIMEDOUT", code)
+  assert(w.far:tunnel_counters().failed > 0, "nobody counted what the device did not take")
+  assert(os.clock() - before < 0.5, "it span")
+  world.sh "kill $(pgrep kernel_peer)"
+  peer.said()
+end
+
 --- Our process sleeps for a while, as one that was suspended.
 function M.suspended()
   local w = world.open { settings = { rto_min = 0.1 } }
