@@ -97,10 +97,12 @@ end
 
 --- Adds the options that make a path.
 function M.define_path(command)
-  local options = {}
+  local options, by_name = {}, {}
   for i, entry in ipairs(IMPAIRMENTS) do
     options[i] = command:option("--" .. entry[1], entry[4]):argname(entry[2]):convert(entry[3])
+    by_name[entry[1]] = options[i]
   end
+  command:mutex(by_name.loss, by_name.lose)
   local function one_way(name, what)
     options[#options + 1] = command:option(name, what):argname "NAME=VALUE,...":convert(direction)
   end
