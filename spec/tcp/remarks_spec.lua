@@ -203,14 +203,14 @@ describe("the trace of loss recovery", function()
   end)
 end)
 
--- A bulk transfer from `client` over 10 Mbit/s and 40 ms, for some seconds.
-local function transfer(settings, options)
-  options = options or {}
-  local net = tcp.network { seed = options.seed or 1 }
-  settings.profile = settings.profile or "linux"
+-- Two hosts and a link: the client connects and does `body(conn, net)`, the server reads; until both are done,
+-- or for so many seconds.
+local function play(settings, path, body, seconds, record)
+  local net = tcp.network { seed = 1 }
+  settings.profile = "linux"
   local client, server = net:host("client", settings), net:host("server", settings)
-  net:link(client, server, { delay = 0.020, rate = 10e6, queue = options.queue or 40 })
-  if options.record then net.trace:record(options.record) end
+  net:link(client, server, path)
+  if record then net.trace:record(record) end
   local conn
   net:spawn(function()
     local accepted <close> = server:listen(80):accept()
@@ -218,10 +218,18 @@ local function transfer(settings, options)
   end)
   net:spawn(function()
     conn = assert(client:connect(server, 80))
-    while conn:write(("x"):rep(20000)) do end
+    body(conn, net)
   end)
-  net:run { until_ = options.seconds or 3 }
+  net:run { until_ = seconds }
   return net, conn
+end
+
+-- A bulk transfer over 10 Mbit/s and 40 ms, for three seconds or `options.seconds`.
+local function transfer(settings, options)
+  options = options or {}
+  return play(settings, { delay = 0.020, rate = 10e6, queue = options.queue or 40 }, function(conn)
+    while conn:write(("x"):rep(20000)) do end
+  end, options.seconds or 3, options.record)
 end
 
 describe("the trace of congestion control", function()
@@ -253,17 +261,8 @@ describe("the trace of congestion control", function()
   end)
 
   it("tells that a window is validated no more (RFC 7661), and that it is again", function()
-    local settings = { congestion = "newreno", window_validation = true, profile = "linux" }
-    local net = tcp.network { seed = 1 }
-    local a, b = net:host("a", settings), net:host("b", settings)
-    net:link(a, b, { delay = 0.010 })
-    local conn
-    net:spawn(function()
-      local accepted <close> = b:listen(80):accept()
-      for _ in accepted:chunks() do end
-    end)
-    net:spawn(function()
-      conn = assert(a:connect(b, 80))
+    local settings = { congestion = "newreno", window_validation = true }
+    local net, conn = play(settings, { delay = 0.010 }, function(conn, net)
       conn:write(("x"):rep(400000))
       net:sleep(1)
       for _ = 1, 100 do
@@ -274,7 +273,6 @@ describe("the trace of congestion control", function()
       net:sleep(1)
       conn:close()
     end)
-    net:run()
     local texts, events = said(net, "validation", conn)
     local paused
     for i, event in ipairs(events) do
@@ -393,22 +391,12 @@ describe("the trace of the opening and of the path", function()
   end)
 
   it("tells how the path MTU was learned (RFC 1191), and each probe of a search (RFC 4821)", function()
-    local net = tcp.network { seed = 1 }
-    local settings = { profile = "linux", mtu_probing = 2, mtu_base_mss = 512 }
-    local a, b = net:host("a", settings), net:host("b", settings)
-    net:link(a, b, { delay = 0.010, mtu = 1500 })
-    local conn
-    net:spawn(function()
-      local accepted <close> = b:listen(80):accept()
-      for _ in accepted:chunks() do end
-    end)
-    net:spawn(function()
-      conn = assert(a:connect(b, 80))
+    local path = { delay = 0.010, mtu = 1500 }
+    local net, conn = play({ mtu_probing = 2, mtu_base_mss = 512 }, path, function(conn, net)
       conn:write(("x"):rep(500000))
       net:sleep(1)
       conn:close()
     end)
-    net:run()
     local texts, events = said(net, "path_mtu", conn)
     assert.same({ "a probe leaves", "a probe arrived" }, { texts[1], texts[2] })
     assert.equal(events[1].size, events[2].path_mtu)
