@@ -79,6 +79,25 @@ local function check_fits(own)
   end
 end
 
+-- Each of several is somewhere else, and known by its inner address; rawip and vxlan may find that out.
+local function check_peers(own)
+  local framing, seen = own.framing or "plain", {}
+  for i, peer in ipairs(check.type(own.peers, "table", "tunnel: peers")) do
+    local name = ("tunnel: peers[%d]"):format(i)
+    check.options(check.type(peer, "table", name), { "peer", "address", "mac" }, name)
+    check.type(peer.peer, "string", name .. ": peer")
+    if peer.address ~= nil then
+      checked_address(peer.address, name .. ": address")
+    elseif framing == "plain" or framing == "cheshire" then
+      check.raise("%s: address: framing '%s' does not tell it", name, framing)
+    end
+    for _, text in ipairs { peer.peer, peer.address } do
+      if seen[text] then check.raise("%s: %s is that of peers[%d], too", name, text, seen[text]) end
+      seen[text] = i
+    end
+  end
+end
+
 -- What is the tunnel's, and what is the link's.
 local function divided(options)
   check.options(options, ALL_KEYS, "tunnel: options")
@@ -90,6 +109,7 @@ local function divided(options)
     check.raise "tunnel: options: give peer = \"ADDRESS:PORT\", peers = { ... }, tun = NAME, or learn = true"
   end
   check_fits(own)
+  if own.peers ~= nil then check_peers(own) end
   return own, rest
 end
 
@@ -139,11 +159,15 @@ local function inner(own)
   return here, bare_all(checked_addresses(there or second, "tunnel: remote_address"))
 end
 
--- Any port of the peer's family: on loopback where the peer is, or where there is none yet.
-local function own_socket(peer)
-  if not peer then return "127.0.0.1:0" end
-  if peer:find "^%[" then return peer:find "^%[::1%]" and "[::1]:0" or "[::]:0" end
-  return peer:find "^127%." and "127.0.0.1:0" or "0.0.0.0:0"
+-- Any port of the peers' family: on loopback where they are, or where there are none yet.
+local function own_socket(own)
+  local six, elsewhere
+  for _, peer in ipairs(own.peers or { { peer = own.peer } }) do
+    six = peer.peer and peer.peer:find "^%["
+    elsewhere = elsewhere or peer.peer and not (peer.peer:find "^127%." or peer.peer:find "^%[::1%]")
+  end
+  if elsewhere then return six and "[::]:0" or "0.0.0.0:0" end
+  return six and "[::1]:0" or "127.0.0.1:0"
 end
 
 -- Opens the TUN device or the socket at the link's end.
@@ -154,7 +178,7 @@ local function open(net, made, own, here, there)
   end
   local vxlan = own.framing == "vxlan"
   return check.call(loop.udp, loop, {
-    link = made.core, direction = 1, bind = own.bind or own_socket(own.peer),
+    link = made.core, direction = 1, bind = own.bind or own_socket(own),
     peer = own.peer, peers = own.peers, learn = own.learn or nil,
     framing = own.framing, checksum = own.checksum, batch = own.batch,
     local_address = topology.bare(here[1]), remote_address = there[1],

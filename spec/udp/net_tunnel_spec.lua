@@ -28,6 +28,17 @@ describe("net:tunnel #udp", function()
       { peer = peer, framing = "rawip", checksum = "udp" })
     raises("tunnel: peer: a TUN device has none", { tun = "tun7", peer = peer })
     raises("tunnel: framing: a TUN device has none", { tun = "tun7", framing = "vxlan" })
+    raises("tunnel: peers: expected a table, got \"127.0.0.1:9\"", { peers = peer })
+    raises("tunnel: peers[1]: expected a table, got \"127.0.0.1:9\"", { peers = { peer } })
+    raises("tunnel: peers[1]: unknown key 'adress'", { peers = { { peer = peer, adress = "10.0.0.1" } } })
+    raises("tunnel: peers[1]: peer: expected a string, got nothing", { peers = { {} } })
+    raises("tunnel: peers[1]: address: framing 'plain' does not tell it", { peers = { { peer = peer } } })
+    raises("tunnel: peers[1]: address: '10.0' is no address",
+      { peers = { { peer = peer, address = "10.0" } } })
+    for _, twice in ipairs { { peer, "10.0.0.6" }, { "127.0.0.1:10", "10.0.0.5" } } do
+      raises("is that of peers[1], too", { peers = { { peer = peer, address = "10.0.0.5" },
+        { peer = twice[1], address = twice[2] } } })
+    end
     raises("tunnel: address[1]: '10.0.0' is no address", { peer = peer, address = "10.0.0" })
     raises("tunnel: remote_address: the far end's must be given beside fd00::1/64",
       { peer = peer, address = "fd00::1/64" })
@@ -50,6 +61,11 @@ describe("net:tunnel #udp", function()
   it("sends from an address that reaches its peer", function()
     for peer, from in pairs { ["127.0.0.2:9"] = "127.0.0.1", ["[::1]:9"] = "::1" } do -- each by itself
       local far = assert(net:tunnel(net:host(), { peer = peer }))
+      assert.equal(from, (far:socket()))
+    end
+    for peer, from in pairs { ["127.0.0.2:9"] = "127.0.0.1", ["[::1]:9"] = "::1", ["[2001:db8::1]:9"] = "::",
+      ["192.0.2.1:9"] = "0.0.0.0" } do
+      local far = assert(net:tunnel(net:host(), { peers = { { peer = peer, address = "10.0.0.9" } } }))
       assert.equal(from, (far:socket()))
     end
     local far, message, code = net:tunnel(here, { peer = "192.0.2.1:9" }) -- no such thing from loopback
