@@ -16,7 +16,7 @@ local LAST <const> = [[
    tcpdump -w - udp port 9899 | lunatcp decode --framing plain -
 Numbers of sequence are counted from those of the SYNs, times from the first packet's. Behind # stand the
 comments of a capture of ours: what was dropped, changed, sent again. Of a file that breaks off, what could
-be read is printed first.
+be read is printed first. On loopback tcpdump sees datagrams that left in one call (--batch gso) as one.
 Exit status: 0; 1 when the file cannot be read, or is broken; 2 for wrong usage.]]
 
 local COLUMNS_MOST <const> = 8 -- lifelines of a ladder; more leave no room for words
