@@ -17,6 +17,9 @@ M.Remote = Remote
 function M.new(net, options)
   check.type(options, "table", "remote: options")
   check.options(options, { "address", "via", "name" }, "remote: options")
+  if options.via ~= nil and (type(options.via) ~= "table" or not options.via.remote_addresses) then
+    check.raise("remote: via: expected a tunnel, got %s", check.shown(options.via))
+  end
   local list = options.address
   if list == nil and options.via then list = options.via.remote_addresses end
   if type(list) == "string" then list = { list } end
@@ -24,6 +27,7 @@ function M.new(net, options)
     check.raise("remote: address: expected an address, a list of them, or a tunnel as via, got %s",
       check.shown(list))
   end
+  if #list == 0 then check.raise "remote: address: no address" end
   local remote = setmetatable({
     net = net, name = options.name or "remote", via = options.via, addresses = {},
   }, Remote)

@@ -236,6 +236,8 @@ end
 
 local function rows_and_columns(self, options, name)
   options = check.options(options, DIAGRAM_KEYS, name)
+  check.optional_integer(options.width, name .. ": width", 1, 1000)
+  check.optional(options.nodes, "table", name .. ": nodes")
   local columns, hidden = {}, {}
   for _, node in ipairs(self.net.nodes) do hidden[node.id] = node.forwards or nil end
   for i, node in ipairs(options.nodes or self.net.nodes) do

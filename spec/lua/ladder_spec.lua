@@ -218,4 +218,16 @@ describe("ladder", function()
     assert.matches("\u{2715} a &lt; b</text>", drawn, 1, true)
     assert.matches("sent 2.000000\narrived 2.010000</title>", drawn, 1, true)
   end)
+
+  it("says which option is wrong", function()
+    local net <close> = require "lunatcp".network { seed = 1 }
+    for message, options in pairs { -- each by itself
+      ["ladder: options: width: expected a number, got \"x\""] = { width = "x" },
+      ["ladder: options: width: expected a number from 1 to 1000, got 1000000000"] = { width = 1000000000 },
+      ["ladder: options: nodes: expected a table, got 5"] = { nodes = 5 },
+      ["ladder: options: nodes[1]: expected a node, got 5"] = { nodes = { 5 } },
+    } do
+      assert.error_matches(function() net:ladder(options) end, message, nil, true)
+    end
+  end)
 end)

@@ -87,6 +87,17 @@ describe("net:tunnel #udp", function()
     assert.equal("ESTABLISHED", conn:state())
   end)
 
+  it("is the only thing by which a remote is reached", function()
+    local function raises(message, options)
+      assert.error_matches(function() net:remote(options) end, message, nil, true)
+    end
+    raises("remote: via: expected a tunnel, got 5", { via = 5 })
+    raises('remote: via: expected a tunnel, got "far"', { via = "far" })
+    raises("remote: via: expected a tunnel, got a table", { via = net:link(here, there) })
+    raises("remote: address: no address", { address = {} })
+    raises("remote: address: expected an address, a list of them, or a tunnel as via, got nothing", {})
+  end)
+
   it("gives connections by cheshire the sockets' ports, and refuses others", function()
     local inside = assert(net:tunnel(there, { learn = true, framing = "cheshire" }))
     local port = select(2, inside:socket())
