@@ -28,10 +28,11 @@ Files: lunatcp cat -l 7 >copy and lunatcp cat 127.0.0.1 7 <file
 Programs: ssh -o ProxyCommand='lunatcp cat 127.0.0.1 22' user@host
 The address is that of the tunnel's far UDP socket (its port 9899, unless it is said: 127.0.0.1:9000), of
 --tun the one to connect to. A listener hears 127.0.0.1:9899, or what --bind says: 0.0.0.0 is any address of
-IPv4, [::] of IPv6. With cheshire, whose ports are those of UDP, the PORT is the socket's. Input that ends is a half-close; cat ends when both directions have ended: at
-most five seconds later when nobody acknowledges that; who ended first stays some retransmission timeouts,
-at most three seconds. Data that nobody acknowledges any more, since the other end is gone, ends it after
---give-up; two minutes are more than the 100 seconds that RFC 9293 asks for at least.
+IPv4, [::] of IPv6. With cheshire, whose ports are those of UDP, the PORT is the socket's.
+Input that ends is a half-close; cat ends when both directions have ended: at most five seconds later when
+nobody acknowledges that; who ended first stays some retransmission timeouts, at most three seconds. Data that
+nobody acknowledges any more, since the other end is gone, ends it after --give-up; two minutes are more than
+the 100 seconds that RFC 9293 asks for at least.
 Exit status: 0; 1 when there was no connection, or it was lost; 2 for wrong usage; 128 and more: by a
 signal.]]
 
