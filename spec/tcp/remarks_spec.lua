@@ -203,8 +203,8 @@ describe("the trace of loss recovery", function()
   end)
 end)
 
--- Two hosts and a link: the client connects and does `body(conn, net)`, the server reads; until both are done,
--- or for so many seconds.
+-- Two hosts and a link: the client connects and does `body(conn, net)`, the server reads. Ends after so long,
+-- or when both are done.
 local function play(settings, path, body, seconds, record)
   local net = tcp.network { seed = 1 }
   settings.profile = "linux"

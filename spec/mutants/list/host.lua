@@ -391,4 +391,20 @@ return {
     text = "if (is_nobody(address) && !address_is_local(host, address)) return false;",
     with = "(void)is_nobody;",
   },
+  {
+    name = "a-withdrawn-address-stays",
+    requirement = "RFC 1122 section 3.3.4.1: an address belongs to an interface",
+    file = "host/addressing.c",
+    shown_by = "spec/udp/net_tunnel_spec.lua",
+    text = "    host->address_count = kept;\n",
+    with = "",
+  },
+  {
+    name = "a-withdrawn-route-stays",
+    requirement = "RFC 1122 section 3.3.1.1: a datagram leaves by an interface that reaches its destination",
+    file = "host/addressing.c",
+    shown_by = "spec/udp/net_tunnel_spec.lua",
+    text = "    host->route_count = kept;\n",
+    with = "",
+  },
 }
