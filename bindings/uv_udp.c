@@ -70,6 +70,17 @@ static int open_in(lua_State *L, struct bind_loop *loop, const struct ltcp_tunne
     return error;
 }
 
+/* "udp 127.0.0.1:9000", and where it leads when that may be what is wrong. */
+static const char *push_what(lua_State *L, const struct ltcp_tunnel_config *config, int error)
+{
+    if (config->tun) return lua_pushfstring(L, "tun %s", config->tun_name);
+    lua_getfield(L, 2, "bind");
+    lua_getfield(L, 2, "peer");
+    if (lua_isnil(L, -1) || error == EADDRINUSE || error == EADDRNOTAVAIL)
+        return lua_pushfstring(L, "udp %s", lua_tostring(L, -2));
+    return lua_pushfstring(L, "udp %s to %s", lua_tostring(L, -2), lua_tostring(L, -1));
+}
+
 static int open_tunnel(lua_State *L, bool tun)
 {
     struct bind_loop *loop = bind_check_loop(L, 1);
@@ -92,12 +103,7 @@ static int open_tunnel(lua_State *L, bool tun)
         return 1;
     }
     set_kept(L, -1, false);
-    if (tun)
-        lua_pushstring(L, config.tun_name);
-    else
-        lua_getfield(L, 2, "bind");
-    const char *what = lua_pushfstring(L, "%s %s", tun ? "tun" : "udp", lua_tostring(L, -1));
-    return bind_system_failure(L, what, error);
+    return bind_system_failure(L, push_what(L, &config, error), error);
 }
 
 int bind_loop_udp(lua_State *L)

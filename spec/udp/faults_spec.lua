@@ -55,8 +55,10 @@ describe("a tunnel whose system fails #udp #build", function()
         assert.equal(1000000, report.sent)
         if fault == "EPERM" then -- the datagrams are gone, and TCP sends again
           assert.is_true(report.retransmitted > 0)
-        else -- whatever the link let through, the kernel has taken in the end
-          assert.equal(report.forward.delivered, report.datagrams_out)
+        else -- whatever the link let through, the kernel has taken in the end, but for an answer to what came
+          -- when the program was over: a reset for the second copy of the last acknowledgment
+          local left = report.forward.delivered - report.datagrams_out
+          assert.is_true(left == 0 or left == 1, left)
         end
       end)
     end
