@@ -101,7 +101,8 @@ static size_t find_run(const struct udp *udp, const struct udp_datagram *d, size
         !ltcp_train_begin(t, context, NULL, d[0].part[0].iov_base, d[0].length) ||
         d[0].part[0].iov_len != t->header)
         return 1;
-    while (n < count && n < UDP_TRAIN && is_text(&d[n]) && push_of(t, &d[n - 1]) == 0 &&
+    while (n < count && n < UDP_TRAIN && d[n].train == NULL && is_text(&d[n]) &&
+           push_of(t, &d[n - 1]) == 0 &&
            ltcp_train_follows(t, d[n].part[0].iov_base, d[n].length)) {
         total += d[n].part[1].iov_len;
         if (total > UDP_TRAIN_SIZE) break;
@@ -124,13 +125,34 @@ static void describe_run(struct writing *w, const struct ltcp_train *t, uint8_t 
     w->part[w->parts++] = (struct iovec){w->head, head};
 }
 
-static void prepare(const struct udp *udp, const struct udp_datagram *d, size_t count,
+/* A burst that is ready: what pushed within it pushes at its end (RFC9293:SHLD-27). False: it has
+ * no header that the kernel could repeat. */
+static bool prepare_train(const struct udp_datagram *d, const struct ltcp_framing_context *context,
+                          struct ltcp_train *t, struct writing *w)
+{
+    const struct iovec *part = d->train;
+    uint8_t push = 0;
+    w->before = (struct virtio_net_hdr){.gso_type = VIRTIO_NET_HDR_GSO_NONE};
+    w->part[w->parts++] = (struct iovec){&w->before, sizeof w->before};
+    if (!ltcp_train_begin(t, context, NULL, part->iov_base, d->length)) return false;
+    for (unsigned i = 0; i < d->count; i++, part += 2) {
+        if (i > 0) ltcp_train_count(t, part[1].iov_len);
+        push |= ((const uint8_t *)part->iov_base)[t->tcp + TCP_FLAGS_AT] & LTCP_PSH;
+    }
+    describe_run(w, t, push);
+    for (unsigned i = 0; i < d->count; i++)
+        w->part[w->parts++] = d->train[2 * i + 1];
+    return true;
+}
+
+static bool prepare(const struct udp *udp, const struct udp_datagram *d, size_t count,
                     struct writing *w)
 {
     static const struct ltcp_framing_context context = {.framing = LTCP_FRAMING_RAWIP};
     struct ltcp_train t;
     w->parts = 0;
     w->packets = 1;
+    if (d->train != NULL) return prepare_train(d, &context, &t, w);
     if (udp->batch == UDP_BATCH_GSO) {
         w->before = (struct virtio_net_hdr){.gso_type = VIRTIO_NET_HDR_GSO_NONE};
         w->part[w->parts++] = (struct iovec){&w->before, sizeof w->before};
@@ -139,11 +161,12 @@ static void prepare(const struct udp *udp, const struct udp_datagram *d, size_t 
     if (w->packets == 1) {
         for (unsigned i = 0; i < d->parts; i++)
             w->part[w->parts++] = d->part[i];
-        return;
+        return true;
     }
     describe_run(w, &t, push_of(&t, &d[w->packets - 1]));
     for (size_t i = 0; i < w->packets; i++)
         w->part[w->parts++] = d[i].part[1];
+    return true;
 }
 
 /* ---- in -----------------------------------------------------------------------------------------
@@ -193,7 +216,7 @@ int tun_open(struct udp *udp, char name[TUN_NAME], enum udp_batch batch)
     return EOPNOTSUPP;
 }
 
-static void prepare(const struct udp *udp, const struct udp_datagram *d, size_t count,
+static bool prepare(const struct udp *udp, const struct udp_datagram *d, size_t count,
                     struct writing *w)
 {
     (void)udp, (void)count;
@@ -201,6 +224,7 @@ static void prepare(const struct udp *udp, const struct udp_datagram *d, size_t 
     w->parts = 0;
     for (unsigned i = 0; i < d->parts; i++)
         w->part[w->parts++] = d->part[i];
+    return true;
 }
 
 static ssize_t read_packet(const struct udp *udp, struct udp_arrival *a, bool *known)
@@ -212,9 +236,11 @@ static ssize_t read_packet(const struct udp *udp, struct udp_arrival *a, bool *k
 
 static void count_sent(struct udp *udp, const struct udp_datagram *d, size_t count)
 {
-    udp->counters.datagrams_out += count;
-    for (size_t i = 0; i < count; i++)
-        udp->counters.bytes_out += d[i].length;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t segments = d[i].train != NULL ? d[i].count : 1;
+        udp->counters.datagrams_out += segments;
+        udp->counters.bytes_out += segments * d[i].length;
+    }
 }
 
 size_t tun_send(struct udp *udp, const struct udp_datagram *packets, size_t count)
@@ -223,7 +249,12 @@ size_t tun_send(struct udp *udp, const struct udp_datagram *packets, size_t coun
     size_t done = 0;
     udp->crowded = false;
     while (done < count) {
-        prepare(udp, &packets[done], count - done, &w);
+        const struct udp_datagram *first = &packets[done];
+        if (first->train != NULL && !udp_takes_train(udp, first->length)) break;
+        if (!prepare(udp, first, count - done, &w)) {
+            udp->longest_piece = 0;
+            break;
+        }
         ssize_t sent = writev(udp->fd, w.part, w.parts);
         udp->counters.calls_out++;
         if (sent < 0 && errno == EINTR) continue;
@@ -232,14 +263,14 @@ size_t tun_send(struct udp *udp, const struct udp_datagram *packets, size_t coun
             udp->crowded = errno != EAGAIN;
             break;
         }
-        if (sent < 0 && w.packets > 1) { /* EINVAL: then one by one */
+        if (sent < 0 && (w.packets > 1 || first->train != NULL)) { /* EINVAL: then one by one */
             udp->longest_piece = 0;
             continue;
         }
         if (sent < 0) /* EIO: the device is down. EINVAL: not an IP packet */
             udp_count_error(udp, errno);
         else
-            count_sent(udp, &packets[done], w.packets);
+            count_sent(udp, first, w.packets);
         done += w.packets;
     }
     return done;

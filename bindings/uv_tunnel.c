@@ -12,7 +12,7 @@ enum {
     SEND_AT_ONCE = 256, /* datagrams made ready together, */
     BURSTS_AT_ONCE = 4, /* and of bursts among them so many, */
     HEAD_SHORT = 64,    /* whose heads lie so far apart where they can, */
-    HEAD_MOST = 128     /* or so far */
+    HEAD_MOST = 160     /* or so far: what vxlan and an engine's burst write before a text */
 };
 
 /* ---- life
@@ -61,9 +61,8 @@ static void know_ports(struct ltcp_tunnel *t, const struct udp_address *peer)
 /* Where each segment's header differs from the first one's as the burst says. */
 static bool takes_bursts(const struct ltcp_tunnel *t)
 {
-    if (t->reach == REACH_DEVICE) return false;
-    if (t->framing.framing == LTCP_FRAMING_RAWIP) return true;
-    return t->framing.framing == LTCP_FRAMING_PLAIN && t->framing.checksum != LTCP_UDP_CHECKSUM;
+    if (t->framing.framing == LTCP_FRAMING_CHESHIRE) return false;
+    return t->framing.framing != LTCP_FRAMING_PLAIN || t->framing.checksum != LTCP_UDP_CHECKSUM;
 }
 
 static void join(struct ltcp_tunnel *t, const struct ltcp_tunnel_config *config)
@@ -321,8 +320,9 @@ static bool make_burst_ready(const struct ltcp_tunnel *t, struct waiting *w, str
 {
     struct ltcp_packet *p = w->packet;
     const struct ltcp_burst *b = p->burst;
-    const size_t skip = w->framed.skip, head = p->head_length - skip;
-    const size_t stride = head <= HEAD_SHORT ? HEAD_SHORT : HEAD_MOST;
+    const size_t skip = w->framed.skip, lead = w->framed.lead_length;
+    const size_t head = lead + p->head_length - skip;
+    const size_t stride = head <= HEAD_SHORT && lead == 0 ? HEAD_SHORT : HEAD_MOST;
     const uint32_t length = (uint32_t)head + b->text;
     const uint16_t count = (uint16_t)left_of(p);
     const bool train = count > 1 && udp_takes_train(&t->udp, length);
@@ -330,8 +330,9 @@ static bool make_burst_ready(const struct ltcp_tunnel *t, struct waiting *w, str
         return false;
     struct iovec *part = ready->parts[ready->bursts];
     uint8_t *heads = ready->heads[ready->bursts++];
-    ltcp_burst_heads(p, skip, heads, stride);
+    ltcp_burst_heads(p, skip, heads + lead, stride);
     for (unsigned i = 0; i < count; i++) {
+        if (lead > 0) memcpy(heads + i * stride, w->framed.lead, lead);
         part[2 * i] = (struct iovec){heads + i * stride, head};
         part[2 * i + 1] = (struct iovec){b->texts[b->gone + i]->data, b->text};
     }
