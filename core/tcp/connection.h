@@ -601,6 +601,12 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length);
 void send_queue_acknowledge(struct ltcp_connection *c, ltcp_seq ack, struct ltcp_times *times);
 void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now);
 ltcp_seq send_queue_end(const struct ltcp_connection *c);
+/* Appends octets to a block that has room for them, and sums them. */
+void send_queue_copy(struct ltcp_block *block, const uint8_t *bytes, uint32_t n);
+
+/* repackage.c: records that go again join the first of them, up to the MSS; returns where that one
+ * is now. */
+uint32_t repackage_lost(struct ltcp_connection *c, uint32_t position);
 
 /* pieces.c: for connections with the setting `write_pieces`, but for the first two */
 /* What the send queue holds: octets, and what their pieces cost. */

@@ -337,8 +337,12 @@ static void send_each_lost(struct ltcp_connection *c, ltcp_time now, struct run 
     while ((r = scoreboard_next_lost(c, &position)) != NULL) {
         if (r->length > c->snd_mss && !(r->flags & LTCP_SYN)) {
             if (!send_queue_split(c, position, c->snd_mss)) return;
-            r = record_at(c->out, position);
+        } else if (r->length < c->snd_mss) {
+            const bool follows = position == run->next;
+            position = repackage_lost(c, position);
+            if (follows) run->next = position;
         }
+        r = record_at(c->out, position);
         const bool first = position == c->out->head;
         if (!first && seq_gt(record_end(r), peer_edge(c))) return;
         if (!c->force_retransmit && !congestion_allows(c, record_span(r))) {

@@ -128,7 +128,7 @@ static struct ltcp_record *fresh_tail(struct ltcp_connection *c, size_t length)
     return r;
 }
 
-static void fill(struct ltcp_block *block, const uint8_t *bytes, uint32_t n)
+void send_queue_copy(struct ltcp_block *block, const uint8_t *bytes, uint32_t n)
 {
     uint8_t *to = block->data + block->length;
     const uint32_t sum = ltcp_sum_copy(0, to, bytes, n);
@@ -147,7 +147,7 @@ size_t send_queue_put(struct ltcp_connection *c, const uint8_t *bytes, size_t le
         uint32_t n = r->block->capacity - r->block->length;
         if (n > (uint32_t)c->snd_mss - r->length) n = (uint32_t)c->snd_mss - r->length;
         if (n > length - taken) n = (uint32_t)(length - taken);
-        fill(r->block, bytes + taken, n);
+        send_queue_copy(r->block, bytes + taken, n);
         r->length += n;
         r->flags &= (uint8_t)~LTCP_PSH;
         r->marks &= (uint8_t) ~(LTCP_MARK_QUIET | LTCP_MARK_HELD);
@@ -219,7 +219,7 @@ uint32_t send_queue_syn_data(struct ltcp_connection *c, const void *bytes, uint3
     if (block == NULL) return 0;
     block->sum = 0;
     block->sum_valid = true;
-    fill(block, bytes, length);
+    send_queue_copy(block, bytes, length);
     syn->block = block;
     syn->length = length;
     syn->flags |= LTCP_PSH;
@@ -296,7 +296,7 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
     if (block == NULL) return;
     block->sum = 0;
     block->sum_valid = true;
-    fill(block, r->block->data + r->offset, r->length);
+    send_queue_copy(block, r->block->data + r->offset, r->length);
     ltcp_block_unref(r->block);
     r->block = block;
     r->offset = 0;
@@ -308,7 +308,7 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
         if (n > from->length) n = from->length;
         if (n > 0) {
             pieces_forget(q, r); /* it did not end here */
-            fill(block, from->block->data + from->offset, n);
+            send_queue_copy(block, from->block->data + from->offset, n);
         }
         r->length += n;
         from->seq = seq_add(from->seq, n);

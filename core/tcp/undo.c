@@ -94,6 +94,13 @@ static bool can_send_new(const struct ltcp_connection *c)
     return has_unsent(c) && seq_gt(seq_add(c->snd_una, c->snd_wnd), c->snd_nxt);
 }
 
+/* Section 2.1, step 2a: what went again, perhaps more than one of the segments that had left before
+ * (repackage.c), is not acknowledged to its end. */
+static bool waits_again(const struct ltcp_connection *c)
+{
+    return !c->sacking && record_at(c->out, c->out->head)->marks & LTCP_MARK_RETRANSMITTED;
+}
+
 /* Step 3a: two round trips after the timeout slow start would be there, which goes on now.
  * RFC5682:2.1-4 */
 static void go_on_repeating(struct ltcp_connection *c)
@@ -120,7 +127,7 @@ static bool frto_finds(struct ltcp_connection *c, ltcp_time now, bool advanced, 
         return original;
     }
     if (!advanced && !duplicate) return false;
-    if (advanced && seq_lt(c->snd_una, c->recovery_point) && can_send_new(c))
+    if (advanced && seq_lt(c->snd_una, c->recovery_point) && can_send_new(c) && !waits_again(c))
         frto_goes_to(c, now, FRTO_SECOND, "step 2b: new data goes first");
     else
         frto_goes_to(c, now, FRTO_OFF, "step 2a: it cannot be told");

@@ -639,4 +639,46 @@ return {
     text = "return seq_eq(m->ack, c->rcv_nxt) && m->window == window_advertise(c, false);",
     with = "return seq_eq(m->ack, c->rcv_nxt);",
   },
+
+  -- core/tcp/repackage.c
+  {
+    name = "small-segments-go-again-one-by-one",
+    requirement = "RFC 6675 section 4, NextSeg: one segment of up to SMSS octets",
+    file = "tcp/repackage.c",
+    shown_by = "spec/tcp/repackage_spec.lua",
+    text = "return told == LTCP_MARK_LOST || (told == 0 && !c->sacking);",
+    with = "return false;",
+  },
+  {
+    name = "repackaged-across-the-window",
+    requirement = "RFC9293:SHLD-16: nothing beyond a window that has shrunk",
+    file = "tcp/repackage.c",
+    shown_by = "spec/tcp/repackage_spec.lua",
+    text = " || seq_gt(record_end(next), edge)) break;",
+    with = " || seq_gt(edge, record_end(next))) { if (edge.n == 0) break; }",
+  },
+  {
+    name = "repackaged-across-a-users-record",
+    requirement = "RFC 9293 section 3.8.6: segments may be repackaged; MSG_EOR keeps a record's end",
+    file = "tcp/repackage.c",
+    shown_by = "spec/packetdrill/corpus_spec.lua",
+    text = "(r->flags & (LTCP_SYN | LTCP_FIN)) || (r->marks & LTCP_MARK_BOUNDARY);",
+    with = "(r->flags & (LTCP_SYN | LTCP_FIN)) != 0;",
+  },
+  {
+    name = "positions-stay-where-records-go",
+    requirement = "RFC 6675 section 4: what is lost and not sent again is found",
+    file = "tcp/repackage.c",
+    shown_by = "spec/tcp/repackage_spec.lua",
+    text = "*at += shift;",
+    with = "*at += 0 * shift;",
+  },
+  {
+    name = "frto-judges-by-a-part",
+    requirement = "RFC5682:2.1-2: an ACK of a part of what went again leads to conventional recovery",
+    file = "tcp/undo.c",
+    shown_by = "spec/tcp/repackage_spec.lua",
+    text = " && can_send_new(c) && !waits_again(c))",
+    with = " && can_send_new(c) + 0 * waits_again(c))",
+  },
 }
