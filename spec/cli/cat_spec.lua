@@ -3,6 +3,7 @@ local program = require "support.program"
 local shell = require "support.shell"
 
 local dkjson = require "dkjson"
+local luv = require "luv"
 
 local lunatcp <const> = program.command
 
@@ -66,18 +67,24 @@ describe("lunatcp cat #udp", function()
     assert.is_true(report.retransmitted >= report.forward.dropped.loss)
   end)
 
+  -- PORT is a number of UDP that nobody has.
   for framing, arguments in pairs { -- each by itself
     rawip = { "--bind 127.0.0.1:0 -l 7", "$at 7" },
-    vxlan = { "--vni 5 --bind 127.0.0.3 -l 7", "--vni 5 --bind 127.0.0.4 127.0.0.3 7" },
-    cheshire = { "-l 9871", "127.0.0.1 9871" },
+    vxlan = { "--vni 5 --bind 127.0.0.3:PORT -l 7", "--vni 5 --bind 127.0.0.4:PORT $at 7" },
+    cheshire = { "-l PORT", "127.0.0.1 PORT" },
     plain = { "--address fd00::2/64 --remote-address fd00::1 --bind 127.0.0.1:0 -l 7",
               "--address fd00::1/64 --remote-address fd00::2 $at 7" },
   } do
     it("carries files by " .. framing, function()
+      local socket = luv.new_udp()
+      socket:bind("127.0.0.1", 0)
+      local port = ("%d"):format(socket:getsockname().port)
+      socket:close()
+      luv.run "nowait"
       local with = "cat -w 10 --framing " .. framing .. " "
       local listening, complaints, one, other = two(
-        lunatcp(with .. "-v " .. arguments[1] .. " <octets >to_listener"),
-        lunatcp(with .. arguments[2] .. " <octets >to_client"))
+        lunatcp(with .. "-v " .. arguments[1]:gsub("PORT", port) .. " <octets >to_listener"),
+        lunatcp(with .. arguments[2]:gsub("PORT", port) .. " <octets >to_client"))
       assert.same({ 0, 0, "" }, { one, other, complaints }, listening)
       assert.is_true(same "to_listener" and same "to_client")
     end)

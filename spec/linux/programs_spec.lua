@@ -14,6 +14,7 @@ describe("a program on the kernel's TCP #linux", function()
         "programs.curl_from_us", way, family)
       it(("Python's web server gives us a file, IPv%d"):format(family), "python3", "programs.fetch_from",
         "python3", way, family)
+      it(("lunatcp cat and socat exchange files, IPv%d"):format(family), "socat", "programs.cat", way, family)
       it(("nginx gives us a file, IPv%d"):format(family), "nginx", "programs.fetch_from", "nginx", way,
         family)
     end

@@ -159,6 +159,43 @@ function M.socat(way)
   assert(one and one == two, said)
 end
 
+local CAT <const> = {
+  vxlan = "--framing vxlan --vni 7 --bind 192.0.2.1 192.0.2.2", -- whose ports are those of VXLAN
+  rawip = "--framing rawip --bind 192.0.2.1:5000 192.0.2.2:5000",
+  tun = "--tun tun7 10.99.0.2",
+}
+
+--- lunatcp cat and socat: a file there, and another back.
+function M.cat(way, family)
+  local dir = directory()
+  written(dir .. "/there", 1000000)
+  written(dir .. "/back", 700001)
+  local six = family == "6"
+  local ours, theirs = six and "fd99::1/64" or "10.99.0.1/24", six and "fd99::2" or "10.99.0.2"
+  local target = CAT[way]:gsub("10%.99%.0%.2", theirs)
+  if way == "tun" then
+    world.sh [[ip tuntap add tun7 mode tun; ip addr add 10.99.0.2/24 dev tun7; ip link set tun7 up
+               ip addr add fd99::2/64 dev tun7 nodad]]
+  elseif way == "vxlan" then
+    world.device(way)
+  end
+  local prefix = way ~= "tun" and "ip netns exec them " or ""
+  world.sh(("%ssocat -t 20 'FILE:%s/back!!OPEN:%s/got_there,creat' TCP%s-LISTEN:7000,reuseaddr &")
+    :format(prefix, dir, dir, six and 6 or 4))
+  world.sh(("while ! %sss -Htln sport = :7000 | grep -q .; do sleep 0.05; done"):format(prefix))
+  local pipe = assert(io.popen(("lua5.4 bin/lunatcp cat -w 10 --address %s --remote-address %s %s 7000 "
+    .. "<%s/there 2>&1 >%s/got_back"):format(ours, theirs, target, dir, dir)))
+  local kept
+  if way == "rawip" then -- that socat wants our socket first
+    world.sh "sleep 0.5"
+    kept = select(2, world.device(way))
+  end
+  local said = pipe:read "a"
+  assert(pipe:close(), said)
+  assert(same(dir .. "/there", dir .. "/got_there") and same(dir .. "/back", dir .. "/got_back"))
+  return kept
+end
+
 local SSHD <const> = [[
 Port 2222
 ListenAddress 10.99.0.2
