@@ -152,6 +152,7 @@ uint64_t ltcp_host_digest(const struct ltcp_host *host, ltcp_time now)
     digest_addressing(&d, host);
     digest_listeners(&d, host, now);
     digest_keys(&d, &host->fast_open_keys);
+    if (host->spent != NULL) digest_bytes(&d, host->spent, sizeof *host->spent);
     digest_memory(&d, &host->engine, now);
     paths_digest(&d, host, now);
     fragments_digest(&d, host, now);

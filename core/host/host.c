@@ -57,6 +57,7 @@ void ltcp_host_destroy(struct ltcp_host *host)
     engine_resize(e, host->slots, host->slot_capacity * sizeof *host->slots, 0);
     if (host->buckets != NULL)
         engine_resize(e, host->buckets, ((size_t)host->bucket_mask + 1) * sizeof(void *), 0);
+    engine_resize(e, host->spent, host->spent != NULL ? sizeof *host->spent : 0, 0);
     engine_resize(e, host->interfaces, host->interface_count * sizeof *host->interfaces, 0);
     engine_resize(e, host->addresses, host->address_count * sizeof *host->addresses, 0);
     engine_resize(e, host->routes, host->route_count * sizeof *host->routes, 0);
@@ -137,6 +138,7 @@ void host_settle_changed(struct ltcp_host *host)
         c->changed = false;
         if (c->listener != NULL && c->state >= LTCP_ESTABLISHED) listener_child_ready(c);
         fast_open_settle(host, c);
+        if (c->state == LTCP_CLOSED && host->cookie.known) syn_cookie_spend(host, c);
         if (c->state == LTCP_CLOSED) demultiplexer_remove(host, &c->flow);
         time_wait_settle(host, c);
         if (c->state == LTCP_TIME_WAIT)

@@ -72,6 +72,11 @@ struct ltcp_cookie_keys {
     struct ltcp_siphash_key now, before;
     bool known;
 };
+/* Those whose connections are over, by the whole of the hash that they are a part of. */
+#define SPENT_IN_A_GROUP 4
+struct ltcp_spent_cookies {
+    uint64_t groups[256][SPENT_IN_A_GROUP];
+};
 
 struct ltcp_host {
     struct ltcp_engine engine;
@@ -97,10 +102,11 @@ struct ltcp_host {
     struct ltcp_error_rate icmp_errors;
     ltcp_time paths_walk; /* when the connections of a path may be looked for again (paths.c) */
     uint64_t port_counter;
-    uint32_t half_open;             /* of all listeners */
-    uint32_t time_wait_records;     /* small ones, those that stand aside as well */
-    struct ltcp_cookie_keys cookie; /* syn_cookies.c */
-    uint32_t check_from;            /* the slot that ltcp_host_check_next begins with */
+    uint32_t half_open;               /* of all listeners */
+    uint32_t time_wait_records;       /* small ones, those that stand aside as well */
+    struct ltcp_cookie_keys cookie;   /* syn_cookies.c */
+    struct ltcp_spent_cookies *spent; /* NULL: none yet */
+    uint32_t check_from;              /* the slot that ltcp_host_check_next begins with */
     struct ltcp_host_counters counters;
 };
 
@@ -203,6 +209,8 @@ enum ltcp_status syn_cookie_answer(struct ltcp_listener *listener, const struct 
 /* An ACK reached LISTEN: true when it returns one of our cookies and has been dealt with. */
 bool syn_cookie_returns(struct ltcp_listener *listener, struct ltcp_arrival *a,
                         enum ltcp_status *status);
+/* A connection is over, for hosts that have made cookies: if it was one's, that is good no more. */
+void syn_cookie_spend(struct ltcp_host *host, const struct ltcp_connection *c);
 
 /* addressing.c */
 const struct ltcp_route *route_find(const struct ltcp_host *host, const struct ltcp_address *to);

@@ -55,29 +55,63 @@ static void choose_keys(struct ltcp_host *host, uint64_t period)
     *keys = (struct ltcp_cookie_keys){period, key_of(host, period), key_of(host, period - 1), true};
 }
 
-static ltcp_seq cookie_of(const struct ltcp_siphash_key *key, uint64_t period,
-                          const struct ltcp_arrival *a, ltcp_seq irs, uint32_t index)
+/* The function of which a cookie holds 28 bits. */
+static uint64_t hash_of(const struct ltcp_siphash_key *key, const struct ltcp_flow *flow,
+                        ltcp_seq irs, uint32_t index)
 {
     uint8_t text[41];
-    memcpy(text, a->ip->destination.bytes, 16);
-    memcpy(text + 16, a->ip->source.bytes, 16);
-    store_be16(text + 32, a->segment->destination_port);
-    store_be16(text + 34, a->segment->source_port);
+    memcpy(text, flow->local.bytes, 16);
+    memcpy(text + 16, flow->remote.bytes, 16);
+    store_be16(text + 32, flow->local_port);
+    store_be16(text + 34, flow->remote_port);
     store_be32(text + 36, irs.n);
     text[40] = (uint8_t)index;
-    const uint32_t hash = (uint32_t)ltcp_siphash(key, text, sizeof text) & 0x0FFFFFFF;
-    return ltcp_seq_of((uint32_t)(period & 1) << 31 | index << 28 | hash);
+    return ltcp_siphash(key, text, sizeof text);
 }
 
-/* RFC4987:3.6-6. Of this period or the one before: 64 to 128 s old at most. */
-static bool is_ours(struct ltcp_host *host, const struct ltcp_arrival *a, ltcp_seq irs,
-                    ltcp_seq cookie)
+static ltcp_seq cookie_of(uint64_t hash, uint64_t period, uint32_t index)
 {
-    const uint64_t period = (uint64_t)(a->now / PERIOD);
-    choose_keys(host, period);
-    const bool current = (period & 1) == cookie.n >> 31;
-    const struct ltcp_siphash_key *key = current ? &host->cookie.now : &host->cookie.before;
-    return seq_eq(cookie, cookie_of(key, cookie.n >> 31, a, irs, cookie.n >> 28 & 7));
+    return ltcp_seq_of((uint32_t)(period & 1) << 31 | index << 28 | ((uint32_t)hash & 0x0FFFFFFF));
+}
+
+/* RFC4987:3.6-6. Of this period of the keys or the one before: 64 to 128 s old at most. *hash tells
+ * one from all others. */
+static bool is_ours(const struct ltcp_host *host, const struct ltcp_flow *flow, ltcp_seq irs,
+                    ltcp_seq cookie, uint64_t *hash)
+{
+    const struct ltcp_cookie_keys *keys = &host->cookie;
+    const uint32_t index = cookie.n >> 28 & 7;
+    const bool current = (keys->period & 1) == cookie.n >> 31;
+    *hash = hash_of(current ? &keys->now : &keys->before, flow, irs, index);
+    return seq_eq(cookie, cookie_of(*hash, cookie.n >> 31, index));
+}
+
+/* ---- what was played already --------------------------------------------------------------------
+ */
+
+/* RFC4987:3.6-5. The cookie made a connection, and that is over: should the ACK come again, from
+ * the network or from a peer that has not heard of the end, then it is an ACK of no connection. A
+ * thousand are remembered, the latest of each of 256 groups; that is as long as a cookie is good
+ * where no more than about eight a second end so. What ends in TIME-WAIT needs none of it. */
+void syn_cookie_spend(struct ltcp_host *host, const struct ltcp_connection *c)
+{
+    uint64_t hash;
+    if (!c->passive || !is_ours(host, &c->flow, c->irs, c->iss, &hash)) return;
+    if (host->spent == NULL) host->spent = engine_zeroed(&host->engine, sizeof *host->spent);
+    if (host->spent == NULL) return;
+    uint64_t *group = host->spent->groups[hash >> 56];
+    if (group[0] == hash) return;
+    memmove(group + 1, group, (SPENT_IN_A_GROUP - 1) * sizeof *group);
+    group[0] = hash;
+}
+
+static bool is_spent(const struct ltcp_host *host, uint64_t hash)
+{
+    if (host->spent == NULL) return false;
+    const uint64_t *group = host->spent->groups[hash >> 56];
+    for (int i = 0; i < SPENT_IN_A_GROUP; i++)
+        if (group[i] == hash) return true;
+    return false;
 }
 
 /* ---- the answer to a SYN ----------------------------------------------------------------------
@@ -177,8 +211,9 @@ enum ltcp_status syn_cookie_answer(struct ltcp_listener *l, const struct ltcp_ar
     negotiate(host, &c, interface, a, settings_of(&c)->ecn != 0 && (a->flags & asks) == asks);
     const uint64_t period = (uint64_t)(a->now / PERIOD);
     choose_keys(host, period);
-    send(host, &c, a,
-         cookie_of(&host->cookie.now, period, a, a->segment->seq, mss_index(c.peer_mss)), packet);
+    const uint32_t index = mss_index(c.peer_mss);
+    const uint64_t hash = hash_of(&host->cookie.now, &c.flow, a->segment->seq, index);
+    send(host, &c, a, cookie_of(hash, period, index), packet);
     l->cookies_until = ((ltcp_time)period + 2) * PERIOD;
     host->counters.syn_cookies_sent++;
     return LTCP_OK;
@@ -231,7 +266,13 @@ bool syn_cookie_returns(struct ltcp_listener *l, struct ltcp_arrival *a, enum lt
     struct ltcp_host *host = l->host;
     const ltcp_seq cookie = seq_sub(a->segment->ack, 1), irs = seq_sub(a->segment->seq, 1);
     if (a->now >= l->cookies_until || (a->flags & LTCP_SYN)) return false;
-    if (!is_ours(host, a, irs, cookie)) {
+    const struct ltcp_flow flow = {.local = a->ip->destination,
+                                   .local_port = a->segment->destination_port,
+                                   .remote = a->ip->source,
+                                   .remote_port = a->segment->source_port};
+    uint64_t hash;
+    choose_keys(host, (uint64_t)(a->now / PERIOD));
+    if (!is_ours(host, &flow, irs, cookie, &hash) || is_spent(host, hash)) {
         host->counters.syn_cookies_refused++;
         return false;
     }

@@ -367,6 +367,88 @@ describe("SYN cookies", function()
     assert.is_true(client:info().ecn and server:info().ecn)
     assert.is_false(client:info().accecn or server:info().accecn)
   end)
+
+  -- How a connection of a cookie may end; `answer` is its SYN-ACK.
+  local function from_script(flags, answer, more)
+    local segment = {
+      flags = flags, seq = 1001, ack = answer.seq + 1 & 0xffffffff, source_port = 4000,
+      destination_port = 80, window = 1000,
+    }
+    for name, value in pairs(more or {}) do segment[name] = value end
+    return segment
+  end
+  local ENDS <const> = {
+    ["aborted"] = function(_, conn) conn:abort() end,
+    ["reset"] = function(peer, _, answer)
+      peer:send(from_script("R", answer, { ack = 0 }))
+    end,
+    ["closed by the peer first"] = function(peer, conn, answer, net)
+      peer:send(from_script("FA", answer))
+      net:run { until_ = net:now() + 0.1 }
+      conn:close()
+      net:run { until_ = net:now() + 0.1 }
+      peer:send(from_script("A", answer, { seq = 1002, ack = answer.seq + 2 & 0xffffffff }))
+    end,
+  }
+
+  it("RFC4987:3.6-5 are not played twice: an ACK of what is over opens nothing, but is reset", function()
+    for name, over in pairs(ENDS) do
+      for _, late in ipairs { "A", "PA", "FA" } do
+        local net, host, peer, listener = forge()
+        syn(peer)
+        local answer = peer:expect { flags = "SA" }
+        ack(peer, answer)
+        local conn = assert(listener:accept())
+        over(peer, conn, answer, net)
+        net:run { until_ = net:now() + 0.1 }
+        assert.equal("CLOSED", conn:state(), name)
+        conn:close()
+        wire.drain(peer)
+        -- The network's copy of the third segment, or the data that was under way.
+        ack(peer, answer, { flags = late, payload = late == "PA" and "data" or nil })
+        local reset = peer:expect { flags = "R" }
+        assert.equal(answer.seq + 1 & 0xffffffff, reset.seq, name)
+        assert.same({ 1, 1, 1 }, { counters(host) }, name)
+        assert.equal(0, host:counters().connections, name)
+        net:close()
+      end
+    end
+  end)
+
+  it("RFC4987:3.6-5 are remembered among others that are over, and do not stand for those", function()
+    local net, host, peer, listener = forge()
+    local answers = {}
+    for port = 1, 200 do
+      syn(peer, nil, { source_port = port })
+      answers[port] = peer:expect { flags = "SA" }
+      ack(peer, answers[port], { source_port = port })
+      local conn = assert(listener:accept()) -- none is taken for one of those before
+      conn:abort()
+      net:run { until_ = net:now() + 0.03 }
+      wire.drain(peer)
+    end
+    for port = 1, 200 do ack(peer, answers[port], { source_port = port }) end
+    net:run { until_ = net:now() + 0.1 }
+    assert.same({ 200, 200, 200 }, { counters(host) })
+    assert.equal(200, #wire.drain(peer))
+    -- The same SYN in a later period has a cookie of its own.
+    net:run { until_ = 3 * PERIOD }
+    syn(peer, nil, { source_port = 1 })
+    ack(peer, peer:expect { flags = "SA" }, { source_port = 1 })
+    assert(listener:accept())
+  end)
+
+  it("are not used up by a copy of the ACK while the connection lives", function()
+    local net, host, peer, listener = forge()
+    syn(peer)
+    local answer = peer:expect { flags = "SA" }
+    for _ = 1, 3 do ack(peer, answer) end
+    local conn = assert(listener:accept())
+    net:run { until_ = 1 }
+    assert.equal("ESTABLISHED", conn:state())
+    assert.same({ 1, 1, 0 }, { counters(host) })
+    assert.is_nil(listener:accept { timeout = 0 })
+  end)
 end)
 
 describe("the queue of half-open connections", function()

@@ -407,4 +407,22 @@ return {
     text = "    host->route_count = kept;\n",
     with = "",
   },
+
+  -- core/host/syn_cookies.c
+  {
+    name = "a-cookie-is-played-twice",
+    requirement = "RFC4987:3.6-5: a cookie cannot be played again",
+    file = "host/syn_cookies.c",
+    shown_by = "spec/tcp/syn_cookies_spec.lua",
+    text = "|| is_spent(host, hash)) {",
+    with = "|| hash == 0) { (void)is_spent;",
+  },
+  {
+    name = "the-latest-spent-cookie-alone",
+    requirement = "RFC4987:3.6-5: of each group the latest four are remembered",
+    file = "host/syn_cookies.c",
+    shown_by = "spec/tcp/syn_cookies_spec.lua",
+    text = "    memmove(group + 1, group, (SPENT_IN_A_GROUP - 1) * sizeof *group);\n",
+    with = "",
+  },
 }
