@@ -49,6 +49,7 @@ void ltcp_host_destroy(struct ltcp_host *host)
     while (host->listeners != NULL) {
         struct ltcp_listener *l = host->listeners;
         host->listeners = l->next;
+        children_free(l);
         share_unref(e, l->share);
         engine_resize(e, l, sizeof *l, 0);
     }

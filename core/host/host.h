@@ -18,6 +18,15 @@ struct ltcp_fast_open_keys {
     uint32_t count;
 };
 
+/* children.c: handles of connections that are half open, and of some that were. */
+#define LTCP_CHILDREN_FEW 8
+struct ltcp_children {
+    ltcp_handle *list; /* NULL: they are in `few` */
+    uint32_t count, room;
+    bool incomplete; /* there was no memory for one */
+    ltcp_handle few[LTCP_CHILDREN_FEW];
+};
+
 struct ltcp_listener {
     struct ltcp_listener *next, *previous; /* of all */
     struct ltcp_listener *next_here;       /* of its bucket */
@@ -29,6 +38,7 @@ struct ltcp_listener {
     uint32_t backlog, half_open, waiting;
     ltcp_time cookies_until; /* ACKs of SYN cookies may come as long; 0: none was sent */
     struct ltcp_connection *accept_first, *accept_last;
+    struct ltcp_children children;
     struct ltcp_listener *next_event, *previous_event;
     uint32_t fast_open_pending;                  /* PendingFastOpenRequests, RFC 7413 section 4.2 */
     uint32_t fast_open_resets, fast_open_before; /* of them reset lately, and the period before */
@@ -181,6 +191,15 @@ void listener_child_gone(struct ltcp_connection *child);
 /* One can be accepted. */
 void listener_offer_child(struct ltcp_listener *listener, struct ltcp_connection *child);
 void listener_close(struct ltcp_listener *listener, ltcp_time now);
+
+/* children.c */
+/* One more is half open; none is any more. */
+void children_add(struct ltcp_listener *listener, const struct ltcp_connection *child);
+void children_none(struct ltcp_listener *listener);
+void children_free(struct ltcp_listener *listener);
+/* All that nobody has accepted, the oldest that are half open first; the listener ends with it. */
+void children_drop(struct ltcp_listener *listener, ltcp_time now,
+                   void (*drop)(struct ltcp_connection *, ltcp_time));
 
 /* time_wait.c */
 /* The record of a connection that is in TIME-WAIT, and that nobody else looks at, becomes small. */

@@ -44,6 +44,7 @@ enum ltcp_status listener_open_child(struct ltcp_listener *l, struct ltcp_arriva
     if (a->from_cookie || !fast_open_arrives(l, c, a)) {
         l->half_open++;
         host->half_open++;
+        children_add(l, c);
     }
     *out = c;
     return LTCP_OK;
@@ -103,6 +104,12 @@ enum ltcp_status listener_segment_arrives(struct ltcp_listener *l, struct ltcp_a
     return syn_arrives(l, a);
 }
 
+static void one_less_half_open(struct ltcp_listener *l)
+{
+    l->host->half_open--;
+    if (--l->half_open == 0) children_none(l);
+}
+
 /* With defer_accept (Linux's TCP_DEFER_ACCEPT) a connection is kept from its user until the peer
  * has spoken, so that who would read first need not wait for each one that is silent. It is
  * ESTABLISHED meanwhile, and counts as one that is half open, so that silent peers are bounded as
@@ -124,8 +131,7 @@ void listener_child_ready(struct ltcp_connection *c)
     struct ltcp_listener *l = c->listener;
     if (c->in_accept_queue) return;
     if (keeps_back(l, c)) return;
-    l->half_open--;
-    l->host->half_open--;
+    one_less_half_open(l);
     listener_offer_child(l, c);
     if (c->deferred) timers_end_deferral(c);
 }
@@ -146,8 +152,7 @@ void listener_offer_child(struct ltcp_listener *l, struct ltcp_connection *c)
 void listener_child_gone(struct ltcp_connection *c)
 {
     struct ltcp_listener *l = c->listener;
-    l->half_open--;
-    l->host->half_open--;
+    one_less_half_open(l);
     c->listener = NULL;
     c->released = true;
 }
@@ -169,9 +174,10 @@ enum ltcp_status ltcp_accept(struct ltcp_host *host, ltcp_handle listener, ltcp_
     return LTCP_OK;
 }
 
-static void drop_child(struct ltcp_host *host, struct ltcp_connection *c, ltcp_time now)
+static void drop_child(struct ltcp_connection *c, ltcp_time now)
 {
-    if (!c->in_accept_queue) host->half_open--;
+    const struct ltcp_listener *l = c->listener;
+    if (!c->in_accept_queue) l->host->half_open--;
     c->in_accept_queue = false;
     c->listener = NULL;
     c->released = true;
@@ -185,11 +191,7 @@ static void drop_child(struct ltcp_host *host, struct ltcp_connection *c, ltcp_t
 void listener_close(struct ltcp_listener *l, ltcp_time now)
 {
     struct ltcp_host *host = l->host;
-    const bool has_children = l->half_open + l->waiting > 0;
-    for (uint32_t i = 0; has_children && i < host->slot_capacity; i++) {
-        struct ltcp_connection *c = slot_connection(host, i);
-        if (c != NULL && c->listener == l) drop_child(host, c, now);
-    }
+    children_drop(l, now, drop_child);
     listener_remove(host, l);
     handle_destroy(host, l->handle);
     share_unref(&host->engine, l->share);

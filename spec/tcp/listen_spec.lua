@@ -109,6 +109,97 @@ describe("a listener", function()
     assert(net.server:listen(80))
   end)
 
+  -- SYNs of the script from these ports; those that `complete` says go on to the third segment.
+  local function opens(net, peer, port, first, last, complete)
+    for from = first, last do
+      peer:send { flags = "S", seq = 1000, source_port = from, destination_port = port }
+    end
+    net:run { until_ = net:now() + 0.03 }
+    for _, packet in ipairs(wire.drain(peer)) do
+      if packet.flags.syn and complete then
+        peer:send {
+          flags = "A", seq = 1001, ack = packet.seq + 1 & 0xffffffff, source_port = packet.destination_port,
+          destination_port = port,
+        }
+      end
+    end
+    net:run { until_ = net:now() + 0.03 }
+  end
+
+  it("RFC9293:3.10.5-2 that is closed resets its own, of thousands that came and went", function()
+    local net, host, peer = lab.forge { network = { trace = false } }
+    local listener = assert(host:listen(80, { backlog = 500 }))
+    local other = assert(host:listen(81, { backlog = 500 }))
+    local accepted = {}
+    for round = 1, 20 do -- of each 100: 80 are accepted, the others half open until they are reset
+      opens(net, peer, 80, 100 * round + 1, 100 * round + 80, true)
+      opens(net, peer, 80, 100 * round + 81, 100 * round + 100, false)
+      if round < 20 then
+        for i = 1, 80 do
+          local conn = assert(listener:accept())
+          if i == 1 then
+            accepted[round] = conn
+          else
+            conn:abort()
+            conn:close()
+          end
+        end
+        for port = 100 * round + 81, 100 * round + 100 - round % 3 do
+          peer:send { flags = "R", seq = 1001, source_port = port, destination_port = 80 }
+        end
+        net:run { until_ = net:now() + 0.03 }
+      end
+    end
+    opens(net, peer, 81, 1, 10, false)
+    wire.drain(peer)
+    local function resets_of_closing(which, port)
+      which:close()
+      net:run { until_ = net:now() + 0.03 }
+      local count = 0
+      for _, packet in ipairs(wire.drain(peer)) do
+        if packet.flags.rst then
+          assert.equal(port, packet.source_port)
+          count = count + 1
+        end
+      end
+      return count
+    end
+    local left = 0 -- of the rounds before, half open all the time
+    for round = 1, 19 do left = left + round % 3 end
+    assert.equal(80 + 20 + left, resets_of_closing(listener, 80))
+    for _, conn in ipairs(accepted) do assert.equal("ESTABLISHED", conn:state()) end
+    assert.equal(10, resets_of_closing(other, 81))
+    assert.is_nil(net.core:check())
+  end)
+
+  it("costs no look at the connections of others when it is closed", function()
+    local LISTENERS <const> = 400
+    -- Processor time for the end of so many listeners, each with a child that is half open.
+    local function cost(others)
+      local net, host, peer = lab.forge { network = { trace = false } }
+      local busy = assert(host:listen(80, { backlog = 60000 }))
+      for first = 1, others, 1000 do opens(net, peer, 80, first, first + 999, false) end
+      local listeners = {}
+      for i = 1, LISTENERS do
+        listeners[i] = assert(host:listen(1000 + i))
+        peer:send { flags = "S", seq = 1000, source_port = 7, destination_port = 1000 + i }
+      end
+      net:run { until_ = net:now() + 0.03 }
+      assert.equal(others + LISTENERS, host:counters().connections)
+      local began = os.clock()
+      for i = 1, LISTENERS do listeners[i]:close() end
+      local took = os.clock() - began
+      assert.equal(others, host:counters().connections)
+      busy:close()
+      net:close()
+      return took
+    end
+    local least = math.huge
+    for _ = 1, 3 do least = math.min(least, cost(12000)) end
+    local alone = math.min(cost(0), cost(0), cost(0))
+    assert.is_true(least < 3 * alone + 0.002, ("%.6f s among 12000, %.6f s alone"):format(least, alone))
+  end)
+
   it("that is closed leaves what was accepted", function()
     local net, client, server = lab.connected()
     net.listener:close()

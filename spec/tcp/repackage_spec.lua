@@ -1,5 +1,5 @@
--- Small segments that were lost go again in as few as hold them: RFC 9293 section 3.8.6 ("may repackage
--- segments on the retransmission queue") and RFC 6675 section 4, NextSeg ("one segment of up to SMSS octets").
+-- Small segments that were lost go again in as few as hold them: RFC 9293 section 3.8.6 ("may
+-- repackage segments on the retransmission queue"), RFC 6675 section 4 ("one segment of up to SMSS octets").
 local lab = require "support.lab"
 local wire = require "support.wire"
 

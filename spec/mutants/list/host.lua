@@ -127,8 +127,8 @@ return {
     requirement = "RFC 9293 section 3.10.4 and 3.10.5: what nobody accepted is reset",
     file = "host/listeners.c",
     shown_by = "spec/tcp/listen_spec.lua",
-    text = "if (c != NULL && c->listener == l) drop_child(host, c, now);",
-    with = "if (c != NULL && c->listener == l) c->listener = NULL;",
+    text = "    user_abort(c, now);\n    connection_changed(c);\n",
+    with = "    (void)now;\n",
   },
 
   -- core/host/syn_cookies.c
@@ -424,5 +424,23 @@ return {
     shown_by = "spec/tcp/syn_cookies_spec.lua",
     text = "    memmove(group + 1, group, (SPENT_IN_A_GROUP - 1) * sizeof *group);\n",
     with = "",
+  },
+
+  -- core/host/children.c
+  {
+    name = "a-listener-looks-at-all-connections",
+    requirement = "the end of a listener costs what its own connections cost",
+    file = "host/children.c",
+    shown_by = "spec/tcp/listen_spec.lua",
+    text = "    if (make_room(l))\n",
+    with = "    if (make_room(l) && l == NULL)\n",
+  },
+  {
+    name = "half-open-connections-outlive-their-listener",
+    requirement = "RFC9293:3.10.5-2: ABORT in LISTEN resets what nobody has accepted",
+    file = "host/children.c",
+    shown_by = "spec/tcp/listen_spec.lua",
+    text = "if (child_at(l, i) != NULL) list[kept++] = list[i];",
+    with = "if (child_at(l, i) != NULL && i % 2 == 0) list[kept++] = list[i];",
   },
 }
