@@ -95,7 +95,8 @@ static const char *check_ahead(const struct ltcp_connection *c)
     const struct ltcp_reassembly *ahead = c->ahead;
     ltcp_seq last = c->rcv_nxt;
     uint32_t octets = 0;
-    if (ahead->count == 0 || ahead->count > LTCP_RANGES_MOST)
+    const bool fin = c->sacking && c->fin_received && !c->fin_processed;
+    if ((ahead->count == 0 && !fin) || ahead->count > LTCP_RANGES_MOST)
         return "out-of-order queue: neither empty nor endless";
     for (uint16_t i = 0; i < ahead->count; i++) {
         const struct ltcp_range *r = &ahead->ranges[i];
@@ -122,7 +123,8 @@ static const char *check_sack_blocks(const struct ltcp_connection *c)
     struct ltcp_sack_block blocks[4];
     const uint8_t count = reassembly_sack_blocks(c, blocks, 4);
     for (uint8_t i = 0; i < count; i++) {
-        bool held = false;
+        bool held = c->fin_received && seq_eq(blocks[i].left, c->rcv_fin) &&
+                    seq_eq(blocks[i].right, seq_add(c->rcv_fin, 1));
         for (uint16_t j = 0; j < c->ahead->count && !held; j++) {
             const struct ltcp_range *r = &c->ahead->ranges[j];
             const bool fin = c->fin_received && seq_eq(r->right, c->rcv_fin);

@@ -628,6 +628,7 @@ size_t receive_queue_read(struct ltcp_connection *c, uint8_t *out, size_t room, 
 /* reassembly.c */
 bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, ltcp_seq seq,
                        const uint8_t *text, uint32_t length);
+void reassembly_fin(struct ltcp_connection *c);
 void reassembly_duplicate(struct ltcp_connection *c, ltcp_seq left, ltcp_seq right);
 /* Moves what now begins at rcv_nxt to the receive queue; returns how many octets. */
 uint32_t reassembly_drain(struct ltcp_connection *c);

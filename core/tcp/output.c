@@ -391,7 +391,8 @@ static uint32_t text_room(const struct ltcp_connection *c)
 {
     if (c->ahead == NULL || !c->sacking || (c->accecn && accecn_forbids_sack(c))) return c->snd_mss;
     const uint32_t most = sack_blocks_that_fit(c, 0);
-    const uint32_t blocks = c->ahead->count + (c->dsack_due ? 1u : 0u);
+    const uint32_t blocks =
+        c->ahead->count + (c->dsack_due ? 1u : 0u) + (c->fin_received ? 1u : 0u);
     const uint32_t octets = 4 + 8 * (blocks < most ? blocks : most);
     return c->snd_mss > octets + 8 ? c->snd_mss - octets : c->snd_mss;
 }

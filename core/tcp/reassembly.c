@@ -86,6 +86,24 @@ static void touch(struct ltcp_reassembly *a, ltcp_seq left, ltcp_seq right)
     a->recent_count = n;
 }
 
+/* A FIN that came ahead has a sequence number of its own: it is held, though no octet may be. */
+static bool holds_fin(const struct ltcp_connection *c)
+{
+    return c->fin_received && !c->fin_processed && seq_gt(c->rcv_fin, c->rcv_nxt);
+}
+
+static void free_if_empty(struct ltcp_connection *c)
+{
+    if (c->ahead->count == 0 && !(c->sacking && holds_fin(c))) reassembly_free(c);
+}
+
+/* A segment has brought it, perhaps again. RFC2018:4-4 */
+void reassembly_fin(struct ltcp_connection *c)
+{
+    if (!c->sacking || !holds_fin(c) || open(c) == NULL) return;
+    touch(c->ahead, c->rcv_fin, seq_add(c->rcv_fin, 1));
+}
+
 /* A piece that no range covers, at position `at`: joins its left neighbour, or makes a range; then
  * joins the right neighbour. */
 static bool insert_piece(struct ltcp_connection *c, uint16_t *at, struct ltcp_packet *packet,
@@ -160,7 +178,7 @@ bool reassembly_insert(struct ltcp_connection *c, struct ltcp_packet *packet, lt
     }
     if (!fresh) rare_of(c)->duplicate_segments++;
     if (i < a->count) touch(a, a->ranges[i].left, a->ranges[i].right);
-    if (a->count == 0) reassembly_free(c);
+    free_if_empty(c);
     return kept;
 }
 
@@ -193,15 +211,24 @@ uint32_t reassembly_drain(struct ltcp_connection *c)
         moved += fresh;
         remove_range(a, 0);
     }
-    if (a != NULL && a->count == 0) reassembly_free(c);
+    if (a != NULL) free_if_empty(c);
     return moved;
 }
 
-/* A FIN that came behind the range has a sequence number, too. */
-static struct ltcp_sack_block block_of(const struct ltcp_connection *c, const struct ltcp_range *r)
+/* The range that holds `seq`, with the FIN that came behind it, or that FIN alone. */
+static bool block_at(const struct ltcp_connection *c, ltcp_seq seq, struct ltcp_sack_block *out)
 {
-    const bool fin = c->fin_received && seq_eq(r->right, c->rcv_fin);
-    return (struct ltcp_sack_block){r->left, fin ? seq_add(r->right, 1) : r->right};
+    const struct ltcp_reassembly *a = c->ahead;
+    const bool fin = holds_fin(c);
+    const uint16_t at = find(a, fin && seq_eq(seq, c->rcv_fin) ? seq : seq_add(seq, 1));
+    if (at < a->count && seq_le(a->ranges[at].left, seq)) {
+        const struct ltcp_range *r = &a->ranges[at];
+        const bool ends = fin && seq_eq(r->right, c->rcv_fin);
+        *out = (struct ltcp_sack_block){r->left, ends ? seq_add(r->right, 1) : r->right};
+        return true;
+    }
+    *out = (struct ltcp_sack_block){seq, seq_add(seq, 1)};
+    return fin && seq_eq(seq, c->rcv_fin);
 }
 
 /* RFC2018:4-5 RFC2018:8-3 */
@@ -211,10 +238,12 @@ uint8_t reassembly_sack_blocks(const struct ltcp_connection *c, struct ltcp_sack
     const struct ltcp_reassembly *a = c->ahead;
     uint8_t n = 0;
     if (a == NULL) return 0;
-    for (uint8_t i = 0; i < a->recent_count && n < room; i++) {
-        const uint16_t at = find(a, seq_add(a->recent[i], 1));
-        if (at >= a->count || seq_gt(a->ranges[at].left, a->recent[i])) continue;
-        const struct ltcp_sack_block b = block_of(c, &a->ranges[at]);
+    for (uint8_t i = 0; i <= a->recent_count && n < room; i++) {
+        struct ltcp_sack_block b;
+        /* The FIN came before there was anything else. */
+        const ltcp_seq seq = i < a->recent_count ? a->recent[i] : c->rcv_fin;
+        if (i == a->recent_count && !holds_fin(c)) break;
+        if (!block_at(c, seq, &b)) continue;
         bool repeated = false;
         for (uint8_t j = 0; j < n; j++)
             repeated = repeated || seq_eq(out[j].left, b.left);

@@ -383,6 +383,7 @@ static enum step eighth_check_fin(struct ltcp_connection *c, struct ltcp_arrival
         c->rcv_fin = seq_add(a->seq, a->length);
     }
     if (c->ahead != NULL || c->fin_received) segment_drain(c, a->now);
+    if ((a->flags & LTCP_FIN) && !c->fin_processed) reassembly_fin(c);
     const bool brought = a->length > 0 || (a->flags & LTCP_FIN);
     if (brought && c->fin_received && !c->fin_processed) acknowledge_now(c); /* a hole before it */
     return DONE;

@@ -211,7 +211,7 @@ enum ltcp_status user_close(struct ltcp_connection *c, ltcp_time now)
         return LTCP_OK;
     }
     /* RFC9293:SHLD-3: the peer is told that data was lost. */
-    const bool lost_data = c->unread > 0 || c->ahead != NULL;
+    const bool lost_data = c->unread > 0 || (c->ahead != NULL && c->ahead->octets > 0);
     const bool open = c->state >= LTCP_ESTABLISHED || fast_opened(c);
     if (lost_data && settings_of(c)->reset_on_unread_close && open && c->state != LTCP_TIME_WAIT) {
         c->user_closed = true;

@@ -68,6 +68,80 @@ describe("SACK", function()
     assert.equal("", blocks(peer:expect { flags = "A", ack = 2202 }))
   end)
 
+  -- A FIN without data whose number is `at`.
+  local function fin(peer, at) peer:send { flags = "AF", seq = at, ack = 5001 } end
+
+  it("RFC2018:4-4 RFC2018:4-6 tells of a FIN that came ahead without data, as of what else came", function()
+    local net, conn, peer = opened()
+    fin(peer, 3001) -- segments 0 to 3 are missing
+    local FIN <const> = { left = 3001, right = 3002 }
+    assert.same({ FIN }, peer:expect({ flags = "A", ack = 1001 }).options.sack)
+    send(peer, 1)
+    local second <const> = { left = 1501, right = 2001 }
+    assert.same({ second, FIN }, peer:expect({ flags = "A", ack = 1001 }).options.sack)
+    fin(peer, 3001)
+    assert.same({ FIN, second }, peer:expect({ flags = "A", ack = 1001 }).options.sack)
+    send(peer, 0)
+    assert.same({ FIN }, peer:expect({ flags = "A", ack = 2001 }).options.sack)
+    send(peer, 3)
+    assert.same({ { left = 2501, right = 3002 } }, peer:expect({ flags = "A", ack = 2001 }).options.sack)
+    send(peer, 2)
+    assert.is_nil(peer:expect({ flags = "A", ack = 3002 }).options.sack)
+    assert.equal("CLOSE-WAIT", conn:state())
+    assert.is_nil(net.core:check())
+  end)
+
+  it("RFC2018:4-5 RFC9293:MUST-16 tells of it beside the other direction's data", function()
+    local _, conn, peer = opened()
+    fin(peer, 1501)
+    peer:expect { flags = "A", ack = 1001 }
+    conn:write(("y"):rep(2500))
+    local octets = 0
+    while octets < 2500 do
+      local packet = peer:receive()
+      assert.same({ { left = 1501, right = 1502 } }, packet.options.sack)
+      octets = octets + packet.length
+      peer:send { flags = "A", seq = 1001, ack = packet.seq + packet.length }
+    end
+  end)
+
+  it("tells of no FIN to a peer that has not asked for SACK, and keeps it all the same", function()
+    local _, conn, peer = wire.passive()
+    fin(peer, 1501)
+    assert.is_nil(peer:expect({ flags = "A", ack = 1001 }).options.sack)
+    send(peer, 0)
+    peer:expect { flags = "A", ack = 1502 }
+    assert.equal("CLOSE-WAIT", conn:state())
+  end)
+
+  it("RFC9293:SHLD-3 holds no FIN for data that a CLOSE loses", function()
+    local _, conn, peer = opened { reset_on_unread_close = true }
+    fin(peer, 1501)
+    peer:expect { flags = "A", ack = 1001 }
+    conn:close()
+    peer:expect { flags = "FA", seq = 5001, ack = 1001 }
+  end)
+
+  it("lets the sender find a loss behind which only a FIN came, without a timeout", function()
+    for _, rack in ipairs { true, false } do
+      local settings = { rack = rack, tlp = false, congestion = "newreno", duplicate_ack_threshold = 1 }
+      local net, client, server = lab.connected { client = settings, server = { rack = rack } }
+      net:spawn(function() for _ in server:chunks() do end end)
+      client:write(("x"):rep(1000))
+      net:run { until_ = net:now() + 0.5 }
+      net.wire:drop { from = net.client, data = true, nth = 1 }
+      local began = net:now()
+      client:write(("x"):rep(1000))
+      net:run { until_ = net:now() + 0.001 }
+      client:close()
+      client:wait_state("FIN-WAIT-2", { timeout = 3 })
+      assert.is_true(net:now() - began < 0.08, net:now() - began)
+      local info = client:info()
+      assert.equal(0, info.timeouts)
+      assert.equal(1, info.segments_retransmitted)
+    end
+  end)
+
   it("RFC2018:5.1-1 sends no FIN again that arrived behind a loss", function()
     local net, client, server = lab.connected {
       client = { rack = true, congestion = "newreno" }, server = { rack = true },

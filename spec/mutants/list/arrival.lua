@@ -482,7 +482,24 @@ return {
     requirement = "RFC2018:4-4: a block is all that was received, a FIN too",
     file = "tcp/reassembly.c",
     shown_by = "spec/tcp/sack_spec.lua",
-    text = "fin ? seq_add(r->right, 1) : r->right};",
-    with = "r->right};",
+    text = "ends ? seq_add(r->right, 1) : r->right};",
+    with = "ends ? r->right : r->right};",
+  },
+
+  {
+    name = "a-bare-fin-is-not-told",
+    requirement = "RFC2018:4-4: the first block is the one that holds the segment which came last",
+    file = "tcp/reassembly.c",
+    shown_by = "spec/tcp/sack_spec.lua",
+    text = "if (!c->sacking || !holds_fin(c) || open(c) == NULL) return;",
+    with = "if (c != NULL) return;",
+  },
+  {
+    name = "a-close-loses-a-fin",
+    requirement = "RFC9293:SHLD-3: a RST says that data was lost",
+    file = "tcp/user_calls.c",
+    shown_by = "spec/tcp/sack_spec.lua",
+    text = "(c->ahead != NULL && c->ahead->octets > 0);",
+    with = "c->ahead != NULL;",
   },
 }

@@ -112,7 +112,7 @@ return {
     requirement = "RFC9293:SHLD-3: CLOSE with data unread sends a RST",
     file = "tcp/user_calls.c",
     shown_by = "spec/tcp/reset_spec.lua",
-    text = "const bool lost_data = c->unread > 0 || c->ahead != NULL;",
+    text = "const bool lost_data = c->unread > 0 || (c->ahead != NULL && c->ahead->octets > 0);",
     with = "const bool lost_data = false;",
   },
   {
@@ -120,7 +120,7 @@ return {
     requirement = "RFC9293:SHLD-3: data received but not delivered, also such as came out of order",
     file = "tcp/user_calls.c",
     shown_by = "spec/rfc9293/closing_spec.lua",
-    text = "const bool lost_data = c->unread > 0 || c->ahead != NULL;",
+    text = "const bool lost_data = c->unread > 0 || (c->ahead != NULL && c->ahead->octets > 0);",
     with = "const bool lost_data = c->unread > 0;",
   },
   {
