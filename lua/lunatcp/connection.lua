@@ -333,6 +333,7 @@ function Connection:end_use()
   if not self.closed then self.net.open = self.net.open - 1 end
   self.closed = true
   self.buffer = ""
+  self.net.closing[self] = true
   if self:state() == "CLOSED" then self:on_event(EVENT.closed) end
 end
 
@@ -424,6 +425,7 @@ function Connection:on_event(bits)
   if bits & EVENT.closed ~= 0 and self.closed and not self.final then
     self.final = self.core:snapshot() or { state = "CLOSED" }
     self.core:release()
+    self.net.closing[self] = nil
   end
 end
 

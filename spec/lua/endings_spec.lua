@@ -520,6 +520,35 @@ describe("forgotten connections", function()
   end)
 end)
 
+-- RFC 9293 section 3.10.4: after a CLOSE the TCP goes on by itself, and at the CLOSED state deletes the TCB.
+describe("closed connections that nobody refers to", function()
+  for _, how in ipairs { "close", "abort" } do
+    it("are gone once they are CLOSED, whatever the collector did meanwhile, after " .. how, function()
+      local net = lab.pair { listen = false }
+      local listener = net.server:listen(80)
+      net:spawn(function()
+        for _ = 1, 10 do
+          local conn = assert(listener:accept())
+          conn:read(1)
+          conn:close()
+        end
+      end)
+      net:spawn(function()
+        for _ = 1, 10 do
+          local conn = assert(net.client:connect(net.server, 80))
+          conn[how](conn)
+          conn = nil -- luacheck: ignore 311
+          collectgarbage()
+          collectgarbage()
+        end
+      end)
+      net:run { until_ = 1000 } -- longer than any TIME-WAIT
+      assert.equal(0, net.client:counters().connections)
+      assert.equal(0, net.server:counters().connections)
+    end)
+  end
+end)
+
 describe("scopes", function()
   it("close what they leave, and close may be called again", function()
     local net, client, server = lab.connected()
