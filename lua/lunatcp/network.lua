@@ -67,7 +67,7 @@ function M.new(options)
     tickers = {},
     captures = {}, listening = {}, signals = {}, open = 0,
     wrappers = setmetatable({}, { __mode = "k" }), -- of the core's objects; looked up, never walked
-    closing = {}, -- connections that nobody may refer to any more, until they are CLOSED and let go; not walked
+    closing = {}, -- connections that nobody may refer to any more, until they are CLOSED; not walked
   }, Network)
   local message, code
   net.world, message, code = world[clock](net)

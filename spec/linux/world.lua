@@ -85,10 +85,10 @@ end
 -- ---- a world ---------------------------------------------------------------------------------------
 
 --- `way`: "vxlan" (default), "tun" or "rawip"; `settings`: of our host; `forward`, `back`, `mtu`, and of
--- "tun" `batch`: of the tunnel.
+-- "tun" `batch`: of the tunnel; `seed`.
 function M.open(options)
   local self = setmetatable({ options = options or {}, commands = {} }, World)
-  self.net = tcp.network { clock = "real", seed = 7, trace = self.options.trace }
+  self.net = tcp.network { clock = "real", seed = self.options.seed or 7, trace = self.options.trace }
   local settings = { profile = "linux" }
   for key, value in pairs(self.options.settings or {}) do settings[key] = value end
   self.host = self.net:host("ours", settings)
