@@ -4,7 +4,7 @@
 #include "check.h"
 #include "lunatcp/wire.h"
 
-enum { SIZE = 100, TEXT = 250 };
+enum { SIZE = 100, TEXT = 250, URGENT = 130 };
 
 static struct check_memory memory;
 static struct ltcp_pool *pool;
@@ -30,6 +30,7 @@ static struct ltcp_packet *long_one(bool v6, uint16_t flags)
                                    .ack = ltcp_seq_of(7),
                                    .flags = flags,
                                    .window = 512,
+                                   .urgent_pointer = flags & LTCP_URG ? URGENT : 0,
                                    .options_bytes = stamps,
                                    .options_length = sizeof stamps};
     struct ltcp_packet *packet = ltcp_packet_create(pool);
@@ -79,6 +80,29 @@ static void cuts(bool v6)
     ltcp_packet_unref(whole);
 }
 
+/* RFC9293:MUST-62: each segment's pointer names the octet after the urgent data by its own number.
+ */
+static void keeps_urgent_data(bool v6)
+{
+    struct ltcp_packet *whole = long_one(v6, LTCP_ACK | LTCP_URG);
+    static const uint16_t flags[] = {LTCP_ACK | LTCP_URG, LTCP_ACK | LTCP_URG, LTCP_ACK};
+    static const uint16_t pointers[] = {URGENT, URGENT - SIZE, 0};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct ltcp_packet *piece = ltcp_segment_cut(whole, i * SIZE, SIZE);
+        expect(piece, i * SIZE, i < 2 ? SIZE : TEXT - 2 * SIZE, flags[i]);
+        const uint8_t *tcp = piece->head + (v6 ? 40 : 20);
+        CHECK_EQUAL(tcp[18] << 8 | tcp[19], pointers[i]);
+        ltcp_packet_unref(piece);
+    }
+    ltcp_packet_unref(whole);
+    whole = long_one(v6, LTCP_ACK | LTCP_URG);
+    struct ltcp_packet *behind =
+        ltcp_segment_cut(whole, URGENT, URGENT); /* up to there, and no more */
+    expect(behind, URGENT, TEXT - URGENT, LTCP_ACK);
+    ltcp_packet_unref(behind);
+    ltcp_packet_unref(whole);
+}
+
 static void refuses(void)
 {
     struct ltcp_packet *whole = long_one(false, LTCP_ACK);
@@ -101,6 +125,8 @@ int main(void)
         text[i] = (uint8_t)(i * 2654435761u >> 9);
     cuts(false);
     cuts(true);
+    keeps_urgent_data(false);
+    keeps_urgent_data(true);
     refuses();
     CHECK_EQUAL(ltcp_pool_usage(pool).packets_live, 0);
     CHECK_EQUAL(ltcp_pool_usage(pool).blocks_live, 0);

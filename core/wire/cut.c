@@ -3,7 +3,7 @@
 #include "ip.h"
 #include "sum.h"
 
-enum { SEQ_AT = 4, FLAGS_AT = 12, CHECKSUM_AT = 16 };
+enum { SEQ_AT = 4, FLAGS_AT = 12, CHECKSUM_AT = 16, URGENT_AT = 18 };
 
 /* RFC 9293 section 3.1, RFC 3168 section 6.1.2: what the first says is not said again, and the end
  * comes at the end. */
@@ -11,6 +11,15 @@ static uint16_t flags_of(uint16_t flags, bool first, bool last)
 {
     if (!first) flags &= (uint16_t)~LTCP_CWR;
     return last ? flags : (uint16_t)(flags & ~(LTCP_FIN | LTCP_PSH));
+}
+
+/* RFC9293:MUST-62: the pointer counts from its own segment; behind urgent data there is none. */
+static void write_urgent(uint8_t *tcp, uint32_t at)
+{
+    const uint16_t flags = load_be16(tcp + FLAGS_AT), up = load_be16(tcp + URGENT_AT);
+    if ((flags & LTCP_URG) == 0) return;
+    if (up <= at) store_be16(tcp + FLAGS_AT, flags & (uint16_t)~LTCP_URG);
+    store_be16(tcp + URGENT_AT, up > at ? (uint16_t)(up - at) : 0);
 }
 
 static void write_ip(struct ltcp_packet *piece, size_t header, uint32_t number)
@@ -32,6 +41,7 @@ static void write_tcp(struct ltcp_packet *piece, const struct ltcp_ip *ip, uint3
     const size_t end = ltcp_packet_length(piece);
     store_be32(tcp + SEQ_AT, load_be32(tcp + SEQ_AT) + at);
     store_be16(tcp + FLAGS_AT, flags_of(load_be16(tcp + FLAGS_AT), at == 0, last));
+    write_urgent(tcp, at);
     store_16(tcp + CHECKSUM_AT, 0);
     uint32_t sum =
         ltcp_pseudo_sum(&ip->source, &ip->destination, LTCP_PROTOCOL_TCP, end - ip->header_length);

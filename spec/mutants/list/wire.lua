@@ -231,6 +231,14 @@ return {
     with = "",
   },
   {
+    name = "cut-repeats-the-urgent-pointer",
+    requirement = "RFC9293:MUST-62: the urgent pointer counts from its own segment",
+    file = "wire/cut.c",
+    shown_by = "core/test/wire_cut_test.c",
+    text = "up > at ? (uint16_t)(up - at) : 0",
+    with = "up",
+  },
+  {
     name = "cut-ends-early",
     requirement = "core/wire/cut.c: the end comes at the end",
     file = "wire/cut.c",
