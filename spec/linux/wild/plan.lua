@@ -33,6 +33,8 @@ local function ours(stream, random)
   settings.receive_buffer = pick(random, { 500, 3000, 20000, 262144, 540000 })
   settings.mss = pick(random, { 0, 0, 0, 100, 536, 1200 })
   settings.path_mtu, settings.mtu_probe_floor = 0, 48
+  settings.not_sent_low = pick(random, { 0, 0, 2000, 10000 }) -- with less, it goes octet by octet
+  settings.piece_overhead = math.min(settings.piece_overhead, 1280)
   if settings.congestion == "fixed" then settings.congestion = "newreno" end
   settings.fast_open_mode = 1 | 2 | 4 | 512
   return settings
