@@ -23,11 +23,18 @@ static inline uint32_t left_of(const struct ltcp_connection *c, uint32_t buffer)
     return buffer > c->unread ? buffer - c->unread : 0;
 }
 
+/* The longest window there can be by now. */
+static inline uint32_t greatest(const struct ltcp_connection *c, uint32_t buffer)
+{
+    const uint32_t start = settings_of(c)->window_start;
+    if (start == 0) return buffer;
+    const uint32_t most = limit(c, start);
+    return buffer < most ? buffer : most;
+}
+
 static inline uint32_t room(const struct ltcp_connection *c, uint32_t buffer)
 {
-    const uint32_t start = settings_of(c)->window_start, left = left_of(c, buffer);
-    if (start == 0) return left;
-    const uint32_t most = limit(c, start);
+    const uint32_t most = greatest(c, buffer), left = left_of(c, buffer);
     return left < most ? left : most;
 }
 
@@ -39,12 +46,12 @@ static ltcp_seq farthest(const struct ltcp_connection *c)
 
 /* How far the right edge can go, or where it already is, for as long as nobody reads
  * (RFC9293:MAY-8): it moves by at least min(Fr * RCV.BUFF, Eff.snd.MSS) with Fr = 1/2, or not at
- * all. */
+ * all. A window that begins small is all of the buffer, or it would never open again. */
 static inline ltcp_seq right_edge(const struct ltcp_connection *c, uint32_t buffer)
 {
     const ltcp_seq edge = seq_add(c->rcv_nxt, room(c, buffer));
     if (seq_le(edge, c->rcv_adv)) return seq_max(c->rcv_adv, c->rcv_nxt);
-    const uint32_t half = buffer / 2;
+    const uint32_t half = greatest(c, buffer) / 2;
     const uint32_t step = half < c->snd_mss ? half : c->snd_mss;
     return seq_diff(edge, c->rcv_adv) >= step ? edge : seq_max(c->rcv_adv, c->rcv_nxt);
 }

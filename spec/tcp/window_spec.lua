@@ -246,6 +246,14 @@ describe("a window update", function()
     assert.is_true(update.window >= 2000, update.window)
   end)
 
+  it("comes also where the window begins small, and is shorter than the peer's segments", function()
+    local _, conn, peer = wire.passive { host = { window_start = 23, mss = 400, window_scaling = false } }
+    peer:send { flags = "PA", seq = 1001, ack = 5001, payload = ("x"):rep(23) }
+    assert.equal(23, #conn:read_exactly(23))
+    local update = peer:expect { flags = "A", ack = 1024, timeout = 1 }
+    assert.equal(23 + 2 * 400, update.window) -- of two segments more
+  end)
+
   it("that is lost does not stop the stream", function()
     local net, client, server = lab.connected { server = { receive_buffer = 8000 } }
     local data = wire.pattern(30000)
