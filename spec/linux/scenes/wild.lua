@@ -64,7 +64,7 @@ end
 
 local function connect(w, plan, made)
   local first = goes_first(made, "ours") and made.ours.writes[1] or nil
-  if first and first <= plan.settings.send_buffer - 10000 then
+  if first and first <= 1400 and plan.settings.send_buffer >= 20000 then
     made.ours.queued = first
   else
     first = nil
