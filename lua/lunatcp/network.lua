@@ -28,6 +28,7 @@ M.Network = Network
 local KEYS <const> = { "seed", "clock", "profile", "settings", "trace", "via" }
 local TRACE_KEYS <const> = { "events", "packets" }
 local RESERVED_ALARM <const> = 0 -- waits count from 1
+local WEAK <const> = { __mode = "k" }
 
 local watcher -- of networks that are made
 
@@ -270,7 +271,9 @@ end
 -- aborted, in the order of hosts and handles.
 -- @treturn integer how many
 function Network:collect()
+  setmetatable(self.closing, WEAK) -- who is only there is let go of now
   local count = self.core:collect()
+  setmetatable(self.closing, nil)
   self.open = math.max(self.open - count, 0)
   return count
 end
