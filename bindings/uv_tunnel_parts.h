@@ -49,6 +49,12 @@ struct ltcp_tunnel {
     struct waiting ring[LTCP_TUNNEL_QUEUE];
 };
 
+/* Segments of the packet that have not left. */
+static inline unsigned ltcp_tunnel_left(const struct ltcp_packet *packet)
+{
+    return packet->burst != NULL ? (unsigned)(packet->burst->count - packet->burst->gone) : 1;
+}
+
 /* uv_tunnel.c: drops the first of what waits. */
 void ltcp_tunnel_drop(struct ltcp_tunnel *t, size_t count);
 

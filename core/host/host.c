@@ -306,9 +306,10 @@ size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_pac
     return n;
 }
 
-void ltcp_host_gather(struct ltcp_host *host, uint32_t interfaces)
+void ltcp_host_gather(struct ltcp_host *host, uint32_t interfaces, uint32_t overhead)
 {
     host->engine.gathers = interfaces;
+    host->engine.gather_overhead = overhead;
 }
 
 ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host)

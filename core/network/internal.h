@@ -44,7 +44,8 @@ struct direction {
     uint64_t armed_serial;
     struct ring exits; /* a tunnel's: struct ltcp_packet * */
     bool reporting;
-    bool gathers; /* who takes them takes bursts as one packet */
+    bool gathers;             /* who takes them takes bursts as one packet, ... */
+    uint32_t gather_overhead; /* ... and adds so much to each segment */
 };
 
 struct link_side {
@@ -170,8 +171,8 @@ void network_record(struct ltcp_network *network, enum ltcp_trace_kind kind, uin
 /* Puts a packet behind those that wait to enter a link; the reference is used up, also when it
  * fails (LTCP_ERR_NO_MEMORY). */
 enum ltcp_status network_enqueue(struct ltcp_network *network, const struct entering *entering);
-/* The interfaces of the node (a bit each) by which bursts may leave. */
-uint32_t network_gathers(const struct ltcp_network *network, const struct node *node);
+/* Tells the node's host by which interfaces bursts may leave. */
+void network_let_gather(const struct ltcp_network *network, const struct node *node);
 /* Takes a host's packet straight to a tunnel's exit, where nothing on the way does anything to it
  * and nobody watches. False: it has to go the long way. */
 bool network_leaves(struct ltcp_network *network, uint32_t link, unsigned direction,

@@ -63,7 +63,7 @@ static bool flush(struct ltcp_network *network)
         uint32_t number = *first;
         struct node *node = network->nodes[number];
         struct ltcp_packet *packets[BATCH];
-        ltcp_host_gather(node->host, network_gathers(network, node));
+        network_let_gather(network, node);
         size_t count = ltcp_host_transmit(node->host, network->now, packets, BATCH);
         network_check(network, number);
         for (size_t i = 0; i < count; i++)

@@ -164,8 +164,9 @@ void network_deliver(struct ltcp_network *network, uint32_t number, unsigned dir
 /* Nobody asks what single packets there are on the link. */
 static bool is_unobserved(const struct ltcp_network *network, const struct link *link)
 {
-    return network->trace == NULL && network->capture.limit == 0 && link->rules.count == 0 &&
-           network->choices.script == NULL && network->choices.fate_count == 0;
+    return !ltcp_trace_keeps_packets(network->trace) && network->capture.limit == 0 &&
+           link->rules.count == 0 && network->choices.script == NULL &&
+           network->choices.fate_count == 0;
 }
 
 /* ---- onto a link ------------------------------------------------------------------------------
@@ -272,18 +273,20 @@ bool network_leaves(struct ltcp_network *network, uint32_t link, unsigned direct
     return true;
 }
 
-uint32_t network_gathers(const struct ltcp_network *network, const struct node *node)
+void network_let_gather(const struct ltcp_network *network, const struct node *node)
 {
-    uint32_t interfaces = 0;
+    uint32_t interfaces = 0, overhead = 0;
     for (uint32_t i = 0; i < node->attachment_count && i < 32; i++) {
         const struct attachment *a = &node->attachments[i];
         if (a->link == LTCP_NOWHERE) continue;
         const struct link *l = network->links[a->link];
-        if (l->tunnel && l->direction[a->end].gathers && is_unobserved(network, l) &&
-            path_is_clear(l->direction[a->end].path))
-            interfaces |= UINT32_C(1) << i;
+        const struct direction *d = &l->direction[a->end];
+        if (!l->tunnel || !d->gathers || !is_unobserved(network, l) || !path_is_clear(d->path))
+            continue;
+        interfaces |= UINT32_C(1) << i;
+        if (d->gather_overhead > overhead) overhead = d->gather_overhead;
     }
-    return interfaces;
+    ltcp_host_gather(node->host, interfaces, overhead);
 }
 
 bool network_drain(struct ltcp_network *network)
@@ -402,10 +405,12 @@ bool ltcp_network_may_merge(const struct ltcp_network *network, uint32_t link, u
 }
 
 void ltcp_network_gather(struct ltcp_network *network, uint32_t link, unsigned direction,
-                         bool bursts)
+                         bool bursts, uint32_t overhead)
 {
     struct link *l = network_link(network, link);
-    if (l != NULL && direction <= 1) l->direction[direction].gathers = bursts;
+    if (l == NULL || direction > 1) return;
+    l->direction[direction].gathers = bursts;
+    l->direction[direction].gather_overhead = overhead;
 }
 
 static struct ltcp_packet *take_first(struct ring *ring)

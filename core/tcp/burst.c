@@ -106,7 +106,8 @@ static bool gather_alike(struct ltcp_connection *c, ltcp_time now, const struct 
     struct ltcp_packet *last = e->out_first != NULL ? e->out_last : NULL;
     if (last == NULL || last->burst == NULL ||
         !ltcp_burst_takes(last, &e->template, identification, r->seq, r->length)) {
-        last = ltcp_burst_create(e->pool, &e->template, identification, r->seq, r->length);
+        last = ltcp_burst_create(e->pool, &e->template, identification, r->seq, r->length,
+                                 e->gather_overhead);
         if (last == NULL) return false;
         last->interface = c->interface;
         last->time = now;

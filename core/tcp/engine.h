@@ -67,7 +67,8 @@ struct ltcp_engine {
     uint64_t device_dropped;
     uint32_t out_room; /* as many are taken next: a connection may stop there ... */
     bool out_cut;      /* ... and then goes on first */
-    uint32_t gathers;  /* interfaces (bit i: interface i) that take bursts as one packet */
+    uint32_t gathers;  /* interfaces (bit i: interface i) that take bursts as one packet, ... */
+    uint32_t gather_overhead; /* ... and add so many octets to each segment */
 
     struct ltcp_memory memory;
     struct ltcp_send_queue *spare_queues;

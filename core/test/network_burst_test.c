@@ -36,7 +36,7 @@ static void begin(bool gather)
     struct ltcp_link_config config = lab_link_config(node[0], node[1], 0, NULL);
     config.tunnel = true;
     CHECK_STATUS(ltcp_network_add_link(lab.network, &config, &link), LTCP_OK);
-    ltcp_network_gather(lab.network, link, 0, gather);
+    ltcp_network_gather(lab.network, link, 0, gather, 0);
     bursts = packets = 0;
 }
 
@@ -181,7 +181,7 @@ static void leave_alone_in_a_capture(void)
 
 static void asks_no_more(void)
 {
-    ltcp_network_gather(lab.network, link, 0, false);
+    ltcp_network_gather(lab.network, link, 0, false, 0);
 }
 
 /* Who has taken over the exit finds single packets, in order. */
@@ -204,7 +204,7 @@ static void are_untied_where_somebody_looks(void)
     size_t n;
     static const uint8_t text[50000];
     CHECK_STATUS(ltcp_write(host[0], 0, conn[0], text, sizeof text, 0, &n), LTCP_OK);
-    ltcp_host_gather(host[0], 1);
+    ltcp_host_gather(host[0], 1, 0);
     struct ltcp_packet *lost;
     CHECK_EQUAL(ltcp_host_transmit(host[0], 0, &lost, 1), 1);
     ltcp_packet_unref(lost);

@@ -114,7 +114,7 @@ static struct outcome play(const struct ltcp_settings *settings, enum way way, u
     for (unsigned i = 0; i < 2; i++)
         p->host[i]->engine.short_ways = way != LONG;
     for (unsigned i = 0; i < 2 && way == GATHERED; i++)
-        ltcp_host_gather(p->host[i], 1);
+        ltcp_host_gather(p->host[i], 1, 0);
     CHECK_EQUAL(pair_connect(p, conn), LTCP_OK);
     for (int turn = 0; turn < TURNS; turn++) {
         p->now += check_random(&random) % (turn % 100 == 99 ? LTCP_SECOND : 2 * LTCP_MILLISECOND);

@@ -71,7 +71,7 @@ static void only_what_follows_joins(void)
 {
     open_flow(false, TEXT);
     const uint32_t first = UINT32_MAX - 500; /* both numbers go through zero */
-    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 0xFFFF, ltcp_seq_of(first), TEXT);
+    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 0xFFFF, ltcp_seq_of(first), TEXT, 0);
     const ltcp_seq next = ltcp_seq_of(first + TEXT);
     add(burst, 1);
     CHECK(ltcp_burst_takes(burst, &flow, 0, next, TEXT));
@@ -88,7 +88,7 @@ static void only_what_follows_joins(void)
     ltcp_packet_unref(burst);
 
     /* The same header, but made anew: an acknowledgment may have come in between. */
-    burst = ltcp_burst_create(pool, &flow, 5, ltcp_seq_of(0), TEXT);
+    burst = ltcp_burst_create(pool, &flow, 5, ltcp_seq_of(0), TEXT, 0);
     add(burst, 1);
     CHECK(ltcp_burst_takes(burst, &flow, 6, ltcp_seq_of(TEXT), TEXT));
     keep_a_model(TEXT);
@@ -96,10 +96,10 @@ static void only_what_follows_joins(void)
     ltcp_packet_unref(burst);
 }
 
-static unsigned filled(uint32_t text)
+static unsigned filled(uint32_t text, uint32_t overhead)
 {
     open_flow(false, text);
-    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 0, ltcp_seq_of(0), text);
+    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 0, ltcp_seq_of(0), text, overhead);
     unsigned n = 0;
     while (ltcp_burst_takes(burst, &flow, (uint16_t)n, ltcp_seq_of(n * text), text) && n < 1000) {
         add(burst, (uint8_t)n);
@@ -113,15 +113,16 @@ static unsigned filled(uint32_t text)
 /* What the kernel takes at once: 64, and no more than a datagram could hold. */
 static void it_ends_somewhere(void)
 {
-    CHECK_EQUAL(filled(100), LTCP_BURST_MOST);
-    CHECK_EQUAL(filled(1460), LTCP_BURST_OCTETS / 1480);
-    CHECK_EQUAL(filled(9000), LTCP_BURST_OCTETS / 9020);
+    CHECK_EQUAL(filled(100, 0), LTCP_BURST_MOST);
+    CHECK_EQUAL(filled(1460, 0), LTCP_BURST_OCTETS / 1480);
+    CHECK_EQUAL(filled(9000, 0), LTCP_BURST_OCTETS / 9020);
+    CHECK_EQUAL(filled(1460, 70), LTCP_BURST_OCTETS / 1550); /* vxlan over IPv4 */
 }
 
 static void every_segment_is_right(bool v6)
 {
     open_flow(v6, TEXT);
-    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 9, ltcp_seq_of(5000), TEXT), *one;
+    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 9, ltcp_seq_of(5000), TEXT, 0), *one;
     for (uint8_t i = 0; i < 5; i++) {
         add(burst, i);
         if (i == 1 || i == 4) ltcp_segment_push(burst);
@@ -151,13 +152,13 @@ static void without_memory(void)
 {
     open_flow(false, TEXT);
     ltcp_pool_trim(pool);
-    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 9, ltcp_seq_of(0), TEXT);
+    struct ltcp_packet *burst = ltcp_burst_create(pool, &flow, 9, ltcp_seq_of(0), TEXT, 0);
     add(burst, 1);
     add(burst, 2);
     ltcp_pool_trim(pool);
     memory.remaining = 0;
     CHECK(ltcp_burst_take(burst) == NULL); /* lost, as on a wire */
-    CHECK(ltcp_burst_create(pool, &flow, 9, ltcp_seq_of(0), TEXT) == NULL);
+    CHECK(ltcp_burst_create(pool, &flow, 9, ltcp_seq_of(0), TEXT, 0) == NULL);
     memory.remaining = -1;
     struct ltcp_packet *one = ltcp_burst_take(burst);
     CHECK(one != NULL && one->payload[0] == 2);

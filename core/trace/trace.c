@@ -117,6 +117,12 @@ uint64_t ltcp_trace_serial(const struct ltcp_trace *trace)
     return trace->serial;
 }
 
+bool ltcp_trace_keeps_packets(const struct ltcp_trace *trace)
+{
+    return trace != NULL && trace->packet_ring.room > 0 &&
+           (trace->mask & LTCP_TRACE_PACKETS_MASK) != 0;
+}
+
 /* ---- writing ----------------------------------------------------------------------------------
  */
 

@@ -5,8 +5,11 @@
 enum { SEQ_AT = 4, FLAGS_AT = 12, CHECKSUM_AT = 16, LINE = 64 };
 
 struct ltcp_packet *ltcp_burst_create(struct ltcp_pool *pool, const struct ltcp_template *t,
-                                      uint16_t identification, ltcp_seq seq, uint32_t text)
+                                      uint16_t identification, ltcp_seq seq, uint32_t text,
+                                      uint32_t overhead)
 {
+    const uint32_t length = (uint32_t)t->model_length - t->ip_length + text + overhead;
+    const uint32_t most = LTCP_BURST_OCTETS / length;
     struct ltcp_packet *packet = ltcp_packet_create(pool);
     if (packet == NULL) return NULL;
     packet->block = ltcp_block_create(pool, sizeof(struct ltcp_burst));
@@ -18,6 +21,7 @@ struct ltcp_packet *ltcp_burst_create(struct ltcp_pool *pool, const struct ltcp_
     burst->ip_sum = t->model_ip_sum;
     burst->tcp_sum = t->model_tcp_sum;
     burst->text = text;
+    burst->most = (uint16_t)(most < LTCP_BURST_MOST ? most : LTCP_BURST_MOST);
     burst->count = burst->gone = 0;
     burst->ip_length = t->ip_length;
     burst->pushes = 0;
@@ -34,10 +38,8 @@ bool ltcp_burst_takes(const struct ltcp_packet *packet, const struct ltcp_templa
                       uint16_t identification, ltcp_seq seq, uint32_t text)
 {
     const struct ltcp_burst *b = packet->burst;
-    if (b->count == LTCP_BURST_MOST || b->gone > 0 || b->model != t->models || b->text != text)
+    if (b->count >= b->most || b->gone > 0 || b->model != t->models || b->text != text)
         return false;
-    const size_t length = packet->head_length - b->ip_length + (size_t)text;
-    if ((b->count + 1u) * length > LTCP_BURST_OCTETS) return false;
     if (load_be32(packet->head + b->ip_length + SEQ_AT) + b->count * text != seq.n) return false;
     return b->ip_length != IPV4_HEADER ||
            (uint16_t)(load_be16(packet->head + 4) + b->count) == identification;

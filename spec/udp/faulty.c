@@ -1,10 +1,9 @@
 /* spec/udp/faulty.c - calls of the system that fail as they may, for faults_spec.lua: preloaded, it
  * stands before sendmsg, sendmmsg, recvmsg, recvmmsg and clock_gettime.
- *   FAULT         what goes wrong: EAGAIN, ENOBUFS, ENOMEM, EPERM, EINTR (sending), fewer (sendmmsg
- *                 takes one), cut (a datagram arrives without its second half), truncated (and the
- *                 kernel says so), gro0, gro7, gro65000 (the size of pieces that it says), ahead,
- *                 back (the clock)
- *   FAULT_EVERY   at each such call
+ *   FAULT         what goes wrong: EAGAIN, ENOBUFS, ENOMEM, EPERM, EINTR (sending), EIO, EINVAL
+ *                 (sending a train: UDP_SEGMENT), fewer (sendmmsg takes one), cut (a datagram
+ * arrives without its second half), truncated (and the kernel says so), gro0, gro7, gro65000 (the
+ * size of pieces that it says), ahead, back (the clock) FAULT_EVERY   at each such call
  *   FAULT_REPORT  a file that is told, at the end, how often */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -58,25 +57,39 @@ static int error_of(void)
     return 0;
 }
 
+/* The same for a message that is a train. */
+static int error_of_train(const struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL;
+         c = CMSG_NXTHDR((struct msghdr *)message, c)) {
+        if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_SEGMENT) continue;
+        if (is("EIO")) return EIO;
+        if (is("EINVAL")) return EINVAL;
+    }
+    return 0;
+}
+
+static int fails(const struct msghdr *message)
+{
+    int error = error_of();
+    if (error == 0) error = error_of_train(message);
+    if (error == 0 || !is_due()) return 0;
+    errno = error;
+    return 1;
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     static ssize_t (*real)(int, const struct msghdr *, int);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "sendmsg");
-    if (error_of() != 0 && is_due()) {
-        errno = error_of();
-        return -1;
-    }
-    return real(fd, message, flags);
+    return fails(message) ? -1 : real(fd, message, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     static int (*real)(int, struct mmsghdr *, unsigned, int);
     if (real == NULL) *(void **)&real = dlsym(RTLD_NEXT, "sendmmsg");
-    if (error_of() != 0 && is_due()) {
-        errno = error_of();
-        return -1;
-    }
+    if (fails(&messages[0].msg_hdr)) return -1;
     if (is("fewer") && count > 1 && is_due()) count = 1;
     return real(fd, messages, count, flags);
 }

@@ -34,6 +34,7 @@ local function side(connection, data)
     end
   end
   function self.text() return table.concat(self.pieces) end
+  function self.segments() return connection:info().segments_received end
   return self
 end
 
@@ -58,11 +59,13 @@ local function host(net, settings)
   return net:host { profile = "linux", settings = all }
 end
 
--- Both ways between two hosts of one process, over two sockets.
+-- Both ways between two hosts of one process, over two sockets. `alone`: nobody looks at packets, so that
+-- runs of segments pass as one.
 local function exchange(options)
   local inner = ends.INNER[options.family or 4]
   local loop = assert(core.loop())
-  local net = core.network { start_ns = loop:now_ns(), seed = 5 }
+  local kept <const> = options.alone and 0 or 4096
+  local net = core.network { start_ns = loop:now_ns(), seed = 5, trace_events = kept, trace_packets = kept }
   local client, server = host(net), host(net)
   local link = assert(net:link {
     { node = client, addresses = { inner[1] .. "/24" }, path = options.path },
@@ -80,7 +83,7 @@ local function exchange(options)
   for i = 1, 2 do assert(tunnels[i]:set_peer(ends.text(tunnels[3 - i]:address()))) end
 
   local listener = assert(server:listen { port = 80 })
-  local up, down = octets(options.size), octets(options.size // 2)
+  local up, down = octets(options.size), octets(options.back or options.size // 2)
   local one = side(assert(client:connect { address = inner[2], port = 80 }), up)
   local other
   local function go()
@@ -94,7 +97,7 @@ local function exchange(options)
     end
   end
   drive(loop, net, go, function() return other and other.ended and one.ended end)
-  local counters = { tunnels[1]:counters(), tunnels[2]:counters() }
+  local counters = { tunnels[1]:counters(), tunnels[2]:counters(), segments = other.segments() }
   loop:close()
   net:close()
   assert.is_true(one.text() == down, "what the server wrote is what the client read")
@@ -103,19 +106,29 @@ local function exchange(options)
 end
 
 describe("a stream over UDP #udp", function()
-  for _, family in ipairs { 4, 6 } do
-    for _, framing in ipairs { "plain", "rawip" } do
-      it(("is whole, both ways, %s, IPv%d"):format(framing, family), function()
-        exchange { family = family, framing = framing, size = 1000000 }
+  for _, alone in ipairs { false, true } do
+    local how <const> = alone and ", as runs" or ""
+    for _, family in ipairs { 4, 6 } do
+      for _, framing in ipairs { "plain", "rawip" } do
+        it(("is whole, both ways, %s, IPv%d%s"):format(framing, family, how), function()
+          exchange { family = family, framing = framing, size = 1000000, alone = alone }
+        end)
+      end
+    end
+
+    for _, batch in ipairs { "gso", "mmsg", "plain" } do
+      it(("is whole, batch %s%s"):format(batch, how), function()
+        exchange { batch = batch, size = 1000000, alone = alone }
       end)
     end
   end
 
-  for _, batch in ipairs { "gso", "mmsg", "plain" } do
-    it("is whole, batch " .. batch, function()
-      exchange { batch = batch, size = 1000000 }
-    end)
-  end
+  it("arrives in runs where nobody looks at packets, and else in segments", function()
+    local seen <const> = exchange { size = 3000000 }
+    local alone <const> = exchange { size = 3000000, alone = true }
+    assert.is_true(seen.segments >= 3000000 // 1460)
+    assert.is_true(alone.segments * 4 < seen.segments, alone.segments .. " beside " .. seen.segments)
+  end)
 
   it("is whole with the checksum left to UDP", function()
     exchange { checksum = "udp", size = 300000 }

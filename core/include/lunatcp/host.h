@@ -87,9 +87,10 @@ enum ltcp_status ltcp_host_receive(struct ltcp_host *host, ltcp_time now,
  * segments that have arrived should have been passed in before (RFC9293:MUST-58, MUST-59). */
 size_t ltcp_host_transmit(struct ltcp_host *host, ltcp_time now, struct ltcp_packet **packets,
                           size_t room);
-/* The interfaces (bit i: interface i, below 32) by which bursts may leave as one packet (packet.h);
- * none before it is called. What was made before stays as it is. */
-void ltcp_host_gather(struct ltcp_host *host, uint32_t interfaces);
+/* The interfaces (bit i: interface i, below 32) by which bursts may leave as one packet (packet.h),
+ * where at most `overhead` octets are added to each TCP segment; none before it is called. What was
+ * made before stays as it is. */
+void ltcp_host_gather(struct ltcp_host *host, uint32_t interfaces, uint32_t overhead);
 /* When ltcp_host_advance is next wanted: LTCP_NEVER when no timer runs. Never later than is right;
  * may be earlier (deadlines are moved lazily). */
 ltcp_time ltcp_host_next_deadline(const struct ltcp_host *host);

@@ -288,9 +288,10 @@ enum ltcp_status ltcp_network_inject(struct ltcp_network *network, uint32_t link
  * them. */
 struct ltcp_packet *ltcp_network_exit(struct ltcp_network *network, uint32_t link,
                                       unsigned direction);
-/* Tunnels: whether ltcp_network_exit may give bursts from now on; none before it is called. */
+/* Tunnels: whether ltcp_network_exit may give bursts from now on, and how many octets are added to
+ * each of their TCP segments; none before it is called. */
 void ltcp_network_gather(struct ltcp_network *network, uint32_t link, unsigned direction,
-                         bool bursts);
+                         bool bursts, uint32_t overhead);
 /* Tunnels: whether nobody would miss single packets of a run that comes in as one, longer than any
  * link's MTU: the node there is a host, nothing on the way does anything to packets, and neither
  * trace nor capture keeps them. */

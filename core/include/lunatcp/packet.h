@@ -126,13 +126,14 @@ size_t ltcp_packet_bytes(const struct ltcp_packet *packet, void *out, size_t roo
  * one's head and no payload. Only who has asked for bursts gets them
  * (ltcp_host_gather, ltcp_network_gather). */
 #define LTCP_BURST_MOST   64    /* segments, */
-#define LTCP_BURST_OCTETS 65400 /* and octets of TCP headers and texts, in one */
+#define LTCP_BURST_OCTETS 65400 /* and octets as they leave, in one */
 struct ltcp_burst {
     uint64_t ip_sum, tcp_sum;                  /* of the heads, but for what differs */
     uint64_t pushes;                           /* bit i: PSH of the i-th */
     uint32_t text;                             /* octets in each segment */
     uint32_t model;                            /* the template's, that the heads follow */
-    uint16_t count;                            /* segments, */
+    uint16_t most;                             /* segments that it has room for, */
+    uint16_t count;                            /* that it has, */
     uint16_t gone;                             /* of which the first so many were taken already */
     uint8_t ip_length;                         /* of the IP header */
     struct ltcp_block *texts[LTCP_BURST_MOST]; /* each filled with one, and summed */

@@ -96,6 +96,8 @@ const struct ltcp_trace_event *ltcp_trace_next_event(const struct ltcp_trace *tr
 const struct ltcp_trace_packet *ltcp_trace_next_packet(const struct ltcp_trace *trace,
                                                        uint64_t *serial);
 uint64_t ltcp_trace_serial(const struct ltcp_trace *trace); /* of the newest record, 0: none */
+/* Whether records of single packets are kept at all; not by NULL. */
+bool ltcp_trace_keeps_packets(const struct ltcp_trace *trace);
 
 /* For the core. `trace` may be NULL. The record's time, kind and the rest come from the caller, the
  * serial from here. */

@@ -254,10 +254,11 @@ void ltcp_template_keep(struct ltcp_template *t, const struct ltcp_packet *packe
 void ltcp_template_again(const struct ltcp_template *t, struct ltcp_packet *packet,
                          uint16_t identification, ltcp_seq seq);
 /* The same for as many as follow: an empty burst whose first segment has that sequence number (NULL
- * when there is no memory); whether a segment with that number and a text of that length would
- * join it; it does. */
+ * when there is no memory), for segments to which `overhead` octets are added beside the TCP
+ * header; whether a segment with that number and a text of that length would join it; it does. */
 struct ltcp_packet *ltcp_burst_create(struct ltcp_pool *pool, const struct ltcp_template *t,
-                                      uint16_t identification, ltcp_seq seq, uint32_t text);
+                                      uint16_t identification, ltcp_seq seq, uint32_t text,
+                                      uint32_t overhead);
 bool ltcp_burst_takes(const struct ltcp_packet *packet, const struct ltcp_template *t,
                       uint16_t identification, ltcp_seq seq, uint32_t text);
 void ltcp_burst_add(struct ltcp_packet *packet, struct ltcp_block *text);
