@@ -60,6 +60,16 @@ local function urgent(made, who, heard, count, marks)
   end
 end
 
+-- Linux (as of 6.18) gives an octet of a TCP header out of band where a segment that begins within a header's
+-- length behind the urgent octet comes before it: so what came out of order counts in the stream only.
+local function only_inline(heard)
+  local kept = {}
+  for _, one in ipairs(heard) do
+    if one.inline then kept[#kept + 1] = one end
+  end
+  return kept
+end
+
 -- Where the urgent octets of a list of steps stand.
 local function marks_of(steps)
   local marks, wrote = {}, 0
@@ -118,7 +128,7 @@ function M.dialogue(made)
   -- An error is told once: after that the kernel's reader gets an end that is none.
   stream(made, "the kernel", told.read, mine.wrote, told.read_code == "eof" and told.write_code == "ok")
   stream(made, "we", mine.read, told.wrote, mine.ended)
-  urgent(made, "the kernel", told.heard, mine.urgent, mine.marks)
+  urgent(made, "the kernel", only_inline(told.heard), mine.urgent, mine.marks)
   urgent(made, "we", mine.heard, told.urgent, marks_of(made.theirs.writes))
   if not mine.left then codes(made, "we", mine.write_code, mine.read_code) end
   codes(made, "the kernel", told.write_code, told.read_code)
