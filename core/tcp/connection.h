@@ -603,6 +603,8 @@ void send_queue_sent(struct ltcp_connection *c, uint32_t position, ltcp_time now
 ltcp_seq send_queue_end(const struct ltcp_connection *c);
 /* Appends octets to a block that has room for them, and sums them. */
 void send_queue_copy(struct ltcp_block *block, const uint8_t *bytes, uint32_t n);
+/* Moves a record's octets to a block of its own, that has room for more; false: no memory. */
+bool send_queue_own_block(struct ltcp_connection *c, struct ltcp_record *r, uint32_t capacity);
 
 /* repackage.c: records that go again join the first of them, up to the MSS; returns where that one
  * is now. */

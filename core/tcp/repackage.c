@@ -91,18 +91,11 @@ uint32_t repackage_lost(struct ltcp_connection *c, uint32_t position)
     const uint32_t gone = count_joining(c, position, &length);
     const uint32_t before = position + 1 - q->head, after = q->tail - position - 1 - gone;
     if (gone == 0 || (before < after ? before : after) / MOVES_PER_SEGMENT > gone) return position;
-    struct ltcp_block *block = ltcp_block_create(c->engine->pool, length);
-    if (block == NULL) return position;
-    block->sum = 0;
-    block->sum_valid = true;
-    send_queue_copy(block, r->block->data + r->offset, r->length);
-    ltcp_block_unref(r->block);
-    r->block = block;
-    r->offset = 0;
+    if (!send_queue_own_block(c, r, length)) return position;
     for (uint32_t i = position + 1; i != position + 1 + gone; i++) {
         struct ltcp_record *from = record_at(q, i);
         if (from->length > 0)
-            send_queue_copy(block, from->block->data + from->offset, from->length);
+            send_queue_copy(r->block, from->block->data + from->offset, from->length);
         if (!(from->marks & LTCP_MARK_LOST)) scoreboard_lose(c, i);
         join(c, r, from);
     }

@@ -283,6 +283,19 @@ bool send_queue_split(struct ltcp_connection *c, uint32_t position, uint32_t len
     return true;
 }
 
+bool send_queue_own_block(struct ltcp_connection *c, struct ltcp_record *r, uint32_t capacity)
+{
+    struct ltcp_block *block = ltcp_block_create(c->engine->pool, capacity);
+    if (block == NULL) return false;
+    block->sum = 0;
+    block->sum_valid = true;
+    send_queue_copy(block, r->block->data + r->offset, r->length);
+    ltcp_block_unref(r->block);
+    r->block = block;
+    r->offset = 0;
+    return true;
+}
+
 /* Small writes that could not share a block come together in one segment (RFC9293:SHLD-28). */
 void send_queue_gather(struct ltcp_connection *c, uint32_t length)
 {
@@ -292,14 +305,7 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
     if (r->length >= length || q->tail - q->unsent < 2 ||
         (r->flags & ~(LTCP_PSH | LTCP_RECORD_ENDS)))
         return;
-    struct ltcp_block *block = ltcp_block_create(c->engine->pool, length);
-    if (block == NULL) return;
-    block->sum = 0;
-    block->sum_valid = true;
-    send_queue_copy(block, r->block->data + r->offset, r->length);
-    ltcp_block_unref(r->block);
-    r->block = block;
-    r->offset = 0;
+    if (!send_queue_own_block(c, r, length)) return;
     pieces_forget(q, r);
     uint32_t gone = 0;
     for (uint32_t i = q->unsent + 1; i != q->tail && r->length < length; i++) {
@@ -308,7 +314,7 @@ void send_queue_gather(struct ltcp_connection *c, uint32_t length)
         if (n > from->length) n = from->length;
         if (n > 0) {
             pieces_forget(q, r); /* it did not end here */
-            send_queue_copy(block, from->block->data + from->offset, n);
+            send_queue_copy(r->block, from->block->data + from->offset, n);
         }
         r->length += n;
         from->seq = seq_add(from->seq, n);

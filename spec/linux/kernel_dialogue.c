@@ -3,15 +3,11 @@
  *
  *   kernel_dialogue listen|connect ADDRESS PORT WORD... write STEP... read STEP...
  *
- * WORD is set before the connection is made:
- *   cc=NAME  rcvbuf=N  sndbuf=N  mss=N  nodelay=1  oobinline=1  keepalive=SECONDS  notsent=OCTETS
- *   clamp=OCTETS (TCP_WINDOW_CLAMP)  fastopen=N (of a listener)  fastopen_connect=1
- *   cork=1  quickack=1
- * A STEP of the writer: N (write so many octets), u (one octet of urgent data), pMS (pause),
- * shutdown, close, abort (close with a reset), or a WORD, set now; of the reader: N (read until so
- * many more came, or the end), pMS, eof (read to the end). Octets of the stream are below 128, as
- * pattern() has them; urgent ones are 128, 129, ... and do not count. When both lists are over, the
- * connection is closed.
+ * WORD, of kernel_socket.h, is set before the connection is made. A STEP of the writer: N (write so
+ * many octets), u (one octet of urgent data), pMS (pause), shutdown, close, abort (close with a
+ * reset), or a WORD, set now; of the reader: N (read until so many more came, or the end), pMS, eof
+ * (read to the end). Octets of the stream are below 128, as pattern() has them; urgent ones are
+ * 128, 129, ... and do not count. When both lists are over, the connection is closed.
  *
  * Prints "ready" when it listens, "info ..." when the connection is there (not with
  * fastopen_connect), "urgent K at N [inline]" for each urgent octet that is read (N octets were
@@ -21,19 +17,10 @@
  *   read N right|wrong at I
  *   writer ok|ERROR reader eof|ok|ERROR
  *   end */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
+#include "kernel_socket.h"
+
 #include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { PERIOD = 65521, PIECE = 65536, FIRST_URGENT = 128 };
 
@@ -65,55 +52,6 @@ static int64_t milliseconds(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void complain(const char *what)
-{
-    printf("%s: %s\n", what, strerrorname_np(errno));
-}
-
-/* ---- before the connection ----------------------------------------------------------------------
- */
-
-static const struct {
-    const char *key;
-    int level, name;
-} options[] = {
-    {"rcvbuf", SOL_SOCKET, SO_RCVBUF},
-    {"sndbuf", SOL_SOCKET, SO_SNDBUF},
-    {"oobinline", SOL_SOCKET, SO_OOBINLINE},
-    {"mss", IPPROTO_TCP, TCP_MAXSEG},
-    {"nodelay", IPPROTO_TCP, TCP_NODELAY},
-    {"notsent", IPPROTO_TCP, TCP_NOTSENT_LOWAT},
-    {"clamp", IPPROTO_TCP, TCP_WINDOW_CLAMP},
-    {"cork", IPPROTO_TCP, TCP_CORK},
-    {"quickack", IPPROTO_TCP, TCP_QUICKACK},
-    {"fastopen", IPPROTO_TCP, TCP_FASTOPEN},
-    {"fastopen_connect", IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
-};
-
-static void set(int fd, int level, int name, int value, const char *what)
-{
-    if (setsockopt(fd, level, name, &value, sizeof value) != 0) complain(what);
-}
-
-static void prepare(int fd, const char *word)
-{
-    const char *value = strchr(word, '=');
-    size_t length = value == NULL ? 0 : (size_t)(value - word);
-    if (value++ == NULL) exit(2);
-    deferred = deferred || strncmp(word, "fastopen_connect=", length + 1) == 0;
-    if (strncmp(word, "cc", length) == 0 &&
-        setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, value, (socklen_t)strlen(value)) != 0)
-        complain(word);
-    if (strncmp(word, "keepalive", length) == 0) {
-        set(fd, SOL_SOCKET, SO_KEEPALIVE, 1, word);
-        set(fd, IPPROTO_TCP, TCP_KEEPIDLE, atoi(value), word);
-        set(fd, IPPROTO_TCP, TCP_KEEPINTVL, atoi(value), word);
-    }
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        if (strlen(options[i].key) == length && memcmp(word, options[i].key, length) == 0)
-            set(fd, options[i].level, options[i].name, atoi(value), word);
 }
 
 static void print_info(int fd)
@@ -168,10 +106,7 @@ static bool begin_steps(int fd, struct lane *lane, int64_t now)
             lane->over = true;
             return true;
         }
-        if (strchr(word, '=') != NULL) {
-            prepare(fd, word);
-            next_step(lane);
-        }
+        if (prepare(fd, word)) next_step(lane);
         if (strcmp(word, "shutdown") == 0) {
             if (shutdown(fd, SHUT_WR) != 0) {
                 fail(lane);
@@ -293,35 +228,6 @@ static void converse(int fd)
     }
 }
 
-/* ---- the connection
- * ------------------------------------------------------------------------------ */
-
-static int open_connection(bool listens, const struct sockaddr_in6 *address, int count,
-                           char *const *words)
-{
-    int fd = socket(address->sin6_family, SOCK_STREAM, 0);
-    socklen_t length =
-        address->sin6_family == AF_INET6 ? sizeof *address : sizeof(struct sockaddr_in);
-    const struct sockaddr *name = (const struct sockaddr *)address;
-    set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "reuse");
-    for (int i = 0; i < count; i++)
-        prepare(fd, words[i]);
-    if (!listens) {
-        if (connect(fd, name, length) == 0) return fd;
-        complain("connect");
-        return -1;
-    }
-    if (bind(fd, name, length) != 0 || listen(fd, 16) != 0) {
-        complain("listen");
-        return -1;
-    }
-    printf("ready\n");
-    int connection = accept(fd, NULL, NULL);
-    if (connection < 0) complain("accept");
-    close(fd);
-    return connection;
-}
-
 /* Splits the arguments; where the list of settings ends. */
 static int find_lanes(int argc, char **argv)
 {
@@ -342,20 +248,15 @@ static int find_lanes(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-    struct sockaddr_in *four = (struct sockaddr_in *)&six;
+    struct sockaddr_in6 address;
     if (argc < 6) return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     alarm(60);
-    if (inet_pton(AF_INET6, argv[2], &six.sin6_addr) == 1) {
-        six.sin6_port = htons((uint16_t)atoi(argv[3]));
-    } else {
-        four->sin_family = AF_INET;
-        four->sin_port = htons((uint16_t)atoi(argv[3]));
-        if (inet_pton(AF_INET, argv[2], &four->sin_addr) != 1) return 2;
-    }
+    if (!parse_address(argv[2], (uint16_t)atoi(argv[3]), &address)) return 2;
     int words = find_lanes(argc, argv) - 4;
-    int fd = open_connection(strcmp(argv[1], "listen") == 0, &six, words, argv + 4);
+    for (int i = 4; i < 4 + words; i++)
+        deferred = deferred || strncmp(argv[i], "fastopen_connect", 16) == 0;
+    int fd = open_connection(strcmp(argv[1], "listen") == 0, &address, words, argv + 4);
     if (fd >= 0) {
         if (!deferred) print_info(fd);
         converse(fd);

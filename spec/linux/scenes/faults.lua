@@ -61,25 +61,20 @@ function M.forbidden()
   end)
 end
 
---- The device goes down and comes back: no route for a while.
-function M.down_and_up()
-  local w = world.open { settings = { rto_min = 0.1 } }
+local function down_and_up(way, device, afterwards)
+  local w = world.open { way = way, settings = { rto_min = 0.1 } }
   transfer(w, 1000000, function()
-    world.sh "ip link set va down"
+    world.sh(("ip link set %s down"):format(device))
     w.net:sleep(0.5)
-    world.sh "ip link set va up"
+    world.sh(("ip link set %s up; %s"):format(device, afterwards))
   end)
 end
 
+--- The device goes down and comes back: no route for a while.
+function M.down_and_up() down_and_up(nil, "va", "") end
+
 --- The same with our TUN device.
-function M.tun_down_and_up()
-  local w = world.open { way = "tun", settings = { rto_min = 0.1 } }
-  transfer(w, 1000000, function()
-    world.sh "ip link set tun7 down"
-    w.net:sleep(0.5)
-    world.sh "ip link set tun7 up; ip addr add fd99::2/64 dev tun7 nodad"
-  end)
-end
+function M.tun_down_and_up() down_and_up("tun", "tun7", "ip addr add fd99::2/64 dev tun7 nodad") end
 
 --- Our TUN device is removed: the connection dies of its user timeout, and nothing spins.
 function M.tun_removed()
